@@ -1,0 +1,36 @@
+/* The contract between compiled code (a shared object of a bundle) and the runtime that loads it.
+ *
+ * A shared object exports
+ *   uint32_t ecf8_module_abi(void);                               the value of ECF8_MODULE_ABI_VERSION it was built for
+ *   void ecf8_module_init(const EcfModuleImports *imports);       called once after loading; idempotent
+ *   void ecf8_entry_<n>(void **operands);                         one per entry point; the manifest names the symbol
+ * and has no undefined symbols except those of libc and libm.
+ *
+ * `operands` holds one pointer per input and then one per output. A tensor's pointer leads to its memref descriptor
+ * {void *allocated; void *aligned; int64_t offset; int64_t sizes[rank]; int64_t strides[rank];} (offset and strides in
+ * elements); a scalar's pointer leads to the value. Inputs are only read. Output descriptors are filled in by the call;
+ * their `allocated` comes from `allocate` and belongs to the caller, who frees each distinct pointer once with `release`.
+ */
+#ifndef ECF8_RUNTIME_MODULEABI_H
+#define ECF8_RUNTIME_MODULEABI_H
+
+#include <stdint.h>
+
+#define ECF8_MODULE_ABI_VERSION 1
+
+typedef struct EcfModuleImports {
+  uint32_t abiVersion;  /* ECF8_MODULE_ABI_VERSION of the runtime */
+  uint32_t structBytes; /* sizeof(EcfModuleImports) */
+  /* Returns `bytes` bytes aligned to `alignment` (a power of two). Never NULL: memory that is not to be had ends the call. */
+  void *(*allocate)(uint64_t bytes, uint64_t alignment);
+  void (*release)(void *pointer);
+  /* Ends the running call with an error status. `code` is an EcfStatusCode. Does not return. */
+  void (*fail)(int32_t code, const char *message);
+  /* The bytes of weight number `index` of the manifest, aligned to 64, valid during the call. */
+  const void *(*weight)(int64_t index, int64_t *sizeBytes);
+  /* Runs body(begin, end, context) over disjoint pieces of [0, count), each at least `grain` long except the last,
+   * possibly at the same time on several threads; returns when all are done. An error in a piece ends the call. */
+  void (*parallelFor)(int64_t count, int64_t grain, void (*body)(int64_t begin, int64_t end, void *context), void *context);
+} EcfModuleImports;
+
+#endif /* ECF8_RUNTIME_MODULEABI_H */
