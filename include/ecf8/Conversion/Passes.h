@@ -1,0 +1,21 @@
+// The conversion passes: from linalg, vector and ecf8 ops to the LLVM dialect and the imports of the runtime.
+#ifndef ECF8_CONVERSION_PASSES_H
+#define ECF8_CONVERSION_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::ecf8 {
+
+#define GEN_PASS_DECL
+#include "ecf8/Conversion/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION_DECLS
+#define GEN_PASS_REGISTRATION
+#include "ecf8/Conversion/Passes.h.inc"
+
+/// Registers every conversion pass under its flag.
+inline void registerConversionPasses() { registerECF8ConversionPasses(); }
+
+} // namespace mlir::ecf8
+
+#endif // ECF8_CONVERSION_PASSES_H

@@ -1,0 +1,85 @@
+// ecf8-check-lowered: what no pass has lowered is an error with a name and a location, never silence or a crash.
+#include "ecf8/Conversion/Passes.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMTypes.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace mlir::ecf8 {
+#define GEN_PASS_DEF_CHECKLOWEREDPASS
+#include "ecf8/Conversion/Passes.h.inc"
+} // namespace mlir::ecf8
+
+using namespace mlir;
+
+namespace {
+
+/// What the reader of the error can do about a leftover op of `dialect`.
+StringRef advice(StringRef dialect) {
+  return llvm::StringSwitch<StringRef>(dialect)
+      .Case("ecf8", "run ecf8-lower-storage and ecf8-emit-decoders, or the whole CPU pipeline")
+      .Case("tm_tensor", "decompose the torch op that it comes from before the import")
+      .Case("torch", "lower the program to linalg on tensors in torch-mlir")
+      .Cases({"tosa", "stablehlo"}, "lower the program to linalg on tensors first")
+      .Cases({"linalg", "tensor", "bufferization"}, "no pass of the CPU pipeline lowers this form; rewrite it in the frontend")
+      .Default("no pass of the CPU pipeline lowers it");
+}
+
+class CheckLoweredPass : public mlir::ecf8::impl::CheckLoweredPassBase<CheckLoweredPass> {
+public:
+  using CheckLoweredPassBase::CheckLoweredPassBase;
+
+  void runOnOperation() override {
+    unsigned errors = 0;
+    getOperation().walk([&](Operation *op) {
+      if (isLowered(op))
+        return;
+      if (++errors <= maximumErrors)
+        report(op);
+    });
+    if (errors == 0)
+      return;
+    if (errors > maximumErrors)
+      getOperation().emitError() << "expected a module in the LLVM dialect, got " << errors
+                                 << " ops that are not lowered; the first " << maximumErrors << " are reported";
+    signalPassFailure();
+  }
+
+private:
+  static bool isLowered(Operation *op) {
+    if (isa<ModuleOp>(op))
+      return true;
+    return isa_and_nonnull<LLVM::LLVMDialect>(op->getDialect()) && !foreignType(op);
+  }
+
+  /// The first operand or result type of `op` that LLVM does not have, or null.
+  static Type foreignType(Operation *op) {
+    for (Type type : op->getOperandTypes())
+      if (!LLVM::isCompatibleType(type))
+        return type;
+    for (Type type : op->getResultTypes())
+      if (!LLVM::isCompatibleType(type))
+        return type;
+    return {};
+  }
+
+  static void report(Operation *op) {
+    if (auto cast = dyn_cast<UnrealizedConversionCastOp>(op)) {
+      InFlightDiagnostic diagnostic = cast.emitOpError()
+                                      << "expected no conversion between types here, got one from ("
+                                      << cast.getOperandTypes() << ") to (" << cast.getResultTypes()
+                                      << "); an op that uses the result, or makes the operand, was not lowered";
+      for (Operation *user : cast->getUsers())
+        diagnostic.attachNote(user->getLoc()) << "used by '" << user->getName() << "'";
+      return;
+    }
+    if (isa_and_nonnull<LLVM::LLVMDialect>(op->getDialect())) {
+      op->emitOpError() << "expected types of the LLVM dialect, got " << foreignType(op);
+      return;
+    }
+    op->emitOpError() << "expected an op of the LLVM dialect, got one that was not lowered; "
+                      << advice(op->getName().getDialectNamespace());
+  }
+};
+
+} // namespace
