@@ -1,0 +1,257 @@
+// The folder model.ecf8/: temporary neighbour, weights, code, manifest, rename.
+#include "ecf8/Pipelines/Bundle.h"
+
+#include "ecf8/Runtime/ModuleABI.h"
+#include "ecf8/Support/Hash.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+using namespace llvm;
+using ::ecf8::Result;
+using ::ecf8::SafetensorsDType;
+using ::ecf8::Status;
+using ::ecf8::StatusCode;
+
+namespace mlir::ecf8 {
+
+std::optional<SafetensorsDType> getSafetensorsDType(StringRef dtype) {
+  return StringSwitch<std::optional<SafetensorsDType>>(dtype)
+      .Case("f8E4M3FN", SafetensorsDType::F8_E4M3)
+      .Case("f8E5M2", SafetensorsDType::F8_E5M2)
+      .Case("f16", SafetensorsDType::F16)
+      .Case("bf16", SafetensorsDType::BF16)
+      .Case("f32", SafetensorsDType::F32)
+      .Case("f64", SafetensorsDType::F64)
+      .Case("i1", SafetensorsDType::BOOL)
+      .Case("i8", SafetensorsDType::I8)
+      .Case("ui8", SafetensorsDType::U8)
+      .Case("i16", SafetensorsDType::I16)
+      .Case("i32", SafetensorsDType::I32)
+      .Case("i64", SafetensorsDType::I64)
+      .Default(std::nullopt);
+}
+
+static Status ioError(const Twine &path, const char *action, std::error_code code) {
+  return Status(StatusCode::IoError, (path + ": cannot " + action + ": " + code.message()).str());
+}
+
+/// Whether `path` is something that a new bundle may take the place of: nothing, an empty folder, or a bundle.
+static Status checkReplaceable(const std::string &path) {
+  struct stat info;
+  if (lstat(path.c_str(), &info) != 0)
+    return errno == ENOENT ? Status::ok() : ::ecf8::fileError(path, "write", errno);
+  std::string got = "a file";
+  if (S_ISDIR(info.st_mode)) {
+    std::error_code code;
+    if (sys::fs::directory_iterator(path, code) == sys::fs::directory_iterator() && !code)
+      return Status::ok();
+    got = "a folder that is no bundle";
+    if (ErrorOr<std::unique_ptr<MemoryBuffer>> manifest = MemoryBuffer::getFile(path + "/manifest.json")) {
+      Expected<json::Value> value = json::parse((*manifest)->getBuffer());
+      if (!value)
+        consumeError(value.takeError());
+      else if (const json::Object *object = value->getAsObject();
+               object && object->getString("format") == "ecf8-bundle")
+        return Status::ok();
+    }
+  }
+  return Status(StatusCode::InvalidArgument, path + ": expected a new path or an ecf8 bundle to replace, got " + got);
+}
+
+BundleWriter::~BundleWriter() {
+  if (!temporaryPath.empty())
+    sys::fs::remove_directories(temporaryPath);
+}
+
+Status BundleWriter::create(const std::string &path) {
+  SmallString<128> resolved;
+  if (sys::fs::real_path(path, resolved)) {
+    // Nothing there yet. A slash at the end would make the neighbour a child.
+    resolved = path;
+    while (resolved.size() > 1 && resolved.back() == '/')
+      resolved.pop_back();
+    sys::fs::make_absolute(resolved);
+  }
+  finalPath = resolved.str().str();
+  if (Status status = checkReplaceable(finalPath); !status.isOk())
+    return status;
+  StringRef parent = sys::path::parent_path(finalPath);
+  if (!sys::fs::is_directory(parent))
+    return Status(StatusCode::NotFound, path + ": expected an existing folder '" + parent.str() + "', got none");
+
+  SmallString<128> temporary = parent;
+  sys::path::append(temporary, "." + sys::path::filename(finalPath) + ".tmp-XXXXXX");
+  if (!mkdtemp(const_cast<char *>(temporary.c_str())))
+    return ::ecf8::fileError(path, "create", errno);
+  temporaryPath = temporary.str().str();
+  // mkdtemp makes the folder private; a bundle has the permissions of any new folder.
+  mode_t mask = umask(0);
+  umask(mask);
+  chmod(temporaryPath.c_str(), 0777 & ~mask);
+  if (std::error_code code = sys::fs::create_directory(temporaryPath + "/code"))
+    return ioError(path, "create", code);
+  return Status::ok();
+}
+
+Status BundleWriter::writeWeights(const std::vector<BundleWeight> &weights) {
+  std::vector<::ecf8::SafetensorsSpec> specs;
+  json::Object decodedTypes;
+  for (const BundleWeight &weight : weights) {
+    std::optional<SafetensorsDType> dtype = getSafetensorsDType(weight.dtype);
+    if (!dtype)
+      return Status(StatusCode::Unsupported, "weight '" + weight.name +
+                                                 "': expected an element type that a weights file "
+                                                 "can hold, got " +
+                                                 weight.dtype);
+    std::vector<uint64_t> shape(weight.shape.begin(), weight.shape.end());
+    if (!weight.encoding.empty()) {
+      decodedTypes[weight.name] =
+          json::Object{{"dtype", StringRef(::ecf8::safetensorsDTypeName(*dtype))}, {"shape", json::Array(shape)}};
+      specs.push_back({weight.name, SafetensorsDType::U8, {weight.content.size()}, /*isBlob=*/true});
+    } else {
+      specs.push_back({weight.name, *dtype, std::move(shape), /*isBlob=*/false});
+    }
+  }
+  std::string metadata;
+  raw_string_ostream(metadata) << json::Value(json::Object{{"version", 1}, {"tensors", std::move(decodedTypes)}});
+  Result<::ecf8::SafetensorsWriter> writer = ::ecf8::SafetensorsWriter::create(
+      temporaryPath + "/weights.safetensors", std::move(specs), {{"ecf8", std::move(metadata)}});
+  if (!writer)
+    return writer.status();
+  for (auto [index, weight] : enumerate(weights)) {
+    if (Status status = writer->write(index, weight.content); !status.isOk())
+      return status;
+    WeightRecord record{weight, weight.content.size(), ::ecf8::hashBytes(weight.content)};
+    record.weight.content = {};
+    weightRecords.push_back(std::move(record));
+  }
+  weightsFileBytes = writer->fileSizeBytes();
+  return writer->commit();
+}
+
+std::string BundleWriter::getCodePath(const CpuLevel &level) const {
+  return temporaryPath + "/code/" + level.name.str() + ".so";
+}
+
+Status BundleWriter::addCode(const CpuLevel &level) {
+  std::string path = getCodePath(level);
+  uint64_t hash, sizeBytes;
+  {
+    Result<::ecf8::MappedFile> file = ::ecf8::MappedFile::open(path);
+    if (!file)
+      return file.status();
+    hash = ::ecf8::hashBytes(file->bytes());
+    sizeBytes = file->sizeBytes();
+  }
+  std::string name = "code/" + level.name.str() + "-" + ::ecf8::hashToHex(hash).substr(0, 8) + ".so";
+  if (std::error_code code = sys::fs::rename(path, temporaryPath + "/" + name))
+    return ioError(finalPath, "write", code);
+  codes.push_back({name, &level, sizeBytes, hash});
+  return Status::ok();
+}
+
+static void printTypes(json::OStream &stream, StringRef key, const std::vector<BundleTensorType> &types) {
+  stream.attributeArray(key, [&] {
+    for (const BundleTensorType &type : types)
+      stream.object([&] {
+        stream.attribute("dtype", type.dtype);
+        stream.attribute("shape", type.shape ? json::Value(json::Array(*type.shape)) : json::Value(nullptr));
+      });
+  });
+}
+
+std::string BundleWriter::printManifest(const std::vector<BundleEntryPoint> &entryPoints) const {
+  std::string text;
+  raw_string_ostream output(text);
+  json::OStream stream(output, /*IndentSize=*/2);
+  stream.object([&] {
+    stream.attribute("format", "ecf8-bundle");
+    stream.attribute("version", 1);
+    stream.attribute("module_abi", ECF8_MODULE_ABI_VERSION);
+    stream.attribute("required_features", json::Array());
+    stream.attribute("producer", "ecf8 " ECF8_VERSION ", LLVM " LLVM_VERSION_STRING);
+    stream.attribute("target", "cpu");
+    stream.attributeArray("entry_points", [&] {
+      for (const BundleEntryPoint &entry : entryPoints)
+        stream.object([&] {
+          stream.attribute("name", entry.name);
+          stream.attribute("symbol", entry.symbol);
+          printTypes(stream, "inputs", entry.inputs);
+          printTypes(stream, "outputs", entry.outputs);
+        });
+    });
+    stream.attributeObject("weights_file", [&] {
+      stream.attribute("path", "weights.safetensors");
+      stream.attribute("bytes", weightsFileBytes);
+    });
+    stream.attributeArray("weights", [&] {
+      for (auto [index, record] : enumerate(weightRecords))
+        stream.object([&] {
+          const BundleWeight &weight = record.weight;
+          stream.attribute("index", int64_t(index));
+          stream.attribute("name", weight.name);
+          stream.attribute("kind", weight.encoding.empty() ? "plain" : "compressed");
+          stream.attribute("dtype", weight.dtype);
+          stream.attribute("shape", json::Array(weight.shape));
+          stream.attribute("encoding", weight.encoding.empty() ? json::Value(nullptr) : json::Value(weight.encoding));
+          stream.attribute("bytes", record.sizeBytes);
+          stream.attribute("xxh3", ::ecf8::hashToHex(record.hash));
+        });
+    });
+    stream.attributeArray("code", [&] {
+      for (const Code &code : codes)
+        stream.object([&] {
+          stream.attribute("path", code.path);
+          stream.attribute("cpu", code.level->name);
+          stream.attribute("features", json::Array(code.level->features));
+          stream.attribute("bytes", code.sizeBytes);
+          stream.attribute("xxh3", ::ecf8::hashToHex(code.hash));
+        });
+    });
+  });
+  return text + "\n";
+}
+
+Status BundleWriter::commit(const std::vector<BundleEntryPoint> &entryPoints) {
+  std::string manifest = printManifest(entryPoints);
+  if (Status status = ::ecf8::writeFileAtomically(temporaryPath + "/manifest.json", manifest); !status.isOk())
+    return status;
+  totalBytes = manifest.size() + weightsFileBytes;
+  for (const Code &code : codes)
+    totalBytes += code.sizeBytes;
+
+  // In between somebody may have put something else there.
+  if (Status status = checkReplaceable(finalPath); !status.isOk())
+    return status;
+  if (renameat2(AT_FDCWD, temporaryPath.c_str(), AT_FDCWD, finalPath.c_str(), RENAME_EXCHANGE) == 0)
+    return Status::ok(); // the older bundle has the temporary name now, and goes with it
+  // Nothing to exchange with, or a file system that cannot. rename replaces an empty folder, too.
+  if (rename(temporaryPath.c_str(), finalPath.c_str()) == 0) {
+    temporaryPath.clear();
+    return Status::ok();
+  }
+  if (errno != ENOTEMPTY && errno != EEXIST)
+    return ::ecf8::fileError(finalPath, "write", errno);
+  std::string aside = temporaryPath + ".old";
+  if (rename(finalPath.c_str(), aside.c_str()) != 0)
+    return ::ecf8::fileError(finalPath, "replace", errno);
+  if (rename(temporaryPath.c_str(), finalPath.c_str()) != 0) {
+    int error = errno;
+    rename(aside.c_str(), finalPath.c_str());
+    return ::ecf8::fileError(finalPath, "write", error);
+  }
+  temporaryPath = aside;
+  return Status::ok();
+}
+
+} // namespace mlir::ecf8
