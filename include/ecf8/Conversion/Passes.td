@@ -4,6 +4,29 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ExpandFP8Pass : Pass<"ecf8-expand-fp8"> {
+  let summary = "Expand arithmetic on FP8 and other small floats to integer and f32 ops";
+  let description = [{
+    In: `arith` and `math` ops on scalars and vectors of f8E4M3FN, f8E5M2, f16 and bf16.
+    Out: `arith.extf` and `arith.truncf` of FP8 (and of bf16 and f16 where the options say so) as branch-free integer ops,
+    exact for every code: subnormals, signed zeros, infinities, NaNs with their signs and payloads. An extension does not
+    depend on the CPU's treatment of subnormals. A truncation rounds to the nearest, ties to even; what is too large for
+    f8E4M3FN becomes NaN. Other arithmetic is done in f32 and rounded after each op; negation and absolute value on the bits.
+    Left alone: constants, bitcasts, selects, loads and stores, which the conversion to LLVM treats as integers, and
+    tensors. Another rounding mode is an error.
+    Place in the pipeline: after linalg has become loops, before the conversion to LLVM, which has no FP8 arithmetic and
+    leaves the ops in silence.
+
+    Example: `test/Conversion/expand-fp8.mlir`.
+  }];
+  let options = [
+    Option<"expandBF16", "bf16", "bool", /*default=*/"true",
+           "Convert between bf16 and f32 by integer ops (the CPU's way is a call of compiler-rt without AVX512_BF16)">,
+    Option<"expandF16", "f16", "bool", /*default=*/"true",
+           "Convert between f16 and f32 by integer ops (the CPU's way is a call of compiler-rt without F16C)">];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def LowerAssertsPass : Pass<"ecf8-lower-asserts", "::mlir::ModuleOp"> {
   let summary = "Turn assertions of the model into error statuses of the runtime";
   let description = [{
@@ -31,6 +54,42 @@ def CheckLoweredPass : Pass<"ecf8-check-lowered", "::mlir::ModuleOp"> {
   }];
   let options = [Option<"maximumErrors", "max-errors", "unsigned", /*default=*/"10",
                         "Number of ops reported one by one; the others are counted">];
+}
+
+def LowerStoragePass : Pass<"ecf8-lower-storage", "::mlir::ModuleOp"> {
+  let summary = "Turn compressed values into payload bytes and decodes into calls";
+  let description = [{
+    In: bufferized functions with `ecf8` ops, compressed values in signatures, calls and control flow.
+    Out: a compressed value is a `memref<?xi8>`, the payload; `ecf8.global.load` is a call of `@ecf8_rt_weight` with the
+    position of the global among the module's globals, and a view where the weight is plain; `ecf8.constant` is a
+    `memref.global`; `ecf8.decode ... into` is a call of a private decode function, one per encoding and element type,
+    declared with the attribute `ecf8.decoder`. The globals are erased.
+    Left alone: everything else. An op of the dialect that is not bufferized is an error.
+    Place in the pipeline: after bufferization, before `ecf8-emit-decoders`.
+
+    Example: `test/Conversion/lower-storage.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def EmitDecodersPass : Pass<"ecf8-emit-decoders", "::mlir::ModuleOp"> {
+  let summary = "Fill in the decode functions for one instruction set";
+  let description = [{
+    In: private function declarations with the attribute `ecf8.decoder`.
+    Out: their bodies: checks of the payload's header as `cf.assert`, code tables, a `scf.parallel` over groups of strips,
+    and the decode loops over the lanes of one instruction set. A body never reads outside the payload, whatever the
+    payload holds. `lanes` names the back end: `permute` needs avx512bw, avx512vbmi and avx512vbmi2, `gather` needs avx2,
+    `scalar` nothing. All give the same bytes.
+    Left alone: everything else.
+    Place in the pipeline: after `ecf8-lower-storage`, before `ecf8-parallel-to-runtime`; once per instruction set.
+
+    Example: `test/Conversion/emit-decoders.mlir`.
+  }];
+  let options = [Option<"lanes", "lanes", "std::string", /*default=*/"\"scalar\"",
+                        "Lane back end: permute, gather or scalar">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+                           "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 
 #endif // ECF8_CONVERSION_PASSES

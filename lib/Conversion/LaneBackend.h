@@ -1,0 +1,67 @@
+// The lane back ends of the decode loops. A payload's tile holds 32 lanes; a decode loop is written once over the
+// operations below, and a back end says how one instruction set carries them out:
+//
+//   permute  AVX-512 VBMI/VBMI2: all 32 lanes in one vector of 16-bit words, code tables in registers (byte permutes)
+//   gather   AVX2: four groups of 8 lanes of 32 bits, a table of symbol pairs in the first-level cache
+//   scalar   any CPU: one lane after the other, the same table
+//
+// All three read the same streams and produce the same bytes.
+#ifndef ECF8_LIB_CONVERSION_LANEBACKEND_H
+#define ECF8_LIB_CONVERSION_LANEBACKEND_H
+
+#include "LaneBuilder.h"
+#include "llvm/ADT/SmallVector.h"
+#include <memory>
+
+namespace mlir::ecf8 {
+
+/// What a Huffman stream looks like to a lane: Format.md, section "Huffman".
+struct HuffmanSpec {
+  unsigned maxCodeLength; ///< L: 7 or 8
+  unsigned symbolCount;   ///< 16 (E4M3FN) or 32 (E5M2)
+  unsigned symbolShift;   ///< position of the exponent's lowest bit in the element: 3 or 2
+};
+
+/// Where the coded words are: a byte buffer, and the last index at which 64 bytes can be read.
+struct StreamView {
+  Value payload;   ///< memref<?xi8>
+  Value lastIndex; ///< index
+};
+
+/// The code tables of one tensor as bytes: entry i describes the code at the low end of the window i.
+/// `symbols[i]` is the symbol, shifted into its place in the element; `lengths[i]` its code's length in bits.
+struct CodeTables {
+  Value symbols; ///< memref<(1 << L) x i8>
+  Value lengths; ///< memref<(1 << L) x i8>
+};
+
+class LaneBackend {
+public:
+  virtual ~LaneBackend() = default;
+
+  /// Tiles that one loop decodes in lockstep, to hide the latency of the serial chain in each.
+  virtual unsigned tilesInLockstep() const = 0;
+
+  /// Size in bytes of the buffer that `expandTables` fills, once per decoder call.
+  virtual int64_t tableBytes() const = 0;
+  virtual void expandTables(LaneBuilder &b, const CodeTables &tables, Value buffer) const = 0;
+
+  /// Emits what a decode function needs once, before its loops: table registers, scratch.
+  virtual void enterFunction(LaneBuilder &b, Value tableBuffer, unsigned tileCount) = 0;
+
+  /// Loads the first two words of each lane of tile `tile` at byte `at`. Returns the values that the loop carries.
+  virtual SmallVector<Value> openTile(LaneBuilder &b, const StreamView &stream, Value at, unsigned tile) = 0;
+
+  /// Decodes one step (two symbols of each lane) and moves the lanes on. Updates `state`; returns the symbols in the
+  /// order of the format, vector<64xi8>, each in its place in the element.
+  virtual Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state, unsigned tile) = 0;
+};
+
+/// Permutes bytes in registers; needs avx512bw, avx512vbmi, avx512vbmi2.
+std::unique_ptr<LaneBackend> createPermuteLanes(const HuffmanSpec &spec);
+/// Looks pairs of symbols up in memory: `width` 8 gathers (needs avx2), `width` 1 is plain scalar code.
+std::unique_ptr<LaneBackend> createTableLanes(const HuffmanSpec &spec, unsigned width);
+
+} // namespace mlir::ecf8
+
+#endif // ECF8_LIB_CONVERSION_LANEBACKEND_H

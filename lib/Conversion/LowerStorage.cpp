@@ -1,0 +1,194 @@
+// Compressed values become the bytes of their payloads, decodes become calls of decode functions, and globals become
+// weights of the runtime.
+#include "ecf8/Conversion/Decoders.h"
+#include "ecf8/Conversion/Passes.h"
+#include "ecf8/Conversion/RuntimeImports.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/Transforms/FuncConversions.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/Transforms/Patterns.h"
+#include "mlir/Transforms/DialectConversion.h"
+
+namespace mlir::ecf8 {
+#define GEN_PASS_DEF_LOWERSTORAGEPASS
+#include "ecf8/Conversion/Passes.h.inc"
+} // namespace mlir::ecf8
+
+using namespace mlir;
+using namespace mlir::ecf8;
+
+namespace {
+
+MemRefType bytesType(MLIRContext *context) {
+  return MemRefType::get({ShapedType::kDynamic}, IntegerType::get(context, 8));
+}
+
+/// The number of each global: its position among the globals of the module, which is its index in the manifest.
+using WeightIndices = DenseMap<StringAttr, int64_t>;
+
+struct LowerGlobalLoad : public OpConversionPattern<GlobalLoadOp> {
+  LowerGlobalLoad(const TypeConverter &converter, MLIRContext *context, const WeightIndices &indices)
+      : OpConversionPattern(converter, context), indices(indices) {}
+
+  LogicalResult matchAndRewrite(GlobalLoadOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    auto found = indices.find(op.getGlobalAttr().getAttr());
+    if (found == indices.end())
+      return rewriter.notifyMatchFailure(op, "the symbol names no global");
+    if (isa<RankedTensorType>(op.getType()))
+      return rewriter.notifyMatchFailure(op, "not bufferized");
+    MLIRContext *context = getContext();
+    Location loc = op.getLoc();
+    auto module = op->getParentOfType<ModuleOp>();
+    auto type = rewriter.getFunctionType({rewriter.getIndexType()}, {bytesType(context)});
+    func::FuncOp import = getOrCreateRuntimeFunction(module, kRuntimeWeight, type);
+    Value index = arith::ConstantIndexOp::create(rewriter, loc, found->second);
+    Value bytes = func::CallOp::create(rewriter, loc, import, index).getResult(0);
+    if (auto memref = dyn_cast<MemRefType>(op.getType())) {
+      Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
+      rewriter.replaceOpWithNewOp<memref::ViewOp>(op, memref, bytes, zero, ValueRange{});
+    } else {
+      rewriter.replaceOp(op, bytes);
+    }
+    return success();
+  }
+
+  const WeightIndices &indices;
+};
+
+struct LowerConstant : public OpConversionPattern<ConstantOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(ConstantOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    auto module = op->getParentOfType<ModuleOp>();
+    Location loc = op.getLoc();
+    auto payload = op.getPayload();
+    auto type = MemRefType::get(payload.getShapedType().getShape(), rewriter.getI8Type());
+    std::string name;
+    for (unsigned i = 0; name.empty() || module.lookupSymbol(name); ++i)
+      name = "ecf8_payload_" + std::to_string(i);
+    {
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPointToStart(module.getBody());
+      memref::GlobalOp::create(rewriter, loc, name, rewriter.getStringAttr("private"), type, payload,
+                               /*constant=*/true, rewriter.getI64IntegerAttr(64));
+    }
+    Value global = memref::GetGlobalOp::create(rewriter, loc, type, name);
+    rewriter.replaceOpWithNewOp<memref::CastOp>(op, bytesType(getContext()), global);
+    return success();
+  }
+};
+
+struct LowerDecode : public OpConversionPattern<DecodeOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(DecodeOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    if (!op.getDestination())
+      return rewriter.notifyMatchFailure(op, "not bufferized");
+    CompressedType source = op.getSourceType();
+    FailureOr<Value> matrix = matrixView(op, adaptor.getDestination(), rewriter);
+    if (failed(matrix))
+      return failure();
+    auto [row, column] = sliceBegin(op, adaptor.getOffsets(), rewriter);
+    func::FuncOp decoder = getOrCreateDecoder(op->getParentOfType<ModuleOp>(), source);
+    func::CallOp::create(rewriter, op.getLoc(), decoder, ValueRange{adaptor.getSource(), *matrix, row, column});
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  /// The destination as rows of its last dimension, with any row stride.
+  static FailureOr<Value> matrixView(DecodeOp op, Value destination, ConversionPatternRewriter &rewriter) {
+    auto type = cast<MemRefType>(destination.getType());
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    if (failed(type.getStridesAndOffset(strides, offset)))
+      return rewriter.notifyMatchFailure(op, "the destination's layout is not strided");
+    ArrayRef<int64_t> shape = type.getShape();
+    int64_t rank = type.getRank(), rows = 1;
+    for (int64_t d = 0; d + 1 < rank; ++d) {
+      rows *= shape[d];
+      if (d + 2 < rank && shape[d] != 1 && strides[d] != strides[d + 1] * shape[d + 1])
+        return op.emitOpError() << "expected a destination whose rows lie at one stride, got " << type, failure();
+    }
+    Location loc = op.getLoc();
+    auto metadata = memref::ExtractStridedMetadataOp::create(rewriter, loc, destination);
+    int64_t columns = rank == 0 ? 1 : shape.back();
+    OpFoldResult rowStride = rank < 2 ? OpFoldResult(rewriter.getIndexAttr(columns))
+                                      : OpFoldResult(metadata.getStrides()[rank - 2]);
+    auto view = memref::ReinterpretCastOp::create(
+        rewriter, loc,
+        MemRefType::get({rows, columns}, type.getElementType(),
+                        StridedLayoutAttr::get(op.getContext(), ShapedType::kDynamic,
+                                               {rank < 2 ? columns : ShapedType::kDynamic, 1})),
+        metadata.getBaseBuffer(), OpFoldResult(metadata.getOffset()),
+        ArrayRef<OpFoldResult>{rewriter.getIndexAttr(rows), rewriter.getIndexAttr(columns)},
+        ArrayRef<OpFoldResult>{rowStride, rewriter.getIndexAttr(1)});
+    func::FuncOp decoder = getOrCreateDecoder(op->getParentOfType<ModuleOp>(), op.getSourceType());
+    return memref::CastOp::create(rewriter, loc, decoder.getArgumentTypes()[1], view).getResult();
+  }
+
+  /// Row and column of the matrix view at which the slice begins.
+  static std::pair<Value, Value> sliceBegin(DecodeOp op, ValueRange dynamicOffsets,
+                                            ConversionPatternRewriter &rewriter) {
+    Location loc = op.getLoc();
+    Value row = arith::ConstantIndexOp::create(rewriter, loc, 0), column = row;
+    ArrayRef<int64_t> shape = op.getSourceType().getShape();
+    for (auto [d, stated] : llvm::enumerate(op.getStaticOffsets())) {
+      Value at;
+      if (ShapedType::isDynamic(stated)) {
+        at = dynamicOffsets.front();
+        dynamicOffsets = dynamicOffsets.drop_front();
+      } else {
+        at = arith::ConstantIndexOp::create(rewriter, loc, stated);
+      }
+      if (d + 1 == shape.size()) {
+        column = at;
+        continue;
+      }
+      Value size = arith::ConstantIndexOp::create(rewriter, loc, shape[d]);
+      row = arith::AddIOp::create(rewriter, loc, arith::MulIOp::create(rewriter, loc, row, size), at);
+    }
+    return {row, column};
+  }
+};
+
+struct LowerStoragePass : public ::mlir::ecf8::impl::LowerStoragePassBase<LowerStoragePass> {
+  using LowerStoragePassBase::LowerStoragePassBase;
+
+  void runOnOperation() override {
+    MLIRContext &context = getContext();
+    WeightIndices indices;
+    SmallVector<GlobalOp> globals;
+    for (auto global : getOperation().getOps<GlobalOp>()) {
+      indices.try_emplace(global.getSymNameAttr(), globals.size());
+      globals.push_back(global);
+    }
+
+    TypeConverter converter;
+    converter.addConversion([](Type type) { return type; });
+    converter.addConversion([](CompressedType type) -> Type { return bytesType(type.getContext()); });
+
+    RewritePatternSet patterns(&context);
+    ConversionTarget target(context);
+    patterns.add<LowerGlobalLoad>(converter, &context, indices);
+    patterns.add<LowerConstant, LowerDecode>(converter, &context);
+    populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns, converter);
+    populateCallOpTypeConversionPattern(patterns, converter);
+    populateReturnOpTypeConversionPattern(patterns, converter);
+    populateBranchOpInterfaceTypeConversionPattern(patterns, converter);
+    scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, target);
+    target.addIllegalOp<GlobalLoadOp, ConstantOp, DecodeOp>();
+    target.addDynamicallyLegalOp<func::FuncOp>([&](func::FuncOp op) {
+      return converter.isSignatureLegal(op.getFunctionType()) && converter.isLegal(&op.getBody());
+    });
+    target.markUnknownOpDynamicallyLegal([&](Operation *op) { return converter.isLegal(op); });
+    target.addLegalOp<GlobalOp, ModuleOp>();
+    if (failed(applyPartialConversion(getOperation(), target, std::move(patterns))))
+      return signalPassFailure();
+    for (GlobalOp global : globals)
+      global.erase();
+  }
+};
+
+} // namespace
