@@ -63,7 +63,8 @@ read_system() {
 
 missing_packages() {
   local installed package
-  installed=" $(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${debian_packages[@]}" 2>/dev/null |
+  # dpkg-query exits with 1 for packages it has never heard of, which are simply missing here.
+  installed=" $({ dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${debian_packages[@]}" 2>/dev/null || true; } |
     sed -n 's/^installed //p' | tr '\n' ' ')"
   for package in "${debian_packages[@]}"; do
     case "$installed" in *" $package "*) ;; *) echo "$package" ;; esac
