@@ -1,0 +1,195 @@
+"""`ecf8.compile`: torch.export, torch-mlir, then `ecf8-compile` in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._progress import progress
+from ._tools import find_compiler
+from .errors import CompileError, Error, ModelImportError
+from .model import STATS, CompiledModel
+
+if TYPE_CHECKING:
+    import torch
+
+    from ._capture import EntryPoint
+
+DEFAULT_ENTRY = "main"
+PROGRAM = "model.mlir"
+WEIGHTS = "weights.safetensors"
+
+
+def compile(
+    module: torch.nn.Module,
+    example_args: Sequence[Any] | None = None,
+    codec: str = "auto",
+    target: str = "cpu",
+    *,
+    dynamic_shapes: Any = None,
+    entry_points: Mapping[str, EntryPoint] | None = None,
+    target_cpu: str | None = None,
+    output: str | os.PathLike[str] | None = None,
+    options: Sequence[str] = (),
+    show_progress: bool | None = None,
+) -> CompiledModel:
+    """Compiles `module` as it is, FP8 weights compressed without loss, and loads the result.
+
+    The module is traced in eval mode with `example_args` (CPU tensors) by torch.export; `dynamic_shapes` is passed on
+    to it. Instead of these two, `entry_points` names several functions, which share the weights that they share in
+    Python. `codec` is "auto", "raw" (nothing is compressed) or "huffman"; `target_cpu` a list of instruction sets as
+    in `ecf8-compile --target-cpu`; `options` are further flags for it. The bundle is written to `output`, or to a
+    temporary folder that goes away with the model. `show_progress`: None = only on a terminal.
+
+    Raises `ModelImportError` for what torch.export or torch-mlir cannot express, and `CompileError` for what
+    `ecf8-compile` refuses; both leave a reproducer file, named in the message.
+    """
+    entries = _entry_points(module, example_args, dynamic_shapes, entry_points)
+    compiler = find_compiler()
+    destination = _destination(output)
+    with (
+        progress("ecf8", stages=len(entries) + 4, enabled=show_progress) as bar,
+        tempfile.TemporaryDirectory(prefix="ecf8-compile-") as folder,
+    ):
+        work = Path(folder)
+        _import_model(entries, work, bar)
+        bar.stage("compiling")
+        bundle = destination if destination is not None else work / "model.ecf8"
+        arguments = [f"--target={target}", f"--codec={codec}", *([f"--target-cpu={target_cpu}"] if target_cpu else [])]
+        stats = _run_compiler(compiler, work, bundle, [*arguments, *options])
+        (bundle / STATS).write_text(stats)
+        bar.stage("loading")
+        if destination is not None:
+            return CompiledModel(destination)
+        return _load_temporary(bundle)
+
+
+def export_mlir(
+    module: torch.nn.Module,
+    example_args: Sequence[Any] | None = None,
+    folder: str | os.PathLike[str] = ".",
+    *,
+    dynamic_shapes: Any = None,
+    entry_points: Mapping[str, EntryPoint] | None = None,
+    show_progress: bool | None = None,
+) -> tuple[Path, Path]:
+    """Writes what `compile` gives to `ecf8-compile`: `model.mlir` and `weights.safetensors` in `folder`."""
+    entries = _entry_points(module, example_args, dynamic_shapes, entry_points)
+    work = Path(folder)
+    work.mkdir(parents=True, exist_ok=True)
+    with progress("ecf8", stages=len(entries) + 2, enabled=show_progress) as bar:
+        _import_model(entries, work, bar)
+    return work / PROGRAM, work / WEIGHTS
+
+
+def _entry_points(
+    module: torch.nn.Module,
+    example_args: Sequence[Any] | None,
+    dynamic_shapes: Any,
+    entry_points: Mapping[str, EntryPoint] | None,
+) -> dict[str, EntryPoint]:
+    from dataclasses import replace
+
+    from ._capture import EntryPoint
+
+    if (example_args is None) == (entry_points is None):
+        raise Error("expected either example_args or entry_points")
+    if entry_points is None:
+        assert example_args is not None
+        return {DEFAULT_ENTRY: EntryPoint(example_args, module=module, dynamic_shapes=dynamic_shapes)}
+    if not entry_points:
+        raise Error("expected at least one entry point, got none")
+    for name in entry_points:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise Error(f"expected an identifier as the name of an entry point, got '{name}'")
+    return {
+        name: replace(entry, module=entry.module if entry.module is not None else module)
+        for name, entry in entry_points.items()
+    }
+
+
+def _import_model(entries: Mapping[str, EntryPoint], work: Path, bar: Any) -> None:
+    """Writes the program and its weights into `work`."""
+    try:
+        from ._capture import WeightTable, capture
+        from ._importer import import_programs
+    except ImportError as error:
+        raise ModelImportError(f"expected torch and torch-mlir to be installed: {error}") from error
+    from safetensors.torch import save_file
+
+    weights = WeightTable()
+    programs = []
+    for name, entry in entries.items():
+        bar.stage(f"exporting '{name}'")
+        programs.append(capture(name, entry, weights))
+    bar.stage("importing")
+    (work / PROGRAM).write_text(import_programs(programs))
+    bar.stage("writing weights")
+    # Tensors that share memory without being the same (views) must be copied: the format has no sharing.
+    save_file({name: _own_memory(tensor) for name, tensor in weights.tensors.items()}, work / WEIGHTS)
+
+
+def _own_memory(tensor: torch.Tensor) -> torch.Tensor:
+    whole = tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes
+    return tensor if whole else tensor.clone(memory_format=_contiguous_format())
+
+
+def _contiguous_format() -> torch.memory_format:
+    import torch
+
+    return torch.contiguous_format
+
+
+def _destination(output: str | os.PathLike[str] | None) -> Path | None:
+    if output is None:
+        return None
+    path = Path(output)
+    if not path.parent.is_dir():
+        raise CompileError(f"expected a folder at '{path.parent}' to write the bundle '{path.name}' into")
+    return path
+
+
+def _run_compiler(compiler: Path, work: Path, bundle: Path, arguments: list[str]) -> str:
+    """Runs `ecf8-compile` on the files in `work` and returns its statistics, as JSON text."""
+    stats = work / STATS
+    command = [
+        str(compiler),
+        str(work / PROGRAM),
+        f"--weights={work / WEIGHTS}",
+        f"--stats-json={stats}",
+        *arguments,
+        "-o",
+        str(bundle),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if result.returncode == 0:
+        return stats.read_text()
+    reproducer = Path(tempfile.mkdtemp(prefix="ecf8-compile-failed-")) / PROGRAM
+    shutil.copy(work / PROGRAM, reproducer)
+    diagnostics = result.stderr.strip()
+    reason = next((line for line in diagnostics.splitlines() if "error" in line), diagnostics)
+    status = f"signal {-result.returncode}" if result.returncode < 0 else f"status {result.returncode}"
+    raise CompileError(
+        f"ecf8-compile failed with {status}: {reason} (reproducer: {reproducer})",
+        diagnostics=diagnostics,
+        reproducer=reproducer,
+    )
+
+
+def _load_temporary(bundle: Path) -> CompiledModel:
+    folder = tempfile.TemporaryDirectory(prefix="ecf8-model-")
+    try:
+        moved = Path(folder.name) / bundle.name
+        shutil.move(bundle, moved)
+        model = CompiledModel(moved)
+    except BaseException:
+        folder.cleanup()
+        raise
+    model._folder = folder
+    return model

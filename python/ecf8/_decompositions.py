@@ -1,0 +1,29 @@
+"""Which operators are taken apart in PyTorch, before torch-mlir sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def decomposition_table() -> dict[Any, Callable[..., Any]]:
+    """torch-mlir's own table, and `cumsum`, which it lowers to an op outside upstream MLIR (`tm_tensor.scan`)."""
+    from torch_mlir.extras.fx_decomp_util import get_decomposition_table
+
+    return {**get_decomposition_table(), torch.ops.aten.cumsum.default: _cumsum}
+
+
+def _cumsum(x: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Tensor:
+    """Sums under a triangular mask: quadratic in the length, and in the same order as a running sum."""
+    integral = not (x.dtype.is_floating_point or x.dtype.is_complex)
+    x = x.to(dtype or (torch.int64 if integral else x.dtype))
+    if x.ndim == 0:
+        return x.clone()
+    x = x.movedim(dim, -1)
+    position = torch.arange(x.shape[-1], device=x.device)
+    mask = position[:, None] >= position[None, :]
+    terms = torch.where(mask, x.unsqueeze(-2), torch.zeros((), dtype=x.dtype, device=x.device))
+    return terms.sum(-1).movedim(-1, dim)
