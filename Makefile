@@ -34,7 +34,7 @@ format: setup ## rewrite C++ and Python files in the project's style
 lint: build ## clang-tidy and mypy; style and layers, too
 	@$(PYTHON) utils/check-style.py
 	@$(PYTHON) utils/check-layers.py
-	@$(PYTHON) -m mypy python/ecf8
+	@$(PYTHON) -m mypy --config-file python/pyproject.toml python/ecf8
 	@utils/clang-tidy.sh $(BUILD)
 
 docs: build ## write the generated pages of docs/ anew
