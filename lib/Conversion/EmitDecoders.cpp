@@ -203,7 +203,8 @@ private:
           Value target = b.add(offset, 64 * step + (flat ? 0 : t * kBlockBytes));
           b.storeBytes(bytes, flat ? out : block, flat ? b.add(outAt[t], target) : target);
         }
-      scf::YieldOp::create(b, state);
+      if (!state.empty()) // a loop that carries nothing has its terminator already
+        scf::YieldOp::create(b, state);
     }
     if (!flat) {
       Value outColumn = b.add(b.sub(tileColumn, column), blockColumn);
@@ -214,7 +215,8 @@ private:
         writer->writeBlock(b, block, b.index(t * kBlockBytes), outRow, outColumn, rows, columns);
       }
     }
-    scf::YieldOp::create(b, units.getResults());
+    if (!carried.empty())
+      scf::YieldOp::create(b, units.getResults());
   }
 
   Value planeColumns() {
