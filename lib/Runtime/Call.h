@@ -1,0 +1,78 @@
+// One running call of compiled code: its memory, its error, and the imports through which the code reaches the runtime.
+#ifndef ECF8_LIB_RUNTIME_CALL_H
+#define ECF8_LIB_RUNTIME_CALL_H
+
+#include "ThreadPool.h"
+
+#include "ecf8/Runtime/ModuleABI.h"
+#include "ecf8/Support/Status.h"
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <span>
+
+namespace ecf8 {
+
+/// A weight as compiled code sees it.
+struct WeightView {
+  const void *data; ///< aligned to 64
+  int64_t sizeBytes;
+};
+
+/// Memory that compiled code asks for. The block's header lies in front of the bytes it hands out.
+class TrackedMemory {
+public:
+  TrackedMemory() = default;
+  ~TrackedMemory() { releaseAll(); }
+  TrackedMemory(const TrackedMemory &) = delete;
+
+  /// Null if there is not that much memory.
+  void *allocate(uint64_t bytes, uint64_t alignment);
+  void release(void *pointer);
+  /// Takes the block out of the tracking, so that it outlives the call; false if `pointer` is not the start of a live
+  /// block. `freeDetached` ends it.
+  bool detach(void *pointer);
+  static void freeDetached(void *pointer);
+  void releaseAll();
+
+private:
+  struct Header;
+  static Header *headerOf(void *pointer);
+  void unlink(Header *header); // with `mutex` held
+
+  std::mutex mutex;
+  Header *first = nullptr;
+};
+
+/// The state of one call. Lives on the stack of the calling thread, outside everything that a longjmp skips.
+class Call {
+public:
+  Call(std::span<const WeightView> weights, ThreadPool &pool) : weights(weights), pool(pool) {}
+
+  /// Runs `function(operands)`. If the code fails, here or on a worker, the status says why. All pieces of all loops
+  /// have ended when this returns.
+  Status run(void (*function)(void **), void **operands);
+
+  TrackedMemory memory;
+
+private:
+  friend struct Imports;
+
+  /// Keeps the first error of the call.
+  void record(StatusCode code, const char *message);
+
+  std::span<const WeightView> weights;
+  ThreadPool &pool;
+  std::atomic<bool> failed{false};
+  std::atomic_flag messageTaken;
+  StatusCode errorCode = StatusCode::Ok;
+  char errorMessage[1024] = {};
+};
+
+/// The table that every module gets; it finds the running call through a variable of the thread.
+const EcfModuleImports &moduleImports();
+
+} // namespace ecf8
+
+#endif // ECF8_LIB_RUNTIME_CALL_H

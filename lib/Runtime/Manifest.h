@@ -1,0 +1,82 @@
+// The manifest of a bundle, parsed and checked against the rules that need no other file.
+#ifndef ECF8_LIB_RUNTIME_MANIFEST_H
+#define ECF8_LIB_RUNTIME_MANIFEST_H
+
+#include "ecf8-c/DLPack.h"
+#include "ecf8/Support/Safetensors.h"
+#include "ecf8/Support/Status.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ecf8 {
+
+/// An element type of the manifest: its MLIR name and what it is in DLPack and in safetensors.
+struct ElementType {
+  const char *name;
+  DLDataType dlDtype;
+  SafetensorsDType stored;
+  int8_t payloadCode; ///< elementType byte of a compressed payload; -1: never compressed
+  unsigned sizeBytes() const { return (dlDtype.bits + 7u) / 8u; }
+};
+
+/// Null for names that are not known.
+const ElementType *findElementType(std::string_view name);
+
+struct TensorSpec {
+  const ElementType *type = nullptr;
+  bool isScalar = false;
+  std::vector<int64_t> shape; ///< -1: dynamic
+};
+
+struct EntryPoint {
+  std::string name;
+  std::string symbol;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+};
+
+struct WeightInfo {
+  std::string name;
+  bool isCompressed = false;
+  const ElementType *type = nullptr;
+  std::vector<int64_t> shape;
+  std::string encoding; ///< empty for plain weights
+  uint64_t storedBytes = 0;
+  uint64_t decodedBytes = 0;
+  uint64_t hash = 0;
+};
+
+struct CodeInfo {
+  std::string path; ///< inside the bundle
+  std::string cpu;
+  std::vector<std::string> features;
+  uint64_t sizeBytes = 0;
+  uint64_t hash = 0;
+};
+
+struct Manifest {
+  std::string producer;
+  std::vector<EntryPoint> entryPoints;
+  std::string weightsPath; ///< inside the bundle
+  uint64_t weightsFileBytes = 0;
+  std::vector<WeightInfo> weights; ///< by their index
+  std::vector<CodeInfo> code;      ///< best first
+};
+
+/// Reads `text`, the content of `path` (for messages). Rules:
+///  * bundle_m1: "format" is "ecf8-bundle", "version" is 1, "module_abi" is the runtime's, "target" is "cpu"
+///  * bundle_m2: every name in "required_features" is known to the runtime (today: none is)
+///  * bundle_m3: each field has its type; names of entry points and weights are unique; indices are 0, 1, 2 ...
+///  * bundle_m4: paths stay inside the bundle
+Result<Manifest> parseManifest(std::string_view text, const std::string &path);
+
+/// "f32 [4, ?]", "i64 scalar"
+std::string describe(const TensorSpec &spec);
+
+} // namespace ecf8
+
+#endif // ECF8_LIB_RUNTIME_MANIFEST_H
