@@ -170,8 +170,8 @@ static EcfStatusCode copySpec(const EcfModel *model, size_t entry, size_t index,
                               std::vector<TensorSpec> EntryPoint::*list, EcfTensorSpec *spec) {
   const EntryPoint *found = findEntry(model, entry);
   if (!found || index >= (found->*list).size())
-    return report(StatusCode::NotFound,
-                  "expected the number of an input or output of the entry point, got a larger one");
+    return failure(StatusCode::NotFound,
+                   "expected the number of an input or output of the entry point, got a larger one");
   const TensorSpec &source = (found->*list)[index];
   *spec = {source.type->name, source.type->dlDtype,
            source.isScalar ? ECF8_SCALAR_RANK : static_cast<int32_t>(source.shape.size()), source.shape.data()};
