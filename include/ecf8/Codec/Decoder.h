@@ -1,0 +1,29 @@
+// The reference decoder: written to be read next to docs/Format.md, and the oracle of the tests. Speed is not its aim;
+// compiled models use generated decoders.
+#ifndef ECF8_CODEC_DECODER_H
+#define ECF8_CODEC_DECODER_H
+
+#include "ecf8/Codec/Reader.h"
+
+namespace ecf8 {
+
+/// Decodes all elements in row-major order. Checks also what only decoding shows: the stream rules, padding, the
+/// content hash and the data fields. Allocates one byte per element, which a checked payload bounds by 3 times its own
+/// size.
+Result<std::vector<uint8_t>> decode(const Payload &payload);
+
+/// Reads and decodes `bytes`.
+Result<std::vector<uint8_t>> decode(std::span<const uint8_t> bytes);
+
+/// Decodes the tile `tile` of strip `strip` to tile order: paddedWidth * 32 bytes, padding elements included. Order
+/// rows32 only.
+Result<std::vector<uint8_t>> decodeTile(const Payload &payload, uint64_t strip, uint64_t tile);
+
+/// Decodes the rectangle of `rowCount` x `columnCount` elements that starts at (`row`, `column`) of the matrix view, in
+/// row-major order. Any rectangle inside the matrix will do; only the tiles it touches are decoded.
+Result<std::vector<uint8_t>> decodeSlice(const Payload &payload, uint64_t row, uint64_t column, uint64_t rowCount,
+                                         uint64_t columnCount);
+
+} // namespace ecf8
+
+#endif // ECF8_CODEC_DECODER_H

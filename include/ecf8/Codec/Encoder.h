@@ -1,0 +1,52 @@
+// The encoder: row-major elements in, a payload out. The same input gives the same bytes whatever the threads.
+#ifndef ECF8_CODEC_ENCODER_H
+#define ECF8_CODEC_ENCODER_H
+
+#include "ecf8/Codec/Stats.h"
+
+namespace ecf8 {
+
+/// The layout of the payload to write.
+struct EncodeOptions {
+  Encoding encoding = Encoding::Huffman;
+  unsigned maxCodeLength = 8;  ///< 7 or 8; huffman only
+  uint32_t tileColumns = 1024; ///< a positive multiple of 16; order rows32 only
+  Order order = Order::Rows32; ///< huffman: rows32 only
+
+  static EncodeOptions raw() { return {Encoding::Raw, 0, 0, Order::RowMajor}; }
+  static EncodeOptions rawRows32(uint32_t tileColumns = 1024) { return {Encoding::Raw, 0, tileColumns, Order::Rows32}; }
+  static EncodeOptions huffman(unsigned maxCodeLength = 8, uint32_t tileColumns = 1024) {
+    return {Encoding::Huffman, maxCodeLength, tileColumns, Order::Rows32};
+  }
+};
+
+/// Fails with a message when the options name something that this version does not write.
+Status checkEncodeOptions(const EncodeOptions &options);
+
+/// Encodes `bytes`, the elements of a tensor of shape `dims` in row-major order, with up to `threads` threads.
+Result<std::vector<uint8_t>> encode(const EncodeOptions &options, ElementType elementType,
+                                    std::span<const uint64_t> dims, std::span<const uint8_t> bytes,
+                                    unsigned threads = 1);
+
+/// The same for a caller that already has the figures of exactly these bytes.
+Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorStats &stats,
+                                    std::span<const uint64_t> dims, std::span<const uint8_t> bytes,
+                                    unsigned threads = 1);
+
+/// What a payload would take. The true size lies in [minBytes, maxBytes]; the two are equal for raw.
+struct SizeEstimate {
+  uint64_t minBytes = 0;
+  uint64_t maxBytes = 0;
+};
+Result<SizeEstimate> estimatePayloadBytes(const EncodeOptions &options, const TensorStats &stats,
+                                          std::span<const uint64_t> dims);
+
+/// What `auto` stands for: the payload of `preferred`, or of row-major raw where that is not larger. The choice depends
+/// on the true sizes, never on an estimate.
+Result<std::vector<uint8_t>> encodeSmallest(const EncodeOptions &preferred, const TensorStats &stats,
+                                            std::span<const uint64_t> dims, std::span<const uint8_t> bytes,
+                                            unsigned threads = 1);
+
+} // namespace ecf8
+
+#endif // ECF8_CODEC_ENCODER_H

@@ -1,0 +1,29 @@
+// Reads and checks a payload: every rule of docs/Format.md that can be checked without decoding.
+#ifndef ECF8_CODEC_READER_H
+#define ECF8_CODEC_READER_H
+
+#include "ecf8/Codec/Huffman.h"
+
+namespace ecf8 {
+
+/// A payload that passed `readPayload`. Refers to the caller's bytes; they must outlive it and not change.
+struct Payload {
+  Header header;
+  CanonicalCode code; ///< empty for raw
+  std::span<const uint8_t> bytes;
+
+  /// Word offset of tile `index` from the start of the codes; `index` may be the number of tiles. Huffman only.
+  uint64_t tileWordOffset(uint64_t index) const {
+    return loadLittle<uint32_t>(bytes.data() + header.tileTableOffset + index * 4);
+  }
+};
+
+/// Checks `bytes`, which must be exactly one payload, against the header, layout, table and code rules. Each failure
+/// names what was expected, what was found, the byte offset in the payload and the rule: "expected major version 1, got
+/// 2 at byte 4 [header_c2]". Corrupt data gives StatusCode::Corrupt; what a later version or another build may
+/// understand gives StatusCode::Unsupported. `verifyHash` also compares payloadHash, which reads all bytes.
+Result<Payload> readPayload(std::span<const uint8_t> bytes, bool verifyHash = true);
+
+} // namespace ecf8
+
+#endif // ECF8_CODEC_READER_H

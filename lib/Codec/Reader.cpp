@@ -1,0 +1,282 @@
+// The rules of docs/Format.md that need no decoding, in the order of the specification.
+#include "ecf8/Codec/Reader.h"
+
+#include "ecf8/Support/Hash.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+namespace ecf8 {
+namespace {
+
+namespace at = header_offset;
+
+std::string hex(uint64_t value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+/// "expected X, got Y at byte N [rule]".
+Status broken(StatusCode code, std::string_view expected, std::string_view got, uint64_t offset, const char *rule) {
+  std::string message = "expected ";
+  message.append(expected).append(", got ").append(got);
+  message += " at byte " + std::to_string(offset) + " [" + rule + "]";
+  return Status(code, std::move(message));
+}
+
+Status corrupt(std::string_view expected, std::string_view got, uint64_t offset, const char *rule) {
+  return broken(StatusCode::Corrupt, expected, got, offset, rule);
+}
+
+Status corrupt(std::string_view what, uint64_t expected, uint64_t got, uint64_t offset, const char *rule) {
+  return corrupt(std::string(what) + " " + std::to_string(expected), std::to_string(got), offset, rule);
+}
+
+Status unsupported(std::string_view expected, std::string_view got, uint64_t offset, const char *rule) {
+  return broken(StatusCode::Unsupported, expected, got, offset, rule);
+}
+
+/// Checks in turn; the first broken rule is the result.
+class HeaderReader {
+public:
+  HeaderReader(std::span<const uint8_t> bytes, bool verifyHash) : bytes(bytes), verifyHash(verifyHash) {}
+
+  Status read(Header &header) {
+    for (Status (HeaderReader::*check)(Header &) :
+         {&HeaderReader::checkFraming, &HeaderReader::checkKinds, &HeaderReader::checkParameters,
+          &HeaderReader::checkShape, &HeaderReader::checkContentFields, &HeaderReader::checkSections,
+          &HeaderReader::checkGaps})
+      if (Status status = (this->*check)(header); !status.isOk())
+        return status;
+    return Status::ok();
+  }
+
+private:
+  template <typename T> T field(uint64_t offset) const { return loadLittle<T>(bytes.data() + offset); }
+
+  Status checkFraming(Header &header);
+  Status checkKinds(Header &header);
+  Status checkParameters(Header &header);
+  Status checkShape(Header &header);
+  Status checkContentFields(Header &header);
+  Status checkSections(Header &header);
+  Status checkGaps(Header &header);
+  Status checkZero(uint64_t begin, uint64_t end, const char *rule) const;
+
+  std::span<const uint8_t> bytes;
+  bool verifyHash;
+};
+
+Status HeaderReader::checkFraming(Header &header) {
+  if (bytes.size() < headerBytes)
+    return corrupt("a payload of at least 192 bytes", std::to_string(bytes.size()) + " bytes", 0, "header_c5");
+  if (!std::equal(bytes.begin(), bytes.begin() + 4, "ECF8"))
+    return corrupt("the magic bytes 'ECF8'", hex(field<uint32_t>(at::magic)), at::magic, "header_c1");
+  header.major = field<uint8_t>(at::major);
+  header.minor = field<uint8_t>(at::minor); // a later minor version is readable unless a required flag says otherwise
+  if (header.major != formatMajor)
+    return unsupported("major version 1", std::to_string(header.major), at::major, "header_c2");
+  if (uint16_t size = field<uint16_t>(at::headerSize); size != headerBytes)
+    return unsupported("a header of 192 bytes", std::to_string(size), at::headerSize, "header_c3");
+  header.requiredFlags = field<uint32_t>(at::requiredFlags);
+  header.optionalFlags = field<uint32_t>(at::optionalFlags);
+  if (header.requiredFlags != 0)
+    return unsupported("no required feature", "flags " + hex(header.requiredFlags), at::requiredFlags, "header_c4");
+  header.payloadBytes = field<uint64_t>(at::payloadBytes);
+  if (header.payloadBytes != bytes.size())
+    return corrupt("a payload of " + std::to_string(header.payloadBytes) + " bytes",
+                   std::to_string(bytes.size()) + " bytes", at::payloadBytes, "header_c5");
+  header.payloadHash = field<uint64_t>(at::payloadHash);
+  header.contentHash = field<uint64_t>(at::contentHash);
+  if (verifyHash)
+    if (uint64_t hash = hashBytes(bytes.subspan(at::contentHash)); hash != header.payloadHash)
+      return corrupt("payload checksum " + hashToHex(header.payloadHash), hashToHex(hash), at::payloadHash,
+                     "header_c6");
+  return Status::ok();
+}
+
+Status HeaderReader::checkKinds(Header &header) {
+  auto type = field<uint8_t>(at::elementType), encoding = field<uint8_t>(at::encoding);
+  auto order = field<uint8_t>(at::order), stream = field<uint8_t>(at::stream);
+  header.elementType = ElementType(type);
+  header.encoding = Encoding(encoding);
+  header.order = Order(order);
+  header.stream = Stream(stream);
+  auto named = [](std::string_view name, uint8_t number) {
+    return std::to_string(number) + " (" + std::string(name) + ")";
+  };
+  if (header.elementType != ElementType::F8E4M3FN && header.elementType != ElementType::F8E5M2)
+    return unsupported("element type 0 (f8E4M3FN) or 1 (f8E5M2)", named(getName(header.elementType), type),
+                       at::elementType, "header_c7");
+  if (header.encoding != Encoding::Raw && header.encoding != Encoding::Huffman)
+    return unsupported("encoding 0 (raw) or 1 (huffman)", named(getName(header.encoding), encoding), at::encoding,
+                       "header_c8");
+  bool isHuffman = header.encoding == Encoding::Huffman;
+  if (header.order != Order::Rows32 && (isHuffman || header.order != Order::RowMajor))
+    return unsupported(isHuffman ? "order 1 (rows32) for huffman" : "order 0 (row_major) or 1 (rows32) for raw",
+                       named(getName(header.order), order), at::order, "header_c9");
+  if (header.stream != (isHuffman ? Stream::Interleaved : Stream::None))
+    return unsupported(isHuffman ? "stream 1 (interleaved) for huffman" : "stream 0 (none) for raw",
+                       named(getName(header.stream), stream), at::stream, "header_c10");
+  return Status::ok();
+}
+
+Status HeaderReader::checkParameters(Header &header) {
+  header.rank = field<uint8_t>(at::rank);
+  if (header.rank > maxRank)
+    return corrupt("rank at most 8", std::to_string(header.rank), at::rank, "header_c11");
+  header.group = field<uint8_t>(at::group);
+  header.rawExponentBits = field<uint8_t>(at::rawExponentBits);
+  header.maxCodeLength = field<uint8_t>(at::maxCodeLength);
+  header.tileColumns = field<uint32_t>(at::tileColumns);
+  bool isHuffman = header.encoding == Encoding::Huffman;
+  if (header.group != (isHuffman ? 1 : 0))
+    return unsupported(isHuffman ? "group 1 for huffman" : "group 0 for raw", std::to_string(header.group), at::group,
+                       "header_c12");
+  if (header.rawExponentBits != 0)
+    return unsupported("0 raw exponent bits", std::to_string(header.rawExponentBits), at::rawExponentBits,
+                       "header_c12");
+  if (isHuffman ? header.maxCodeLength != 7 && header.maxCodeLength != 8 : header.maxCodeLength != 0)
+    return unsupported(isHuffman ? "code length limit 7 or 8 for huffman" : "code length limit 0 for raw",
+                       std::to_string(header.maxCodeLength), at::maxCodeLength, "header_c12");
+  bool hasTiles = header.order == Order::Rows32;
+  if (hasTiles ? header.tileColumns == 0 || header.tileColumns % 16 != 0 : header.tileColumns != 0)
+    return corrupt(hasTiles ? "tile columns that are a positive multiple of 16" : "tile columns 0 for order row_major",
+                   std::to_string(header.tileColumns), at::tileColumns, "header_c14");
+  return checkZero(at::reserved, at::rows, "header_c17");
+}
+
+Status HeaderReader::checkShape(Header &header) {
+  for (unsigned i = 0; i < maxRank; ++i) {
+    header.dims[i] = field<uint64_t>(at::dims + i * 8);
+    if (i >= header.rank && header.dims[i] != 0)
+      return corrupt("unused dimension " + std::to_string(i) + " to be", 0, header.dims[i], at::dims + i * 8,
+                     "header_c13");
+  }
+  Result<MatrixShape> shape = getMatrixShape(header.getDims());
+  if (!shape)
+    return Status(StatusCode::Corrupt, shape.status().message()).in("dimensions at byte 128");
+  header.shape = *shape;
+  if (uint64_t rows = field<uint64_t>(at::rows); rows != header.shape.rows)
+    return corrupt("rows", header.shape.rows, rows, at::rows, "header_c13");
+  if (uint64_t columns = field<uint64_t>(at::columns); columns != header.shape.columns)
+    return corrupt("columns", header.shape.columns, columns, at::columns, "header_c13");
+  return Status::ok();
+}
+
+Status HeaderReader::checkContentFields(Header &header) {
+  header.dataFlags = field<uint32_t>(at::dataFlags);
+  if (header.dataFlags > 15)
+    return corrupt("data flags in the low 4 bits", hex(header.dataFlags), at::dataFlags, "header_c15");
+  header.minExponent = field<uint8_t>(at::minExponent);
+  header.maxExponent = field<uint8_t>(at::maxExponent);
+  unsigned limit = header.elementCount() == 0 ? 0 : header.split().symbolCount - 1;
+  if (header.maxExponent > limit)
+    return corrupt("greatest exponent at most " + std::to_string(limit), std::to_string(header.maxExponent),
+                   at::maxExponent, "header_c16");
+  if (header.minExponent > header.maxExponent)
+    return corrupt("least exponent at most " + std::to_string(header.maxExponent), std::to_string(header.minExponent),
+                   at::minExponent, "header_c16");
+  for (unsigned i = 0; i < maxSymbolCount; ++i)
+    header.codeLengths[i] = field<uint8_t>(at::codeLengths + i / 2) >> (i % 2 * 4) & 15;
+  return Status::ok();
+}
+
+Status HeaderReader::checkSections(Header &header) {
+  header.restOffset = field<uint64_t>(at::restOffset);
+  header.tileTableOffset = field<uint64_t>(at::tileTableOffset);
+  header.codesOffset = field<uint64_t>(at::codesOffset);
+  header.codesBytes = field<uint64_t>(at::codesBytes);
+  if (header.encoding == Encoding::Raw ? header.codesBytes != 0 : header.codesBytes % 2 != 0)
+    return corrupt(header.encoding == Encoding::Raw ? "0 bytes of codes for raw" : "an even number of bytes of codes",
+                   std::to_string(header.codesBytes), at::codesBytes, "layout_c1");
+  Result<SectionLayout> layout = computeLayout(header);
+  if (!layout)
+    return Status(StatusCode::Corrupt, layout.status().message()).in("dimensions at byte 128");
+  if (header.tileTableOffset != layout->tileTableOffset)
+    return corrupt("tile table offset", layout->tileTableOffset, header.tileTableOffset, at::tileTableOffset,
+                   "layout_c1");
+  if (header.codesOffset != layout->codesOffset)
+    return corrupt("codes offset", layout->codesOffset, header.codesOffset, at::codesOffset, "layout_c1");
+  if (header.restOffset != layout->restOffset)
+    return corrupt("rest offset", layout->restOffset, header.restOffset, at::restOffset, "layout_c1");
+  if (header.payloadBytes != layout->payloadBytes)
+    return corrupt("payload bytes", layout->payloadBytes, header.payloadBytes, at::payloadBytes, "layout_c2");
+  return Status::ok();
+}
+
+Status HeaderReader::checkGaps(Header &header) {
+  SectionLayout layout = *computeLayout(header);
+  if (header.encoding == Encoding::Huffman) {
+    uint64_t tableEnd = header.tileTableOffset + (header.grid().tileCount() + 1) * 4;
+    if (Status status = checkZero(tableEnd, header.codesOffset, "layout_c3"); !status.isOk())
+      return status;
+    uint64_t codesEnd = header.codesOffset + header.codesBytes;
+    if (Status status = checkZero(codesEnd, header.restOffset, "layout_c3"); !status.isOk())
+      return status;
+  }
+  return checkZero(header.restOffset + layout.restBytes, header.payloadBytes, "layout_c3");
+}
+
+Status HeaderReader::checkZero(uint64_t begin, uint64_t end, const char *rule) const {
+  for (uint64_t offset = begin; offset < end; ++offset)
+    if (bytes[offset] != 0)
+      return corrupt("byte 0x0", hex(bytes[offset]), offset, rule);
+  return Status::ok();
+}
+
+Status checkTable(const Payload &payload) {
+  const Header &header = payload.header;
+  auto position = [&](uint64_t index) { return header.tileTableOffset + index * 4; };
+  if (uint64_t first = payload.tileWordOffset(0); first != 0)
+    return corrupt("first tile at word", 0, first, position(0), "table_c1");
+  uint64_t tiles = header.grid().tileCount();
+  for (uint64_t tile = 1; tile <= tiles; ++tile)
+    if (payload.tileWordOffset(tile) < payload.tileWordOffset(tile - 1))
+      return corrupt("a word offset of at least " + std::to_string(payload.tileWordOffset(tile - 1)),
+                     std::to_string(payload.tileWordOffset(tile)), position(tile), "table_c2");
+  if (uint64_t last = payload.tileWordOffset(tiles); last != header.codesBytes / 2)
+    return corrupt("last word offset", header.codesBytes / 2, last, position(tiles), "table_c3");
+  return Status::ok();
+}
+
+Status checkCode(const Header &header, const CanonicalCode &code) {
+  bool needsCode = header.encoding == Encoding::Huffman && header.elementCount() != 0;
+  if (!needsCode && code.usedSymbols() != 0)
+    return corrupt("no code lengths for an empty or raw tensor", std::to_string(code.usedSymbols()) + " symbols",
+                   at::codeLengths, "huffman_c5");
+  if (needsCode && code.usedSymbols() == 0)
+    return corrupt("at least one code length", "none", at::codeLengths, "huffman_c5");
+  if (needsCode)
+    for (uint64_t offset : {at::minExponent, at::maxExponent})
+      if (unsigned symbol = offset == at::minExponent ? header.minExponent : header.maxExponent;
+          header.codeLengths[symbol] == 0)
+        return corrupt("an exponent that has a code", std::to_string(symbol), offset, "header_c16");
+  return Status::ok();
+}
+
+} // namespace
+
+Result<Payload> readPayload(std::span<const uint8_t> bytes, bool verifyHash) {
+  Payload payload;
+  payload.bytes = bytes;
+  const Header &header = payload.header;
+  if (Status status = HeaderReader(bytes, verifyHash).read(payload.header); !status.isOk())
+    return status;
+  // Raw has the limit 0 and with it no code lengths at all.
+  unsigned symbolCount = header.encoding == Encoding::Huffman ? header.split().symbolCount : 0;
+  Result<CanonicalCode> code = CanonicalCode::create(header.codeLengths, symbolCount, header.maxCodeLength);
+  if (!code)
+    return code.status();
+  payload.code = code.take();
+  if (Status status = checkCode(header, payload.code); !status.isOk())
+    return status;
+  if (header.encoding == Encoding::Huffman)
+    if (Status status = checkTable(payload); !status.isOk())
+      return status;
+  return payload;
+}
+
+} // namespace ecf8
