@@ -8,15 +8,16 @@ from __future__ import annotations
 import ctypes
 import sys
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import _capi
 from .errors import ExecutionError
 
 if TYPE_CHECKING:
+    import numpy
     import torch
 
-    Array = "numpy.ndarray[Any, Any] | torch.Tensor"
+    Array: TypeAlias = numpy.ndarray[Any, Any] | torch.Tensor
 
 # element type -> (DLPack type code, bits, torch name, numpy name); ml_dtypes supplies numpy's missing ones.
 _DTYPES = {
