@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the form of the files: clang-format, ruff, leftovers, the examples that passes name, sizes.
+"""Checks the form of the files: clang-format, ruff, leftovers, versions, the examples that passes name, sizes.
 
 Prints `ok: ...` and `failed: ...` lines. With --fix, C++ and Python files are rewritten instead.
 """
@@ -90,6 +90,22 @@ def check_pass_examples(files: list[Path]) -> list[str]:
     return problems
 
 
+def check_versions() -> list[str]:
+    """The version is set in CMakeLists.txt; the Python package and the changelog repeat it."""
+    places = {
+        "CMakeLists.txt": r"project\(ECF8 VERSION ([\d.]+)",
+        "python/pyproject.toml": r'^version = "([\d.]+)"',
+        "python/ecf8/__init__.py": r'^__version__ = "([\d.]+)"',
+        "CHANGELOG.md": r"^## ([\d.]+)",
+    }
+    versions = {}
+    for name, pattern in places.items():
+        match = re.search(pattern, (ROOT / name).read_text(), re.MULTILINE)
+        versions[name] = match.group(1) if match else "none"
+    expected = versions["CMakeLists.txt"]
+    return [f"{name}: expected version {expected}, got {v}" for name, v in versions.items() if v != expected]
+
+
 def warn_about_sizes(files: list[Path]) -> None:
     for path in files:
         limit = LARGE.get(path.suffix)
@@ -105,6 +121,7 @@ def main() -> int:
     checks = {"clang-format": check_clang_format(files, fix), "ruff": check_ruff(fix)}
     if not fix:
         checks["no leftovers"] = check_leftovers(files)
+        checks["versions agree"] = check_versions()
         checks["examples of passes exist"] = check_pass_examples(files)
         warn_about_sizes(files)
     for title, problems in checks.items():
