@@ -1,0 +1,12 @@
+// The types of the ecf8 dialect.
+#ifndef ECF8_DIALECT_ECF8_IR_ECF8TYPES_H
+#define ECF8_DIALECT_ECF8_IR_ECF8TYPES_H
+
+#include "ecf8/Dialect/ECF8/IR/ECF8Attributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Types.h"
+
+#define GET_TYPEDEF_CLASSES
+#include "ecf8/Dialect/ECF8/IR/ECF8Types.h.inc"
+
+#endif // ECF8_DIALECT_ECF8_IR_ECF8TYPES_H

@@ -1,0 +1,64 @@
+// The compressed type: syntax of its shape, constraints, derived types.
+#include "ecf8/Dialect/ECF8/IR/ECF8Types.h"
+
+#include "ecf8/Dialect/ECF8/IR/ECF8Dialect.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::ecf8;
+
+/// shape-and-element-type ::= (integer `x`)* type
+static ParseResult parseShapeAndElementType(AsmParser &parser, SmallVectorImpl<int64_t> &shape, Type &elementType) {
+  return failure(parser.parseDimensionList(shape, /*allowDynamic=*/false, /*withTrailingX=*/true) ||
+                 parser.parseType(elementType));
+}
+
+static void printShapeAndElementType(AsmPrinter &printer, ArrayRef<int64_t> shape, Type elementType) {
+  printer.printDimensionList(shape);
+  if (!shape.empty())
+    printer << 'x';
+  printer << elementType;
+}
+
+#define GET_TYPEDEF_CLASSES
+#include "ecf8/Dialect/ECF8/IR/ECF8Types.cpp.inc"
+
+void ECF8Dialect::registerTypes() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "ecf8/Dialect/ECF8/IR/ECF8Types.cpp.inc"
+      >();
+}
+
+bool CompressedType::isValidElementType(Type type) { return isa<Float8E4M3FNType, Float8E5M2Type>(type); }
+
+LogicalResult CompressedType::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<int64_t> shape,
+                                     Type elementType, EncodingAttrInterface encoding) {
+  constexpr int64_t maxElements = int64_t{1} << 56;
+  if (!isValidElementType(elementType)) // compressed_c1
+    return emitError() << "expected element type 'f8E4M3FN' or 'f8E5M2', got " << elementType;
+  if (shape.size() > 8) // compressed_c2
+    return emitError() << "expected a rank of 8 at most, got " << shape.size();
+  int64_t elements = 1;
+  for (int64_t size : shape) {
+    if (size < 0) // compressed_c2
+      return emitError() << "expected a static shape, got a dynamic dimension";
+    // An empty tensor may have any other dimension, as long as each fits.
+    if (size >= maxElements || (size != 0 && elements > (maxElements - 1) / size)) // compressed_c2
+      return emitError() << "expected less than 2^56 elements, got more in shape [" << shape << "]";
+    elements *= std::max<int64_t>(size, 1);
+  }
+  return encoding.verifyEncoding(emitError, shape, elementType); // compressed_c3
+}
+
+RankedTensorType CompressedType::getDecodedType() const { return RankedTensorType::get(getShape(), getElementType()); }
+
+int64_t CompressedType::getNumElements() const { return ShapedType::getNumElements(getShape()); }
+
+int64_t CompressedType::getMatrixRows() const {
+  return getShape().empty() ? 1 : ShapedType::getNumElements(getShape().drop_back());
+}
+
+int64_t CompressedType::getMatrixColumns() const { return getShape().empty() ? 1 : getShape().back(); }

@@ -1,0 +1,68 @@
+// RUN: ecf8-opt %s -verify-roundtrip | FileCheck %s
+// RUN: ecf8-opt %s -emit-bytecode -o %t.mlirbc && ecf8-opt %t.mlirbc | FileCheck %s
+// RUN: ecf8-opt %s -mlir-print-op-generic | ecf8-opt | FileCheck %s
+
+// CHECK: ecf8.global private @weight key("layers.0.weight") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+ecf8.global private @weight key("layers.0.weight") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+// CHECK: ecf8.global private @bias value(dense<1.000000e+00> : tensor<64xf32>) : tensor<64xf32>
+ecf8.global private @bias value(dense<1.0> : tensor<64xf32>) : tensor<64xf32>
+// CHECK: ecf8.global @plain key("p") attributes {note = "kept"} : tensor<f32>
+ecf8.global @plain key("p") attributes {note = "kept"} : tensor<f32>
+// CHECK: ecf8.global public @inline value(dense_resource<payload> : tensor<256xi8>) : !ecf8.compressed<1x16xf8E4M3FN, #ecf8.raw>
+ecf8.global public @inline value(dense_resource<payload> : tensor<256xi8>) : !ecf8.compressed<1x16xf8E4M3FN, #ecf8.raw>
+
+// CHECK-LABEL: func.func @loads() -> memref<64xf32> {
+func.func @loads() -> memref<64xf32> {
+  // CHECK: %weight = ecf8.global.load @weight : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+  %w = ecf8.global.load @weight : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+  // CHECK: %bias = ecf8.global.load @bias : tensor<64xf32>
+  %b = ecf8.global.load @bias : tensor<64xf32>
+  // CHECK: %bias_0 = ecf8.global.load @bias : memref<64xf32>
+  %m = ecf8.global.load @bias : memref<64xf32>
+  return %m : memref<64xf32>
+}
+
+// CHECK-LABEL: func.func @constant()
+func.func @constant() -> !ecf8.compressed<1x16xf8E4M3FN, #ecf8.raw> {
+  // CHECK: ecf8.constant dense_resource<payload> : tensor<256xi8> : !ecf8.compressed<1x16xf8E4M3FN, #ecf8.raw>
+  %c = ecf8.constant dense_resource<payload> : tensor<256xi8> : !ecf8.compressed<1x16xf8E4M3FN, #ecf8.raw>
+  return %c : !ecf8.compressed<1x16xf8E4M3FN, #ecf8.raw>
+}
+
+// CHECK-LABEL: func.func @encode(
+func.func @encode(%t: tensor<64x128xf8E5M2>) -> !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman<max_code_length = 7>> {
+  // CHECK: ecf8.encode %{{.*}} : !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman<max_code_length = 7>>
+  %c = ecf8.encode %t : !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman<max_code_length = 7>>
+  return %c : !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman<max_code_length = 7>>
+}
+
+// CHECK-LABEL: func.func @decode(
+func.func @decode(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, %row: index, %m: memref<64x128xf8E4M3FN>,
+                  %n: memref<32x128xf8E4M3FN, strided<[256, 1], offset: ?>>) {
+  // CHECK: ecf8.decode %[[C:[a-z0-9]+]] : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+  %w = ecf8.decode %c : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+  // CHECK: ecf8.decode %[[C]][%{{.*}}, 0] : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman> to tensor<32x128xf8E4M3FN>
+  %s = ecf8.decode %c[%row, 0] : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman> to tensor<32x128xf8E4M3FN>
+  // CHECK: ecf8.decode %[[C]] into %{{.*}} : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, memref<64x128xf8E4M3FN>
+  ecf8.decode %c into %m : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, memref<64x128xf8E4M3FN>
+  // CHECK: ecf8.decode %[[C]][32, 0] into %{{.*}} {note} : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, memref<32x128xf8E4M3FN, strided<[256, 1], offset: ?>>
+  ecf8.decode %c[32, 0] into %n {note} : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, memref<32x128xf8E4M3FN, strided<[256, 1], offset: ?>>
+  return
+}
+
+// CHECK-LABEL: func.func @weight_argument(
+// CHECK-SAME:    tensor<64x128xf8E4M3FN> {ecf8.weight = "layers.0.weight"}
+func.func @weight_argument(%w: tensor<64x128xf8E4M3FN> {ecf8.weight = "layers.0.weight"}) {
+  return
+}
+
+// CHECK:      func.func private @decoder() attributes {ecf8.decoder = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>}
+func.func private @decoder() attributes {ecf8.decoder = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>}
+
+{-#
+  dialect_resources: {
+    builtin: {
+      payload: "0x40000000454346380100C000000000000000000000010000000000000000000000000000000000000000000000000000020000000000000000000000000000000000000001000000000000001000000000000000C0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001000000000000001000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000102030405060708090A0B0C0D0E0F000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+    }
+  }
+#-}
