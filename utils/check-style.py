@@ -90,6 +90,27 @@ def check_pass_examples(files: list[Path]) -> list[str]:
     return problems
 
 
+def check_links(files: list[Path]) -> list[str]:
+    """Relative links of the pages lead somewhere, and the index of decisions lists them all."""
+    problems = []
+    for path in files:
+        if path.suffix != ".md":
+            continue
+        targets = re.findall(
+            r"\]\(([^)#\s:]+)(?:#[^)]*)?\)", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+        )
+        problems += [
+            f"{path.relative_to(ROOT)}: {target} does not exist"
+            for target in targets
+            if not (path.parent / target).exists()
+        ]
+    index = ROOT / "docs" / "decisions" / "README.md"
+    for page in sorted(index.parent.glob("[0-9]*.md")):
+        if f"({page.name})" not in index.read_text():
+            problems.append(f"docs/decisions/README.md: expected a link to {page.name}, got none")
+    return problems
+
+
 def check_versions() -> list[str]:
     """The version is set in CMakeLists.txt; the Python package and the changelog repeat it."""
     places = {
@@ -121,6 +142,7 @@ def main() -> int:
     checks = {"clang-format": check_clang_format(files, fix), "ruff": check_ruff(fix)}
     if not fix:
         checks["no leftovers"] = check_leftovers(files)
+        checks["links of the pages lead somewhere"] = check_links(files)
         checks["versions agree"] = check_versions()
         checks["examples of passes exist"] = check_pass_examples(files)
         warn_about_sizes(files)
