@@ -1,0 +1,45 @@
+// Chooses an encoding for every FP8 weight of a module and encodes it.
+#ifndef ECF8_PIPELINES_WEIGHTENCODING_H
+#define ECF8_PIPELINES_WEIGHTENCODING_H
+
+#include "ecf8/Codec/Stats.h"
+#include "ecf8/Pipelines/WeightFiles.h"
+#include <optional>
+
+namespace mlir::ecf8 {
+
+enum class Codec { Auto, Raw, Huffman };
+
+/// Which FP8 weights are compressed, and how. `Auto` is a fixed table by target: on the CPU `Huffman` with these
+/// parameters, and no compression where the payload would not be smaller than the plain bytes.
+struct CodecOptions {
+  Codec codec = Codec::Auto;
+  unsigned maxCodeLength = 8;
+  uint32_t tileColumns = 1024;
+  uint64_t minElements = 1024; ///< smaller weights stay plain
+};
+
+/// Fails when the options name a layout that no payload can have.
+::ecf8::Status checkCodecOptions(const CodecOptions &options);
+
+/// What became of one weight.
+struct EncodedWeight {
+  EncodingAttrInterface encoding;           ///< null where the weight stays a plain tensor
+  std::vector<uint8_t> payload;             ///< empty where the weight stays a plain tensor or came as a payload
+  std::string reason;                       ///< why it stays plain; empty where it does not
+  std::optional<::ecf8::TensorStats> stats; ///< of FP8 weights whose plain bytes were at hand
+};
+
+/// Encodes `weights` with up to `threads` threads; the result has the same order and does not depend on their number.
+/// A global that is compressed already keeps its payload, which is checked against the global's type.
+LogicalResult encodeWeights(const std::vector<ModuleWeight> &weights, const CodecOptions &options, unsigned threads,
+                            std::vector<EncodedWeight> &encoded);
+
+/// What the bundle stores for a weight.
+inline ::ecf8::ByteSpan getStoredBytes(const ModuleWeight &weight, const EncodedWeight &encoded) {
+  return encoded.payload.empty() ? weight.content : ::ecf8::ByteSpan(encoded.payload);
+}
+
+} // namespace mlir::ecf8
+
+#endif // ECF8_PIPELINES_WEIGHTENCODING_H

@@ -1,0 +1,140 @@
+// The table behind --codec, and the encoding of all weights in parallel.
+#include "ecf8/Pipelines/WeightEncoding.h"
+
+#include "ecf8/Codec/Encoder.h"
+#include "ecf8/Codec/Reader.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/ThreadPool.h"
+
+using ::ecf8::Result;
+using ::ecf8::Status;
+using ::ecf8::StatusCode;
+
+namespace mlir::ecf8 {
+
+static ::ecf8::EncodeOptions getEncodeOptions(const CodecOptions &options) {
+  return options.codec == Codec::Raw ? ::ecf8::EncodeOptions::raw()
+                                     : ::ecf8::EncodeOptions::huffman(options.maxCodeLength, options.tileColumns);
+}
+
+Status checkCodecOptions(const CodecOptions &options) { return ::ecf8::checkEncodeOptions(getEncodeOptions(options)); }
+
+/// The codec's number of an element type; nothing for types that are not compressed.
+static std::optional<::ecf8::ElementType> getCodecType(Type type) {
+  if (isa<Float8E4M3FNType>(type))
+    return ::ecf8::ElementType::F8E4M3FN;
+  if (isa<Float8E5M2Type>(type))
+    return ::ecf8::ElementType::F8E5M2;
+  return std::nullopt;
+}
+
+/// Checks the payload of a global that is compressed already.
+static Status checkPayload(const ModuleWeight &weight) {
+  auto type = cast<CompressedType>(weight.global.getType());
+  Result<::ecf8::Payload> payload = ::ecf8::readPayload(weight.content);
+  if (!payload)
+    return payload.status();
+  const ::ecf8::Header &header = payload->header;
+  auto huffman = dyn_cast<HuffmanAttr>(type.getEncoding());
+  bool isSame = header.elementType == getCodecType(type.getElementType()) &&
+                llvm::equal(type.getShape(), header.getDims(),
+                            [](int64_t a, uint64_t b) { return static_cast<uint64_t>(a) == b; }) &&
+                static_cast<int64_t>(header.order) == static_cast<int64_t>(type.getEncoding().getElementOrder()) &&
+                header.tileColumns == type.getEncoding().getTileColumnCount() &&
+                (header.encoding == ::ecf8::Encoding::Huffman) == static_cast<bool>(huffman) &&
+                (!huffman || header.maxCodeLength == huffman.getMaxCodeLength());
+  if (isSame)
+    return Status::ok();
+  std::string dims;
+  for (uint64_t dim : header.getDims())
+    dims += std::to_string(dim) + "x";
+  return Status(StatusCode::InvalidArgument,
+                "expected a payload of the global's type, got " + dims + std::string(getName(header.elementType)) +
+                    ", " + std::string(getName(header.encoding)) + ", order " + std::string(getName(header.order)) +
+                    ", " + std::to_string(header.tileColumns) + " columns per tile, codes of at most " +
+                    std::to_string(header.maxCodeLength) + " bits");
+}
+
+/// Decides on one weight and encodes it.
+static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &options, unsigned threads,
+                           EncodingAttrInterface encoding, EncodedWeight &result) {
+  if (weight.global.isCompressed()) {
+    result.encoding = cast<CompressedType>(weight.global.getType()).getEncoding();
+    return checkPayload(weight);
+  }
+  RankedTensorType type = weight.global.getDecodedType();
+  std::optional<::ecf8::ElementType> elementType = getCodecType(type.getElementType());
+  if (!elementType) {
+    result.reason = "not FP8";
+    return Status::ok();
+  }
+  result.stats = ::ecf8::collectStats(*elementType, weight.content, threads);
+  if (type.getRank() > static_cast<int64_t>(::ecf8::maxRank)) {
+    result.reason = "more than " + std::to_string(::ecf8::maxRank) + " dimensions";
+    return Status::ok();
+  }
+  if (weight.content.size() < options.minElements) {
+    result.reason = "fewer than " + std::to_string(options.minElements) + " elements";
+    return Status::ok();
+  }
+  SmallVector<uint64_t> dims(type.getShape());
+  ::ecf8::EncodeOptions encodeOptions = getEncodeOptions(options);
+  if (options.codec == Codec::Auto) {
+    // What cannot become smaller needs no encoding to know it.
+    Result<::ecf8::SizeEstimate> estimate = ::ecf8::estimatePayloadBytes(encodeOptions, *result.stats, dims);
+    if (!estimate)
+      return estimate.status();
+    if (estimate->minBytes >= weight.content.size()) {
+      result.reason = "no smaller when encoded";
+      return Status::ok();
+    }
+  }
+  Result<std::vector<uint8_t>> payload = ::ecf8::encode(encodeOptions, *result.stats, dims, weight.content, threads);
+  if (!payload)
+    return payload.status();
+  if (options.codec == Codec::Auto && payload->size() >= weight.content.size()) {
+    result.reason = "no smaller when encoded";
+    return Status::ok();
+  }
+  result.payload = payload.take();
+  result.encoding = encoding;
+  return Status::ok();
+}
+
+LogicalResult encodeWeights(const std::vector<ModuleWeight> &weights, const CodecOptions &options, unsigned threads,
+                            std::vector<EncodedWeight> &encoded) {
+  encoded.assign(weights.size(), {});
+  if (weights.empty())
+    return success();
+  MLIRContext *context = weights.front().global->getContext();
+  EncodingAttrInterface encoding;
+  if (options.codec == Codec::Raw)
+    encoding = RawAttr::get(context, Order::row_major, 0);
+  else
+    encoding = HuffmanAttr::get(context, options.maxCodeLength, options.tileColumns);
+
+  // Small weights go to the threads one each, large ones use all threads one after the other.
+  constexpr size_t largeBytes = 8 << 20;
+  std::vector<Status> statuses(weights.size());
+  auto encodeOne = [&](size_t index, unsigned innerThreads) {
+    statuses[index] = encodeWeight(weights[index], options, innerThreads, encoding, encoded[index]);
+  };
+  {
+    llvm::DefaultThreadPool pool(llvm::hardware_concurrency(threads));
+    for (size_t index = 0; index < weights.size(); ++index)
+      if (weights[index].content.size() < largeBytes)
+        pool.async([&, index] { encodeOne(index, 1); });
+    pool.wait();
+  }
+  for (size_t index = 0; index < weights.size(); ++index)
+    if (weights[index].content.size() >= largeBytes)
+      encodeOne(index, threads);
+
+  LogicalResult result = success();
+  for (auto [weight, status] : llvm::zip(weights, statuses))
+    if (!status.isOk())
+      result = weight.global.emitError() << "weight '" << weight.name << "': " << status.message();
+  return result;
+}
+
+} // namespace mlir::ecf8
