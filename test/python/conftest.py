@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -9,11 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ecf8
 import pytest
 import torch
 from torch import Tensor, nn
-
-import ecf8
 
 # One instruction set and no lower limit: small weights are compressed, and a test compiles in a second.
 QUICK: dict[str, Any] = {"target_cpu": "native", "options": ["--min-elements=1"]}
@@ -41,7 +41,7 @@ class Block(nn.Module):
 
 def mlp(*widths: int) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(widths):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1]).eval()
 

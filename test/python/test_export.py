@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import ecf8
 import pytest
 import torch
 from conftest import mlp
 from safetensors import safe_open
 from torch import Tensor, nn
-
-import ecf8
 
 
 def exported(module: nn.Module, *args: object, folder: Path, **options: object) -> tuple[str, dict[str, Tensor]]:
@@ -184,7 +183,9 @@ def test_not_exportable_module(tmp_path):
         def forward(self, x: Tensor) -> Tensor:
             return x if x.sum() > 0 else -x
 
-    with pytest.raises(ecf8.ModelImportError, match="torch.export could not export entry point 'main' of Branch") as e:
+    with pytest.raises(
+        ecf8.ModelImportError, match=r"torch\.export could not export entry point 'main' of Branch"
+    ) as e:
         exported(Branch(), torch.randn(4), folder=tmp_path)
     assert e.value.reproducer is not None and "Traceback" in e.value.reproducer.read_text()
 
