@@ -83,6 +83,6 @@ def plot_exponents(histograms: Mapping[str, Sequence[int]], path: Path) -> None:
     bounds.set_yticks(range(len(names)), labels=[f"{entropy_bound(h):.2f}" for h in histograms.values()], fontsize=7)
     bounds.set_ylabel("bits per weight at best: sign, mantissa and entropy of the exponent")
     axes.set_title("Exponents of the FP8 weights, share in each layer")
-    figure.colorbar(image, ax=axes, pad=0.12)
+    figure.colorbar(image, ax=axes, pad=0.02)
     figure.savefig(path, dpi=130)
     pyplot.close(figure)
