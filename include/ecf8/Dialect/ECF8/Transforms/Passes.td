@@ -1,0 +1,50 @@
+// The passes on tensors: weights to globals, FP8 weights to compressed ones.
+#ifndef ECF8_DIALECT_ECF8_TRANSFORMS_PASSES_TD
+#define ECF8_DIALECT_ECF8_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ExternalizeWeightsPass : Pass<"ecf8-externalize-weights", "::mlir::ModuleOp"> {
+  let summary = "Turn constants and weight arguments into globals";
+  let description = [{
+    In: tensor constants of `min-bytes` at least, and function arguments that carry `ecf8.weight`.
+    Out: one private `ecf8.global` per constant value and per weight name, loaded once at the start of each function that
+    uses it. A constant keeps its content inline as the global's value; an argument becomes the global's key, and
+    disappears from the function's signature and from the calls in the module.
+    Left alone: smaller constants, splats, constants outside of functions.
+    Errors: a weight name with two types; a weight argument of a function without a body, of a function that is used
+    other than by a direct call, or that a caller binds to anything but the weight of the same name.
+    Place in the pipeline: first, before `ecf8-compress-weights`.
+
+    Example: `test/Dialect/ECF8/Transforms/externalize-weights.mlir`.
+  }];
+  let options = [Option<"minBytes", "min-bytes", "int64_t", /*default=*/"1024", "Smallest constant that becomes a global">];
+  let dependentDialects = ["::mlir::ecf8::ECF8Dialect"];
+}
+
+def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
+  let summary = "Compress the FP8 weights and decode them before their use";
+  let description = [{
+    In: `ecf8.global`s and constants of element type `f8E4M3FN` or `f8E5M2`; the element type alone decides, never a name.
+    Out: globals of compressed type, `ecf8.constant`s, and one `ecf8.decode` per function and weight, before the first use
+    and outside of the loops around it. Contents that are inline are encoded here; what comes from a file by key keeps
+    its key, and whoever binds the file encodes it. An `ecf8.encode` of a constant is evaluated.
+    Left alone: weights of fewer than `min-elements` elements, of more than 8 dimensions, of other element types, and
+    with `codec=auto` contents that are no smaller when encoded. Remarks of the category `ecf8-compress-weights` say
+    what was compressed (passed), what was not and why (missed), and which weights are not FP8 (analysis).
+    Errors: options that name no layout; a payload that cannot be built.
+    Place in the pipeline: after `ecf8-externalize-weights`, before bufferization.
+
+    Example: `test/Dialect/ECF8/Transforms/compress-weights.mlir`.
+  }];
+  let options = [
+    Option<"codec", "codec", "std::string", /*default=*/"\"auto\"", "Encoding: auto (by target), raw or huffman">,
+    Option<"minElements", "min-elements", "int64_t", /*default=*/"1024", "Smallest weight that is compressed">,
+    Option<"maxCodeLength", "max-code-length", "int64_t", /*default=*/"8", "Longest code in bits: 7 or 8 (huffman)">,
+    Option<"tileColumns", "tile-columns", "int64_t", /*default=*/"1024", "Columns of a tile (huffman)">,
+    Option<"target", "target", "std::string", /*default=*/"\"cpu\"", "Machine that codec=auto chooses for: cpu">,
+  ];
+  let dependentDialects = ["::mlir::ecf8::ECF8Dialect"];
+}
+
+#endif // ECF8_DIALECT_ECF8_TRANSFORMS_PASSES_TD

@@ -1,0 +1,285 @@
+// FP8 weights become compressed ones, decoded before their use.
+#include "EncodeContent.h"
+#include "ecf8/Dialect/ECF8/Transforms/Passes.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Support/DebugStringHelper.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace mlir::ecf8 {
+#define GEN_PASS_DEF_COMPRESSWEIGHTSPASS
+#include "ecf8/Dialect/ECF8/Transforms/Passes.h.inc"
+} // namespace mlir::ecf8
+
+using namespace mlir;
+using namespace mlir::ecf8;
+
+static constexpr StringLiteral kCategory = "ecf8-compress-weights";
+
+static bool isEightBitFloat(Type type) { return isa<FloatType>(type) && type.getIntOrFloatBitWidth() == 8; }
+
+/// Puts one decode of `value`, an operand of compressed type, before the first of `uses` in value's block, or before
+/// the op there that holds it: out of loops, and dominating all. Rewires `uses` to it.
+static void decodeBeforeUses(Value value, ArrayRef<OpOperand *> uses) {
+  if (uses.empty())
+    return;
+  Block *block = value.getParentBlock();
+  Operation *first = block->mightHaveTerminator() ? block->getTerminator() : nullptr;
+  for (OpOperand *use : uses)
+    if (Operation *ancestor = block->findAncestorOpInBlock(*use->getOwner());
+        ancestor && (!first || ancestor->isBeforeInBlock(first)))
+      first = ancestor;
+  OpBuilder builder(first);
+  Value decoded = DecodeOp::create(builder, value.getLoc(), value).getResult();
+  for (OpOperand *use : uses)
+    use->set(decoded);
+}
+
+/// The body of the function, or of another op isolated from above, that values must not cross.
+static Region *getScope(Operation *op) {
+  Region *region = op->getParentRegion();
+  while (!region->getParentOp()->hasTrait<OpTrait::IsIsolatedFromAbove>())
+    region = region->getParentRegion();
+  return region;
+}
+
+namespace {
+
+struct CompressWeightsPass : public ::mlir::ecf8::impl::CompressWeightsPassBase<CompressWeightsPass> {
+  using CompressWeightsPassBase::CompressWeightsPassBase;
+  CompressWeightsPass(const CompressWeightsPassOptions &options, WeightDecisionFn decide)
+      : CompressWeightsPassBase(options), decide(std::move(decide)) {}
+
+  void runOnOperation() override {
+    if (failed(checkOptions()))
+      return signalPassFailure();
+    SymbolTableCollection symbolTables;
+    SymbolUserMap users(symbolTables, getOperation());
+    for (auto global : getOperation().getOps<GlobalOp>())
+      if (failed(compressGlobal(global, users)))
+        return signalPassFailure();
+    SmallVector<Operation *> constants;
+    getOperation()->walk([&](Operation *op) {
+      if (isConstantTensor(op))
+        constants.push_back(op);
+    });
+    for (Operation *constant : constants)
+      if (failed(compressConstant(constant)))
+        return signalPassFailure();
+  }
+
+private:
+  LogicalResult checkOptions() {
+    MLIRContext *context = &getContext();
+    auto error = [&] { return getOperation()->emitError() << getArgument() << ": "; };
+    if (target != "cpu")
+      return error() << "expected target 'cpu', got '" << target.getValue() << "'";
+    if (codec == "raw") {
+      encoding = RawAttr::get(context, Order::row_major, 0);
+      return success();
+    }
+    if (codec != "auto" && codec != "huffman")
+      return error() << "expected codec 'auto', 'raw' or 'huffman', got '" << codec.getValue() << "'";
+    encoding = HuffmanAttr::getChecked(function_ref<InFlightDiagnostic()>(error), context, /*group=*/int64_t(1),
+                                       /*raw_exponent_bits=*/int64_t(0), maxCodeLength.getValue(), Stream::interleaved,
+                                       Order::rows32, tileColumns.getValue());
+    return success(encoding != nullptr);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Remarks
+  //===--------------------------------------------------------------------===//
+
+  static remark::RemarkOpts remarkOptions(StringRef name, StringRef function) {
+    return remark::RemarkOpts::name(name).category(kCategory).function(function);
+  }
+
+  static void remarkCompressed(Location loc, StringRef name, CompressedType type, ElementsAttr payload) {
+    auto remark = remark::passed(loc, remarkOptions("Compressed", name));
+    remark << remark::metric("Type", Type(type)) << remark::metric("PlainBytes", type.getNumElements());
+    if (payload)
+      remark << remark::metric("CompressedBytes", getPayloadSizeBytes(payload));
+  }
+
+  static void remarkLeftAlone(Location loc, StringRef name, const std::string &reason) {
+    remark::missed(loc, remarkOptions("LeftAlone", name)) << remark::reason("{0}", reason);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Decisions
+  //===--------------------------------------------------------------------===//
+
+  /// Why a weight of this type is left as it is, whatever it holds; empty for those to compress.
+  std::string getReasonByType(RankedTensorType type) {
+    if (!CompressedType::isValidElementType(type.getElementType()))
+      return "expected element type 'f8E4M3FN' or 'f8E5M2', got " + debugString(type.getElementType());
+    if (type.getRank() > 8)
+      return "expected 8 dimensions at most, got " + std::to_string(type.getRank());
+    if (type.getNumElements() < minElements)
+      return "expected " + std::to_string(minElements) + " elements at least, got " +
+             std::to_string(type.getNumElements());
+    return "";
+  }
+
+  /// The pass's own rule, for a weight of `type` with `content`, which may be null where a file holds it.
+  FailureOr<WeightDecision> decideByRule(RankedTensorType type, ElementsAttr content, StringRef name, Location loc) {
+    WeightDecision decision;
+    decision.reason = getReasonByType(type);
+    if (!decision.reason.empty())
+      return decision;
+    if (content) {
+      auto compressed = CompressedType::get(type, encoding);
+      auto payload = encodeContent(content, compressed, name, [&] { return emitError(loc); });
+      if (failed(payload))
+        return failure();
+      int64_t size = getPayloadSizeBytes(*payload);
+      if (codec == "auto" && size >= type.getNumElements()) {
+        decision.reason =
+            "no smaller when encoded: " + std::to_string(size) + " bytes of " + std::to_string(type.getNumElements());
+        return decision;
+      }
+      decision.payload = *payload;
+    }
+    decision.encoding = encoding;
+    return decision;
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Globals
+  //===--------------------------------------------------------------------===//
+
+  LogicalResult compressGlobal(GlobalOp global, SymbolUserMap &users) {
+    auto type = dyn_cast<RankedTensorType>(global.getType());
+    if (!type)
+      return success(); // compressed already
+    StringRef name = global.getSymName();
+    if (!isEightBitFloat(type.getElementType())) {
+      remark::analysis(global.getLoc(), remarkOptions("NotFP8", name)) << remark::metric("Type", Type(type));
+      return success();
+    }
+    SmallVector<GlobalLoadOp> loads;
+    for (Operation *user : users.getUsers(global)) {
+      auto load = dyn_cast<GlobalLoadOp>(user);
+      if (!load || load.getType() != type) {
+        remarkLeftAlone(global.getLoc(), name, "expected loads as a tensor alone, got another use");
+        return success();
+      }
+      loads.push_back(load);
+    }
+    ElementsAttr value = global.getValue().value_or(ElementsAttr());
+    bool isEncodable = CompressedType::isValidElementType(type.getElementType()) && type.getRank() <= 8;
+    FailureOr<WeightDecision> decision =
+        decide && isEncodable ? decide(global) : decideByRule(type, value, (name + "_payload").str(), global.getLoc());
+    if (failed(decision))
+      return failure();
+    if (!decision->encoding) {
+      remarkLeftAlone(global.getLoc(), name, decision->reason);
+      return success();
+    }
+    auto compressed = CompressedType::getChecked([&] { return global.emitError(); }, type.getContext(), type.getShape(),
+                                                 type.getElementType(), decision->encoding);
+    if (!compressed)
+      return failure();
+    if (value && !decision->payload) {
+      auto payload = encodeContent(value, compressed, (name + "_payload").str(), [&] { return global.emitError(); });
+      if (failed(payload))
+        return failure();
+      decision->payload = *payload;
+    }
+    global.setType(compressed);
+    if (value)
+      global.setValueAttr(decision->payload);
+    remarkCompressed(global.getLoc(), name, compressed, decision->payload);
+    decodeLoads(global, compressed, loads);
+    return success();
+  }
+
+  /// One load and one decode per function in place of `loads`.
+  static void decodeLoads(GlobalOp global, CompressedType type, ArrayRef<GlobalLoadOp> loads) {
+    llvm::MapVector<Region *, SmallVector<GlobalLoadOp>> loadsByScope;
+    for (GlobalLoadOp load : loads)
+      loadsByScope[getScope(load)].push_back(load);
+    for (auto &[scope, scopeLoads] : loadsByScope) {
+      OpBuilder builder = OpBuilder::atBlockBegin(&scope->front());
+      Value loaded = GlobalLoadOp::create(builder, scopeLoads.front().getLoc(), type, global.getSymName());
+      SmallVector<OpOperand *> uses;
+      for (GlobalLoadOp load : scopeLoads)
+        for (OpOperand &use : load->getUses())
+          uses.push_back(&use);
+      decodeBeforeUses(loaded, uses);
+      for (GlobalLoadOp load : scopeLoads)
+        load.erase();
+      if (loaded.use_empty())
+        loaded.getDefiningOp()->erase();
+    }
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Constants
+  //===--------------------------------------------------------------------===//
+
+  static bool isConstantTensor(Operation *op) {
+    if (!op->hasTrait<OpTrait::ConstantLike>() || op->getNumResults() != 1)
+      return false;
+    auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+    return type && type.hasStaticShape() && isEightBitFloat(type.getElementType());
+  }
+
+  LogicalResult compressConstant(Operation *op) {
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    ElementsAttr content;
+    if (!matchPattern(op, m_Constant(&content)) || content.getType() != type)
+      return success();
+    if (failed(evaluateEncodes(op, content)))
+      return failure();
+    auto function = op->getParentOfType<FunctionOpInterface>();
+    StringRef name = function ? StringRef(function.getName()) : "module";
+    if (op->use_empty() || content.isSplat()) {
+      remarkLeftAlone(op->getLoc(), name, op->use_empty() ? "no use" : "a splat, which a fill writes");
+      return success();
+    }
+    FailureOr<WeightDecision> decision = decideByRule(type, content, "constant_payload", op->getLoc());
+    if (failed(decision))
+      return failure();
+    if (!decision->encoding) {
+      remarkLeftAlone(op->getLoc(), name, decision->reason);
+      return success();
+    }
+    auto compressed = CompressedType::get(type, decision->encoding);
+    OpBuilder builder(op);
+    Value constant = ConstantOp::create(builder, op->getLoc(), compressed, decision->payload);
+    SmallVector<OpOperand *> uses = llvm::to_vector(llvm::make_pointer_range(op->getUses()));
+    decodeBeforeUses(constant, uses);
+    op->erase();
+    remarkCompressed(constant.getLoc(), name, compressed, decision->payload);
+    return success();
+  }
+
+  /// Replaces each `ecf8.encode` of `op` by its payload.
+  static LogicalResult evaluateEncodes(Operation *op, ElementsAttr content) {
+    for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
+      auto encode = dyn_cast<EncodeOp>(user);
+      if (!encode)
+        continue;
+      auto payload = encodeContent(content, encode.getType(), "encoded_payload", [&] { return encode.emitError(); });
+      if (failed(payload))
+        return failure();
+      OpBuilder builder(encode);
+      Value constant = ConstantOp::create(builder, encode.getLoc(), encode.getType(), *payload);
+      encode.getResult().replaceAllUsesWith(constant);
+      encode.erase();
+    }
+    return success();
+  }
+
+  WeightDecisionFn decide;
+  EncodingAttrInterface encoding;
+};
+
+} // namespace
+
+std::unique_ptr<Pass> mlir::ecf8::createCompressWeightsPass(const CompressWeightsPassOptions &options,
+                                                            WeightDecisionFn decide) {
+  return std::make_unique<CompressWeightsPass>(options, std::move(decide));
+}
