@@ -30,13 +30,18 @@ public:
   using CheckLoweredPassBase::CheckLoweredPassBase;
 
   void runOnOperation() override {
-    unsigned errors = 0;
+    SmallVector<Operation *> casts, leftovers;
     getOperation().walk([&](Operation *op) {
-      if (isLowered(op))
-        return;
-      if (++errors <= maximumErrors)
-        report(op);
+      if (isa<UnrealizedConversionCastOp>(op))
+        casts.push_back(op);
+      else if (!isLowered(op))
+        leftovers.push_back(op);
     });
+    // Where another op was left, the casts around it are a consequence.
+    ArrayRef<Operation *> reported = leftovers.empty() ? casts : leftovers;
+    size_t errors = reported.size();
+    for (Operation *op : reported.take_front(maximumErrors))
+      report(op);
     if (errors == 0)
       return;
     if (errors > maximumErrors)

@@ -90,18 +90,18 @@ void mlir::ecf8::checkLayout(LaneBuilder &b, const DecoderSpec &spec, const Payl
   Value matches = b.andI(equals(ElementTypeOffset, 32, layoutCode(spec)),
                          equals(TileColumnsOffset, 32, spec.encoding.getTileColumnCount()));
   if (isa<HuffmanAttr>(spec.encoding))
-    matches = b.andI(matches, b.andI(equals(GroupOffset, 16, 1),
-                                     equals(GroupOffset + 2, 8, spec.huffman().maxCodeLength)));
-  matches = b.andI(matches, b.compare(Predicate::eq, b.toIndex(field(b, payload, PayloadBytesOffset, 64)),
-                                      layout.sizeBytes));
+    matches =
+        b.andI(matches, b.andI(equals(GroupOffset, 16, 1), equals(GroupOffset + 2, 8, spec.huffman().maxCodeLength)));
+  matches =
+      b.andI(matches, b.compare(Predicate::eq, b.toIndex(field(b, payload, PayloadBytesOffset, 64)), layout.sizeBytes));
   require(b, matches, "expected a payload encoded as " + name);
 
   // Bounded dimensions keep the products below 2^63.
   Value bound = b.index(int64_t(1) << 31);
   Value inside = b.andI(atMost(layout.rows, bound), atMost(layout.columns, bound));
   inside = b.andI(inside, b.andI(atMost(row, layout.rows), atMost(column, layout.columns)));
-  inside = b.andI(inside, b.andI(atMost(outRows, b.sub(layout.rows, row)),
-                                 atMost(outColumns, b.sub(layout.columns, column))));
+  inside = b.andI(inside,
+                  b.andI(atMost(outRows, b.sub(layout.rows, row)), atMost(outColumns, b.sub(layout.columns, column))));
   if (spec.isRows32()) {
     Value skewRow = b.andI(row, 31);
     Value skewColumn = arith::RemUIOp::create(b, column, b.index(spec.encoding.getTileColumnCount()));

@@ -20,22 +20,20 @@ struct DecoderSpec {
   int64_t restUnitBytes() const { return isE4M3() ? 64 : 192; }
   int64_t columnsPerUnit() const { return 2 * stepsPerRestUnit(); }
   /// Bytes of the stored plane per column of a tile: rest bits, or whole elements for raw.
-  int64_t planeBytesPerColumn() const {
-    return isa<RawAttr>(encoding) ? 32 : restUnitBytes() / columnsPerUnit();
-  }
+  int64_t planeBytesPerColumn() const { return isa<RawAttr>(encoding) ? 32 : restUnitBytes() / columnsPerUnit(); }
   HuffmanSpec huffman() const;
 };
 
 /// The header's fields and what follows from them, as index values.
 struct PayloadLayout {
-  Value payload;      ///< memref<?xi8>
-  Value sizeBytes;    ///< of the payload
-  Value lastIndex;    ///< sizeBytes - 64
+  Value payload;   ///< memref<?xi8>
+  Value sizeBytes; ///< of the payload
+  Value lastIndex; ///< sizeBytes - 64
   Value rows, columns;
   Value tilesPerStrip;
-  Value tileTable;    ///< byte offset; huffman only
-  Value codes;        ///< byte offset; huffman only
-  Value plane;        ///< byte offset of the rest plane, or of the data for raw
+  Value tileTable;     ///< byte offset; huffman only
+  Value codes;         ///< byte offset; huffman only
+  Value plane;         ///< byte offset of the rest plane, or of the data for raw
   Value planePerStrip; ///< bytes
 };
 

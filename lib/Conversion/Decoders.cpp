@@ -7,7 +7,9 @@ using namespace mlir::ecf8;
 
 static constexpr int64_t kDynamic = ShapedType::kDynamic;
 
-static MemRefType payloadType(MLIRContext *context) { return MemRefType::get({kDynamic}, IntegerType::get(context, 8)); }
+static MemRefType payloadType(MLIRContext *context) {
+  return MemRefType::get({kDynamic}, IntegerType::get(context, 8));
+}
 
 static MemRefType matrixType(Type elementType) {
   auto layout = StridedLayoutAttr::get(elementType.getContext(), kDynamic, {kDynamic, 1});

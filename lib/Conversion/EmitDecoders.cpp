@@ -5,8 +5,8 @@
 // 64 columns at a time into a block on the stack, and writes the block out.
 #include "DecoderLayout.h"
 #include "DecoderOutput.h"
-#include "ecf8/Conversion/Passes.h"
 #include "ecf8/Conversion/Decoders.h"
+#include "ecf8/Conversion/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
@@ -24,8 +24,9 @@ namespace {
 /// Emits the body of one decoder.
 class DecoderEmitter {
 public:
-  DecoderEmitter(func::FuncOp decoder, const DecoderSpec &spec, std::unique_ptr<LaneBackend> lanes)
-      : decoder(decoder), spec(spec), lanes(std::move(lanes)), b(decoder.getLoc(), decoder.getContext()),
+  /// `backends`: each for the codes that those before it do not apply to. None: nothing is coded.
+  DecoderEmitter(func::FuncOp decoder, const DecoderSpec &spec, ArrayRef<std::unique_ptr<LaneBackend>> backends)
+      : decoder(decoder), spec(spec), backends(backends), b(decoder.getLoc(), decoder.getContext()),
         flat(cast<MemRefType>(decoder.getArgumentTypes()[1]).getRank() == 1) {}
 
   void emit() {
@@ -38,33 +39,51 @@ public:
     checkLayout(b, spec, layout, row, column, outRows, outColumns);
     if (flat)
       checkFlatOutput(layout, out);
-    Value tables;
-    if (lanes) {
-      CodeTables bytes = expandCodeLengths(b, spec.huffman(), layout);
-      tables = b.stackBuffer(lanes->tableBytes(), b.getI8Type());
-      lanes->expandTables(b, bytes, tables);
-    } else {
-      tables = b.stackBuffer(1, b.getI8Type());
-    }
-    MemRefType anyBytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
-    tables = memref::CastOp::create(b, anyBytes, tables);
+    std::optional<CodeTables> bytes;
+    if (!backends.empty())
+      bytes = expandCodeLengths(b, spec.huffman(), layout);
+    emitWith(0, bytes, outRows);
+    func::ReturnOp::create(b);
+  }
 
+private:
+  /// Emits the tables and the parallel loop of back end number `first`; where it does not apply to every code, of the
+  /// next one for the others.
+  void emitWith(size_t first, const std::optional<CodeTables> &bytes, Value outRows) {
+    lanes = first < backends.size() ? backends[first].get() : nullptr;
+    Value tables = b.stackBuffer(lanes ? lanes->tableBytes() : 1, b.getI8Type());
+    if (lanes)
+      lanes->expandTables(b, *bytes, tables);
+    Value applies = lanes ? lanes->applies(b, tables) : Value();
+    if (!applies)
+      return emitParallel(tables, outRows);
+    auto branch = scf::IfOp::create(b, TypeRange{}, applies, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    emitParallel(tables, outRows);
+    b.setInsertionPointToStart(branch.elseBlock());
+    emitWith(first + 1, bytes, outRows);
+  }
+
+  void emitParallel(Value tables, Value outRows) {
+    auto anyBytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
+    tables = memref::CastOp::create(b, anyBytes, tables);
     Value groups = b.ceilDivU(outRows, 32 * stripsPerGroup());
     auto parallel = scf::ParallelOp::create(b, ValueRange{b.index(0)}, ValueRange{groups}, ValueRange{b.index(1)});
     func::FuncOp body = declareGroupFunction();
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(parallel.getBody());
-      func::CallOp::create(b, body, ValueRange{payload, out, row, column, tables, parallel.getInductionVars()[0]});
+      SmallVector<Value> operands(decoder.getArguments());
+      operands.append({tables, parallel.getInductionVars()[0]});
+      func::CallOp::create(b, body, operands);
     }
-    func::ReturnOp::create(b);
     if (spec.isRows32())
       emitGroup(body);
     else
       emitRowCopy(body);
   }
 
-private:
   int64_t stripsPerGroup() const { return lanes ? lanes->tilesInLockstep() : 1; }
   int64_t tileColumns() const { return spec.encoding.getTileColumnCount(); }
 
@@ -81,7 +100,10 @@ private:
     inputs.push_back(b.getIndexType());
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointAfter(decoder);
-    auto body = func::FuncOp::create(b, (decoder.getName() + "_strips").str(), b.getFunctionType(inputs, {}));
+    std::string name = (decoder.getName() + "_strips").str();
+    for (auto module = decoder->getParentOfType<ModuleOp>(); module.lookupSymbol(name);)
+      name += "_any";
+    auto body = func::FuncOp::create(b, name, b.getFunctionType(inputs, {}));
     body.setPrivate();
     return body;
   }
@@ -163,8 +185,8 @@ private:
     StreamView stream{layout.payload, layout.lastIndex};
     for (unsigned t = 0; t < count; ++t) {
       Value s = b.add(payloadStrip, t);
-      planeAt.push_back(b.add(b.add(layout.plane, b.mul(s, layout.planePerStrip)),
-                              b.mul(tileColumn, spec.planeBytesPerColumn())));
+      planeAt.push_back(
+          b.add(b.add(layout.plane, b.mul(s, layout.planePerStrip)), b.mul(tileColumn, spec.planeBytesPerColumn())));
       if (flat)
         outAt.push_back(b.add(b.mul(s, b.mul(planeColumns(), 32)), b.mul(tileColumn, 32)));
       if (!lanes)
@@ -182,8 +204,8 @@ private:
     b.setInsertionPointToStart(blocks.getBody());
     Value blockColumn = blocks.getInductionVar();
     Value blockEnd = b.minU(b.add(blockColumn, kBlockColumns), padded);
-    auto units = scf::ForOp::create(b, blockColumn, blockEnd, b.index(spec.columnsPerUnit()),
-                                    blocks.getRegionIterArgs());
+    auto units =
+        scf::ForOp::create(b, blockColumn, blockEnd, b.index(spec.columnsPerUnit()), blocks.getRegionIterArgs());
     {
       OpBuilder::InsertionGuard inner(b);
       b.setInsertionPointToStart(units.getBody());
@@ -219,9 +241,7 @@ private:
       scf::YieldOp::create(b, units.getResults());
   }
 
-  Value planeColumns() {
-    return b.mul(b.ceilDivU(layout.columns, spec.columnsPerUnit()), spec.columnsPerUnit());
-  }
+  Value planeColumns() { return b.mul(b.ceilDivU(layout.columns, spec.columnsPerUnit()), spec.columnsPerUnit()); }
 
   /// The stored bits of the steps of one unit at byte `at`: vector<64xi8> each, bits in their place in the element.
   SmallVector<Value> loadPlane(Value at) {
@@ -262,7 +282,8 @@ private:
 
   func::FuncOp decoder;
   DecoderSpec spec;
-  std::unique_ptr<LaneBackend> lanes;
+  ArrayRef<std::unique_ptr<LaneBackend>> backends;
+  LaneBackend *lanes = nullptr; ///< the one that is being emitted
   LaneBuilder b;
   bool flat; ///< the output is a buffer in the order of the format instead of a matrix
 
@@ -276,8 +297,8 @@ struct EmitDecodersPass : public ::mlir::ecf8::impl::EmitDecodersPassBase<EmitDe
   using EmitDecodersPassBase::EmitDecodersPassBase;
 
   void runOnOperation() override {
-    if (lanes != "permute" && lanes != "gather" && lanes != "scalar") {
-      getOperation().emitError() << "expected lanes 'permute', 'gather' or 'scalar', got '" << lanes << "'";
+    if (lanes != "permute" && lanes != "nibble" && lanes != "gather" && lanes != "scalar") {
+      getOperation().emitError() << "expected lanes 'permute', 'nibble', 'gather' or 'scalar', got '" << lanes << "'";
       return signalPassFailure();
     }
     SmallVector<func::FuncOp> decoders;
@@ -299,16 +320,21 @@ private:
     if (failed(verifyDecoderType(decoder)))
       return failure();
     DecoderSpec spec{compressed.getEncoding(), compressed.getElementType()};
-    std::unique_ptr<LaneBackend> backend;
+    SmallVector<std::unique_ptr<LaneBackend>> backends;
     if (isa<HuffmanAttr>(spec.encoding)) {
       if (lanes == "permute")
-        backend = createPermuteLanes(spec.huffman());
-      else
-        backend = createTableLanes(spec.huffman(), lanes == "gather" ? 8 : 1);
+        backends.push_back(createPermuteLanes(spec.huffman()));
+      if (lanes == "nibble")
+        for (unsigned prefixCount : {1, 2})
+          backends.push_back(createNibbleLanes(spec.huffman(), prefixCount));
+      if (lanes == "nibble" || lanes == "gather")
+        backends.push_back(createTableLanes(spec.huffman(), 8));
+      if (lanes == "scalar")
+        backends.push_back(createTableLanes(spec.huffman(), 1));
     } else if (!isa<RawAttr>(spec.encoding)) {
       return decoder.emitOpError() << "has no decoder for encoding " << spec.encoding;
     }
-    DecoderEmitter(decoder, spec, std::move(backend)).emit();
+    DecoderEmitter(decoder, spec, backends).emit();
     decoder->removeAttr(kDecoderAttrName);
     return success();
   }

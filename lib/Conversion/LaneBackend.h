@@ -2,10 +2,11 @@
 // operations below, and a back end says how one instruction set carries them out:
 //
 //   permute  AVX-512 VBMI/VBMI2: all 32 lanes in one vector of 16-bit words, code tables in registers (byte permutes)
-//   gather   AVX2: four groups of 8 lanes of 32 bits, a table of symbol pairs in the first-level cache
+//   nibble   AVX2: four groups of 8 lanes of 32 bits, byte shuffles; only for codes with few long prefixes
+//   gather   AVX2: the same groups, a table in memory; takes any code
 //   scalar   any CPU: one lane after the other, the same table
 //
-// All three read the same streams and produce the same bytes.
+// All read the same streams and produce the same bytes.
 #ifndef ECF8_LIB_CONVERSION_LANEBACKEND_H
 #define ECF8_LIB_CONVERSION_LANEBACKEND_H
 
@@ -46,6 +47,9 @@ public:
   virtual int64_t tableBytes() const = 0;
   virtual void expandTables(LaneBuilder &b, const CodeTables &tables, Value buffer) const = 0;
 
+  /// Whether this back end can decode the code in `tableBuffer`: an i1, or null where it always can.
+  virtual Value applies(LaneBuilder &b, Value tableBuffer) const { return {}; }
+
   /// Emits what a decode function needs once, before its loops: table registers, scratch.
   virtual void enterFunction(LaneBuilder &b, Value tableBuffer, unsigned tileCount) = 0;
 
@@ -59,7 +63,10 @@ public:
 
 /// Permutes bytes in registers; needs avx512bw, avx512vbmi, avx512vbmi2.
 std::unique_ptr<LaneBackend> createPermuteLanes(const HuffmanSpec &spec);
-/// Looks pairs of symbols up in memory: `width` 8 gathers (needs avx2), `width` 1 is plain scalar code.
+/// Shuffles bytes by nibbles; needs avx2. Applies to codes in which at most `prefixCount` (1 or 2) nibbles begin a code
+/// of more than four bits.
+std::unique_ptr<LaneBackend> createNibbleLanes(const HuffmanSpec &spec, unsigned prefixCount);
+/// Looks symbols up in memory: `width` 8 gathers (needs avx2), `width` 1 is plain scalar code.
 std::unique_ptr<LaneBackend> createTableLanes(const HuffmanSpec &spec, unsigned width);
 
 } // namespace mlir::ecf8

@@ -25,7 +25,8 @@ public:
   /// An integer constant of `type`, splatted when it is a vector.
   Value constant(Type type, int64_t value) {
     auto element = cast<IntegerType>(getElementTypeOrSelf(type));
-    TypedAttr attr = getIntegerAttr(element, APInt(element.getWidth(), value, /*isSigned=*/false, /*implicitTrunc=*/true));
+    TypedAttr attr =
+        getIntegerAttr(element, APInt(element.getWidth(), value, /*isSigned=*/false, /*implicitTrunc=*/true));
     if (auto vectorType = dyn_cast<VectorType>(type))
       attr = DenseElementsAttr::get(vectorType, cast<IntegerAttr>(attr).getValue());
     return arith::ConstantOp::create(*this, attr);

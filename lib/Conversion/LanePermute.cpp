@@ -64,8 +64,7 @@ public:
                               vector::ExtractOp::create(b, spentBits, ArrayRef<int64_t>{0}).getResult());
     state[Pointer] = b.minU(b.add(state[Pointer], b.shl(b.toIndex(count), 1)), stream.lastIndex);
 
-    Value indices =
-        b.select(oddBytes(b), b.bitcast(b.shl(secondWindow, 8), bytes), b.bitcast(window, bytes));
+    Value indices = b.select(oddBytes(b), b.bitcast(b.shl(secondWindow, 8), bytes), b.bitcast(window, bytes));
     return look(b, symbolTable, indices);
   }
 

@@ -114,8 +114,8 @@ private:
     Location loc = op.getLoc();
     auto metadata = memref::ExtractStridedMetadataOp::create(rewriter, loc, destination);
     int64_t columns = rank == 0 ? 1 : shape.back();
-    OpFoldResult rowStride = rank < 2 ? OpFoldResult(rewriter.getIndexAttr(columns))
-                                      : OpFoldResult(metadata.getStrides()[rank - 2]);
+    OpFoldResult rowStride =
+        rank < 2 ? OpFoldResult(rewriter.getIndexAttr(columns)) : OpFoldResult(metadata.getStrides()[rank - 2]);
     auto view = memref::ReinterpretCastOp::create(
         rewriter, loc,
         MemRefType::get({rows, columns}, type.getElementType(),

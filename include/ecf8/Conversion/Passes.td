@@ -41,6 +41,53 @@ def LowerAssertsPass : Pass<"ecf8-lower-asserts", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::cf::ControlFlowDialect"];
 }
 
+def PrepareEntryPointsPass : Pass<"ecf8-prepare-entry-points", "::mlir::ModuleOp"> {
+  let summary = "Mark the public functions as entry points of the compiled module";
+  let description = [{
+    In: a program on tensors. Out: each public function has `llvm.emit_c_interface`, and its tensor arguments
+    `bufferization.writable = false`, so that no call changes an input. A public function without a body, or with types
+    other than ranked tensors, memrefs of identity layout and scalars, is an error.
+    Left alone: private functions. Place in the pipeline: before bufferization. The n-th public function becomes
+    `ecf8_entry_<n>` in `ecf8-finalize-module`.
+
+    Example: `test/Conversion/prepare-entry-points.mlir`.
+  }];
+}
+
+def ParallelToRuntimePass : Pass<"ecf8-parallel-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "Run outermost parallel loops on the threads of the runtime";
+  let description = [{
+    In: functions on memrefs with `scf.parallel` and `scf.forall` without mapping.
+    Out: each outermost loop without results becomes a private function over a range of iterations and a call of
+    `@ecf8_rt_parallel_for(count, grain, body, context)`; the values that the body takes from outside are stored in a
+    struct on the caller's stack. Several dimensions become one count. Equal bodies share one function.
+    The attribute `ecf8.grain` of a loop is the least number of iterations worth a call; a loop known to have no more
+    stays as it is.
+    Left alone: loops inside others, and loops with reductions; `convert-scf-to-cf` makes them sequential.
+    Place in the pipeline: after linalg has become loops, before `convert-scf-to-cf`.
+
+    Example: `test/Conversion/parallel-to-runtime.mlir`.
+  }];
+  let options = [Option<"grain", "grain", "int64_t", /*default=*/"1",
+                        "Least number of iterations worth a call, for loops without the attribute ecf8.grain">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def FinalizeModulePass : Pass<"ecf8-finalize-module", "::mlir::ModuleOp"> {
+  let summary = "Define the symbols of a compiled module and its calls of the runtime";
+  let description = [{
+    In: a module in the LLVM dialect. Out: the same with `ecf8_module_abi`, `ecf8_module_init`, one `ecf8_entry_<n>` for
+    the n-th public function with a C interface, and bodies for the functions that reach the runtime through the table of
+    `ecf8/Runtime/ModuleABI.h`: `ecf8_rt_fail`, `ecf8_rt_weight`, `ecf8_rt_parallel_for`, and the allocation functions
+    of `finalize-memref-to-llvm{use-generic-functions}`. Everything else that is defined gets internal linkage.
+    Left alone: declarations of libc and libm. Place in the pipeline: after the conversion to LLVM.
+
+    Example: `test/Conversion/finalize-module.mlir`.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def CheckLoweredPass : Pass<"ecf8-check-lowered", "::mlir::ModuleOp"> {
   let summary = "Refuse a module that is not wholly in the LLVM dialect";
   let description = [{
@@ -78,7 +125,8 @@ def EmitDecodersPass : Pass<"ecf8-emit-decoders", "::mlir::ModuleOp"> {
     In: private function declarations with the attribute `ecf8.decoder`.
     Out: their bodies: checks of the payload's header as `cf.assert`, code tables, a `scf.parallel` over groups of strips,
     and the decode loops over the lanes of one instruction set. A body never reads outside the payload, whatever the
-    payload holds. `lanes` names the back end: `permute` needs avx512bw, avx512vbmi and avx512vbmi2, `gather` needs avx2,
+    payload holds. `lanes` names the back end: `permute` needs avx512bw, avx512vbmi and avx512vbmi2, `nibble` and
+    `gather` need avx2 (`nibble` is the faster one and falls back to `gather` at run time for codes that it cannot take),
     `scalar` nothing. All give the same bytes.
     Left alone: everything else.
     Place in the pipeline: after `ecf8-lower-storage`, before `ecf8-parallel-to-runtime`; once per instruction set.
@@ -86,7 +134,7 @@ def EmitDecodersPass : Pass<"ecf8-emit-decoders", "::mlir::ModuleOp"> {
     Example: `test/Conversion/emit-decoders.mlir`.
   }];
   let options = [Option<"lanes", "lanes", "std::string", /*default=*/"\"scalar\"",
-                        "Lane back end: permute, gather or scalar">];
+                        "Lane back end: permute, nibble, gather or scalar">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
                            "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
