@@ -21,7 +21,8 @@ StringRef advice(StringRef dialect) {
       .Case("tm_tensor", "decompose the torch op that it comes from before the import")
       .Case("torch", "lower the program to linalg on tensors in torch-mlir")
       .Cases({"tosa", "stablehlo"}, "lower the program to linalg on tensors first")
-      .Cases({"linalg", "tensor", "bufferization"}, "no pass of the CPU pipeline lowers this form; rewrite it in the frontend")
+      .Cases({"linalg", "tensor", "bufferization"},
+             "no pass of the CPU pipeline lowers this form; rewrite it in the frontend")
       .Default("no pass of the CPU pipeline lowers it");
 }
 

@@ -91,7 +91,8 @@ private:
                                                    : arith::ExtFOp::create(rewriter, op->getLoc(), type, operand));
     }
     SmallVector<Type> resultTypes = llvm::map_to_vector(op->getResultTypes(), extended);
-    Operation *wide = rewriter.create(op->getLoc(), op->getName().getIdentifier(), operands, resultTypes, op->getAttrs());
+    Operation *wide =
+        rewriter.create(op->getLoc(), op->getName().getIdentifier(), operands, resultTypes, op->getAttrs());
     SmallVector<Value> results;
     for (auto [result, wideResult] : llvm::zip(op->getResults(), wide->getResults()))
       results.push_back(result.getType() == wideResult.getType()

@@ -43,8 +43,8 @@ public:
         lower(op);
         continue;
       }
-      op.emitOpError() << "expected an assertion directly in a function, got one inside '" << op->getParentOp()->getName()
-                       << "'; run convert-scf-to-cf first";
+      op.emitOpError() << "expected an assertion directly in a function, got one inside '"
+                       << op->getParentOp()->getName() << "'; run convert-scf-to-cf first";
       signalPassFailure();
     }
   }
@@ -79,8 +79,8 @@ private:
       rewriter.setInsertionPointToStart(getOperation().getBody());
       StringRef bytes(message.c_str(), message.size() + 1);
       auto type = LLVM::LLVMArrayType::get(rewriter.getI8Type(), bytes.size());
-      global = LLVM::GlobalOp::create(rewriter, location, type, /*isConstant=*/true, LLVM::Linkage::Internal, freshName(),
-                                      rewriter.getStringAttr(bytes));
+      global = LLVM::GlobalOp::create(rewriter, location, type, /*isConstant=*/true, LLVM::Linkage::Internal,
+                                      freshName(), rewriter.getStringAttr(bytes));
     }
     return LLVM::AddressOfOp::create(rewriter, location, global);
   }

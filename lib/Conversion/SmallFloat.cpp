@@ -51,9 +51,7 @@ public:
     return arith::ConstantOp::create(builder, attribute);
   }
 
-  Value bitcast(Value value, Type element) const {
-    return arith::BitcastOp::create(builder, shaped(element), value);
-  }
+  Value bitcast(Value value, Type element) const { return arith::BitcastOp::create(builder, shaped(element), value); }
   /// Zero-extends or truncates integers to `bits`.
   Value resize(Value value, unsigned bits) const {
     unsigned from = getElementTypeOrSelf(value).getIntOrFloatBitWidth();
@@ -156,7 +154,8 @@ Value mlir::ecf8::extendSmallFloat(ImplicitLocOpBuilder &builder, Value value, F
   }
   Value wide = emit.resize(code, 32);
   Value magnitude = extendMagnitude(emit, emit.bitAnd(wide, from.magnitudeMask()), from);
-  Value narrow = resultElement.isBF16() ? emit.resize(emit.shiftRight(magnitude, 16), 16) : narrowToHalf(emit, magnitude);
+  Value narrow =
+      resultElement.isBF16() ? emit.resize(emit.shiftRight(magnitude, 16), 16) : narrowToHalf(emit, magnitude);
   Value sign = emit.shiftLeft(emit.bitAnd(code16, from.signMask()), 8);
   return emit.bitcast(emit.bitOr(sign, narrow), resultElement);
 }
@@ -181,8 +180,7 @@ Value mlir::ecf8::roundToSmallFloat(ImplicitLocOpBuilder &builder, Value value, 
     // FPU, to even; its low bits are the code. A subnormal operand is far below half a unit, flushed or not.
     uint64_t unit = uint64_t(1 - to.bias - int(to.mantissaBits) + int(from.mantissaBits) + from.bias)
                     << from.mantissaBits;
-    Value sum =
-        arith::AddFOp::create(builder, emit.bitcast(magnitude, source), emit.constantFloat(source, unit));
+    Value sum = arith::AddFOp::create(builder, emit.bitcast(magnitude, source), emit.constantFloat(source, unit));
     Value subnormal = emit.subtract(emit.bitcast(sum, integer), unit);
     uint64_t smallestNormal = uint64_t(1 - to.bias + from.bias) << from.mantissaBits;
     finite = emit.select(emit.below(magnitude, smallestNormal), subnormal, finite);

@@ -1,0 +1,46 @@
+// The stages from linalg on tensors to a module that translates to LLVM IR. Every tool runs these same functions.
+#ifndef ECF8_PIPELINES_PIPELINES_H
+#define ECF8_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir::ecf8 {
+
+/// What the code is for. All levels and thread settings give the same bytes.
+struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
+  Option<std::string> lanes{*this, "lanes",
+                            llvm::cl::desc("Lane back end of the decoders: permute, nibble, gather or scalar"),
+                            llvm::cl::init("scalar")};
+  Option<unsigned> vectorBits{*this, "vector-bits", llvm::cl::desc("Width of the vectors that loops are written in"),
+                              llvm::cl::init(128)};
+  Option<bool> hasF16Conversions{*this, "f16c", llvm::cl::desc("The CPU converts between f16 and f32"),
+                                 llvm::cl::init(false)};
+  Option<bool> threads{*this, "threads", llvm::cl::desc("Run outer loops on the threads of the runtime"),
+                       llvm::cl::init(true)};
+  Option<std::string> stopAfter{
+      *this, "stop-after",
+      llvm::cl::desc("Last stage to run: bufferize, lower or llvm; only for the registered pipeline"),
+      llvm::cl::init("llvm")};
+};
+
+/// From linalg on tensors, with weights as ecf8 globals, to memrefs with their deallocations. Arguments of public
+/// functions are only read; their results are fresh buffers of identity layout that belong to the caller.
+void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &options);
+
+/// From memrefs to loops: payloads as bytes, generated decoders, structured ops as loops over vectors that keep the
+/// order of every sum, FP8 arithmetic expanded, outer loops on the runtime's threads.
+void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &options);
+
+/// From loops to the LLVM dialect, with the symbols of ecf8/Runtime/ModuleABI.h; fails where an op is left over.
+void buildLLVMPipeline(OpPassManager &manager, const CPUPipelineOptions &options);
+
+/// All three, for a program whose weights are compressed already or not at all.
+void buildCPUPipeline(OpPassManager &manager, const CPUPipelineOptions &options);
+
+/// Registers `ecf8-cpu-pipeline`.
+void registerCPUPipelines();
+
+} // namespace mlir::ecf8
+
+#endif // ECF8_PIPELINES_PIPELINES_H

@@ -1,0 +1,236 @@
+// ecf8-parallel-to-runtime: the body of a parallel loop becomes a function that the runtime's threads call.
+#include "ecf8/Conversion/Passes.h"
+#include "ecf8/Conversion/RuntimeImports.h"
+
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/Transforms.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+namespace mlir::ecf8 {
+#define GEN_PASS_DEF_PARALLELTORUNTIMEPASS
+#include "ecf8/Conversion/Passes.h.inc"
+} // namespace mlir::ecf8
+
+using namespace mlir;
+using namespace mlir::ecf8;
+
+namespace {
+
+/// Values that a body makes again instead of taking them through the context.
+bool isCheapToClone(Operation *op) {
+  return op && op->getNumOperands() == 0 && op->getNumRegions() == 0 &&
+         (op->hasTrait<OpTrait::ConstantLike>() || isa<memref::GetGlobalOp>(op));
+}
+
+class ParallelToRuntimePass : public mlir::ecf8::impl::ParallelToRuntimePassBase<ParallelToRuntimePass> {
+public:
+  using ParallelToRuntimePassBase::ParallelToRuntimePassBase;
+
+  void runOnOperation() override {
+    if (failed(foralls()))
+      return signalPassFailure();
+    SmallVector<scf::ParallelOp> outermost;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      function.walk<WalkOrder::PreOrder>([&](scf::ParallelOp op) {
+        if (op.getNumResults() == 0 && isWorthCalling(op))
+          outermost.push_back(op);
+        return WalkResult::skip();
+      });
+    symbols.emplace(getOperation());
+    for (scf::ParallelOp op : outermost)
+      if (failed(outline(op)))
+        return signalPassFailure();
+  }
+
+private:
+  /// Loops over `scf.forall` without mapping and results are parallel loops.
+  LogicalResult foralls() {
+    SmallVector<scf::ForallOp> loops;
+    getOperation().walk([&](scf::ForallOp op) {
+      if (op.getNumResults() == 0 && !op.getMapping())
+        loops.push_back(op);
+    });
+    for (scf::ForallOp op : loops) {
+      IRRewriter rewriter(op);
+      rewriter.setInsertionPoint(op);
+      if (failed(scf::forallToParallelLoop(rewriter, op)))
+        return failure();
+    }
+    return success();
+  }
+
+  int64_t grainOf(scf::ParallelOp op) const {
+    auto attribute = op->getAttrOfType<IntegerAttr>("ecf8.grain");
+    return attribute ? std::max<int64_t>(attribute.getInt(), 1) : std::max<int64_t>(grain, 1);
+  }
+
+  /// Whether there can be more than one piece.
+  bool isWorthCalling(scf::ParallelOp op) const {
+    int64_t count = 1;
+    for (auto [lower, upper, step] : llvm::zip(op.getLowerBound(), op.getUpperBound(), op.getStep())) {
+      std::optional<int64_t> low = getConstantIntValue(lower), high = getConstantIntValue(upper),
+                             stride = getConstantIntValue(step);
+      if (!low || !high || !stride)
+        return true;
+      count *= std::max<int64_t>((*high - *low + *stride - 1) / *stride, 0);
+    }
+    return count > grainOf(op);
+  }
+
+  LogicalResult outline(scf::ParallelOp op) {
+    llvm::SetVector<Value> captured;
+    getUsedValuesDefinedAbove(op.getRegion(), captured);
+    for (Value value : op.getLowerBound())
+      captured.insert(value);
+    for (Value value : op.getStep())
+      captured.insert(value);
+
+    ImplicitLocOpBuilder builder(op.getLoc(), op);
+    // How many iterations each dimension has; the body takes the linear index apart, last dimension fastest.
+    SmallVector<Value> counts;
+    Value total = arith::ConstantIndexOp::create(builder, 1);
+    for (auto [lower, upper, step] : llvm::zip(op.getLowerBound(), op.getUpperBound(), op.getStep())) {
+      Value span = arith::SubIOp::create(builder, upper, lower);
+      Value zero = arith::ConstantIndexOp::create(builder, 0);
+      Value count = arith::CeilDivSIOp::create(builder, arith::MaxSIOp::create(builder, span, zero), step);
+      counts.push_back(count);
+      total = arith::MulIOp::create(builder, total, count);
+    }
+    for (Value count : ArrayRef(counts).drop_front())
+      captured.insert(count);
+
+    SmallVector<Value> packed;
+    SmallVector<Operation *> cloned;
+    for (Value value : captured) {
+      if (isCheapToClone(value.getDefiningOp()))
+        cloned.push_back(value.getDefiningOp());
+      else
+        packed.push_back(value);
+    }
+    LLVMTypeConverter converter(&getContext());
+    SmallVector<Type> fields;
+    for (Value value : packed) {
+      Type field = converter.convertType(value.getType());
+      if (!field)
+        return op.emitOpError() << "expected captured values with a type of LLVM, got one of type " << value.getType();
+      fields.push_back(field);
+    }
+    auto contextType = LLVM::LLVMStructType::getLiteral(&getContext(), fields);
+
+    func::FuncOp body = deduplicated(createBody(op, packed, cloned, counts, contextType));
+    Value context = packContext(builder, op->getParentOfType<func::FuncOp>(), packed, contextType);
+    Value function = func::ConstantOp::create(builder, body.getFunctionType(), SymbolRefAttr::get(body));
+    auto runtimeType = builder.getFunctionType(
+        {builder.getIndexType(), builder.getIndexType(), body.getFunctionType(), context.getType()}, {});
+    func::FuncOp runtime = getOrCreateRuntimeFunction(getOperation(), kRuntimeParallelFor, runtimeType);
+    Value grainValue = arith::ConstantIndexOp::create(builder, grainOf(op));
+    func::CallOp::create(builder, runtime, ValueRange{total, grainValue, function, context});
+    op.erase();
+    return success();
+  }
+
+  /// Stores the values into a struct on the stack of the calling function.
+  static Value packContext(ImplicitLocOpBuilder &builder, func::FuncOp function, ArrayRef<Value> values,
+                           LLVM::LLVMStructType type) {
+    auto pointer = LLVM::LLVMPointerType::get(builder.getContext());
+    Value context;
+    {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToStart(&function.getBody().front());
+      Value one = LLVM::ConstantOp::create(builder, builder.getI64Type(), builder.getI64IntegerAttr(1));
+      context = LLVM::AllocaOp::create(builder, pointer, type, one);
+    }
+    for (auto [index, value] : llvm::enumerate(values)) {
+      Type field = type.getBody()[index];
+      Value raw =
+          field == value.getType() ? value : UnrealizedConversionCastOp::create(builder, field, value).getResult(0);
+      Value address =
+          LLVM::GEPOp::create(builder, pointer, type, context, ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(index)});
+      LLVM::StoreOp::create(builder, raw, address);
+    }
+    return context;
+  }
+
+  func::FuncOp createBody(scf::ParallelOp op, ArrayRef<Value> packed, ArrayRef<Operation *> cloned,
+                          ArrayRef<Value> counts, LLVM::LLVMStructType contextType) {
+    MLIRContext *context = &getContext();
+    auto pointer = LLVM::LLVMPointerType::get(context);
+    Type index = IndexType::get(context);
+    auto parent = op->getParentOfType<func::FuncOp>();
+    OpBuilder moduleBuilder(parent);
+    std::string name = (parent.getName() + "_parallel_" + Twine(nextBody++)).str();
+    auto function =
+        func::FuncOp::create(moduleBuilder, op.getLoc(), name, FunctionType::get(context, {index, index, pointer}, {}));
+    function.setPrivate();
+    symbols->insert(function); // makes the name unique
+
+    Block *entry = function.addEntryBlock();
+    ImplicitLocOpBuilder builder(op.getLoc(), context);
+    builder.setInsertionPointToStart(entry);
+    IRMapping mapping;
+    for (Operation *constant : cloned)
+      builder.clone(*constant, mapping);
+    for (auto [field, value] : llvm::enumerate(packed)) {
+      Type type = contextType.getBody()[field];
+      Value address = LLVM::GEPOp::create(builder, pointer, contextType, entry->getArgument(2),
+                                          ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(field)});
+      Value raw = LLVM::LoadOp::create(builder, type, address);
+      mapping.map(value, type == value.getType()
+                             ? raw
+                             : UnrealizedConversionCastOp::create(builder, value.getType(), raw).getResult(0));
+    }
+    Value one = arith::ConstantIndexOp::create(builder, 1);
+    auto loop = scf::ForOp::create(builder, entry->getArgument(0), entry->getArgument(1), one);
+    func::ReturnOp::create(builder);
+
+    builder.setInsertionPointToStart(loop.getBody());
+    Value linear = loop.getInductionVar();
+    for (size_t dimension = counts.size(); dimension-- > 0;) {
+      Value position = linear;
+      if (dimension > 0) {
+        Value count = mapping.lookup(counts[dimension]);
+        position = arith::RemUIOp::create(builder, linear, count);
+        linear = arith::DivUIOp::create(builder, linear, count);
+      }
+      Value scaled = arith::MulIOp::create(builder, position, mapping.lookup(op.getStep()[dimension]));
+      Value variable = arith::AddIOp::create(builder, scaled, mapping.lookup(op.getLowerBound()[dimension]));
+      mapping.map(op.getInductionVars()[dimension], variable);
+    }
+    for (Operation &inner : op.getBody()->without_terminator())
+      builder.clone(inner, mapping);
+    return function;
+  }
+
+  /// `function`, or an equal one made before (the layers of a model share their code), in which case it is erased.
+  func::FuncOp deduplicated(func::FuncOp function) {
+    llvm::hash_code hash = 0;
+    function.getBody().walk([&](Operation *op) {
+      hash = llvm::hash_combine(hash, OperationEquivalence::computeHash(op, OperationEquivalence::ignoreHashValue,
+                                                                        OperationEquivalence::ignoreHashValue,
+                                                                        OperationEquivalence::IgnoreLocations));
+    });
+    SmallVector<func::FuncOp> &sameHash = bodies[hash];
+    for (func::FuncOp other : sameHash) {
+      if (!OperationEquivalence::isRegionEquivalentTo(&function.getBody(), &other.getBody(),
+                                                      OperationEquivalence::IgnoreLocations))
+        continue;
+      symbols->erase(function);
+      return other;
+    }
+    sameHash.push_back(function);
+    return function;
+  }
+
+  std::optional<SymbolTable> symbols;
+  std::map<size_t, SmallVector<func::FuncOp>> bodies;
+  unsigned nextBody = 0;
+};
+
+} // namespace

@@ -1,0 +1,60 @@
+// ecf8-prepare-entry-points: what a caller of a public function may rely on, said in attributes.
+#include "ecf8/Conversion/Passes.h"
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+namespace mlir::ecf8 {
+#define GEN_PASS_DEF_PREPAREENTRYPOINTSPASS
+#include "ecf8/Conversion/Passes.h.inc"
+} // namespace mlir::ecf8
+
+using namespace mlir;
+
+namespace {
+
+class PrepareEntryPointsPass : public mlir::ecf8::impl::PrepareEntryPointsPassBase<PrepareEntryPointsPass> {
+public:
+  using PrepareEntryPointsPassBase::PrepareEntryPointsPassBase;
+
+  void runOnOperation() override {
+    Builder builder(&getContext());
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (!function.isPublic())
+        continue;
+      if (function.isExternal()) {
+        function.emitOpError() << "expected a body, got a declaration of a public function";
+        signalPassFailure();
+        continue;
+      }
+      if (failed(checkTypes(function, function.getArgumentTypes(), "argument")) ||
+          failed(checkTypes(function, function.getResultTypes(), "result"))) {
+        signalPassFailure();
+        continue;
+      }
+      function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), builder.getUnitAttr());
+      for (unsigned index = 0; index < function.getNumArguments(); ++index)
+        if (isa<TensorType>(function.getArgument(index).getType()))
+          function.setArgAttr(index, bufferization::BufferizationDialect::kWritableAttrName,
+                              builder.getBoolAttr(false));
+    }
+  }
+
+private:
+  static LogicalResult checkTypes(func::FuncOp function, TypeRange types, StringRef what) {
+    for (auto [index, type] : llvm::enumerate(types)) {
+      Type element = type;
+      if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && !tensor.getEncoding())
+        element = tensor.getElementType();
+      else if (auto buffer = dyn_cast<MemRefType>(type); buffer && buffer.getLayout().isIdentity())
+        element = buffer.getElementType();
+      if (!element.isIntOrIndexOrFloat())
+        return function.emitOpError() << "expected tensors and scalars at the boundary of a public function, got "
+                                      << what << " " << index << " of type " << type;
+    }
+    return success();
+  }
+};
+
+} // namespace

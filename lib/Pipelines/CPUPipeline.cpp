@@ -1,0 +1,120 @@
+// The CPU pipeline, stage by stage.
+#include "ecf8/Conversion/Passes.h"
+#include "ecf8/Pipelines/Pipelines.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Affine/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace mlir::ecf8 {
+
+/// Buffers up to this size live on the stack.
+static constexpr unsigned maximumStackBufferBytes = 4096;
+
+static void addCleanup(OpPassManager &manager) {
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
+void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
+  manager.addPass(createPrepareEntryPointsPass());
+  manager.addPass(createConvertElementwiseToLinalgPass());
+  manager.addNestedPass<func::FuncOp>(createConvertTensorToLinalgPass());
+  addCleanup(manager);
+
+  manager.addPass(bufferization::createEmptyTensorEliminationPass());
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
+  bufferize.unknownTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
+  bufferize.allowReturnAllocsFromLoops = true;
+  manager.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  addCleanup(manager);
+
+  manager.addNestedPass<func::FuncOp>(bufferization::createBufferHoistingPass());
+  manager.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
+  bufferization::PromoteBuffersToStackPassOptions stack;
+  stack.maxAllocSizeInBytes = maximumStackBufferBytes;
+  stack.maxRankOfAllocatedMemRef = 0; // only buffers whose size is known
+  manager.addNestedPass<func::FuncOp>(bufferization::createPromoteBuffersToStackPass(stack));
+  bufferization::buildBufferDeallocationPipeline(manager);
+  manager.addPass(createConvertBufferizationToMemRefPass());
+  manager.addNestedPass<func::FuncOp>(bufferization::createOptimizeAllocationLivenessPass());
+  addCleanup(manager);
+}
+
+void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
+  manager.addPass(createLowerStoragePass());
+  EmitDecodersPassOptions decoders;
+  decoders.lanes = options.lanes;
+  manager.addPass(createEmitDecodersPass(decoders));
+
+  if (options.threads)
+    manager.addNestedPass<func::FuncOp>(createConvertLinalgToParallelLoopsPass());
+  else
+    manager.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  addCleanup(manager);
+
+  ExpandFP8PassOptions floats;
+  floats.expandF16 = !options.hasF16Conversions;
+  manager.addPass(createExpandFP8Pass(floats));
+  if (options.threads)
+    manager.addPass(createParallelToRuntimePass());
+  addCleanup(manager);
+}
+
+void buildLLVMPipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
+  manager.addPass(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createConvertVectorToSCFPass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createLowerAssertsPass());
+  manager.addPass(arith::createArithExpandOpsPass());
+  addCleanup(manager);
+
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createConvertMathToLibmPass());
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createConvertIndexToLLVMPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertComplexToLLVMPass());
+  FinalizeMemRefToLLVMConversionPassOptions memory;
+  memory.useAlignedAlloc = true;
+  memory.useGenericFunctions = true;
+  manager.addPass(createFinalizeMemRefToLLVMConversionPass(memory));
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createUBToLLVMConversionPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  addCleanup(manager);
+  manager.addPass(createFinalizeModulePass());
+  manager.addPass(createCheckLoweredPass());
+}
+
+void buildCPUPipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
+  buildBufferizePipeline(manager, options);
+  buildLowerPipeline(manager, options);
+  buildLLVMPipeline(manager, options);
+}
+
+void registerCPUPipelines() {
+  PassPipelineRegistration<CPUPipelineOptions>("ecf8-cpu-pipeline",
+                                               "Compile linalg on tensors to the LLVM dialect for CPUs",
+                                               [](OpPassManager &manager, const CPUPipelineOptions &options) {
+                                                 buildBufferizePipeline(manager, options);
+                                                 if (options.stopAfter == "bufferize")
+                                                   return;
+                                                 buildLowerPipeline(manager, options);
+                                                 if (options.stopAfter != "lower")
+                                                   buildLLVMPipeline(manager, options);
+                                               });
+}
+
+} // namespace mlir::ecf8
