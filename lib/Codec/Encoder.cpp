@@ -64,17 +64,16 @@ Result<CanonicalCode> makeCode(const Header &header) {
   return CanonicalCode::create(header.codeLengths, header.split().symbolCount, header.maxCodeLength);
 }
 
-/// Calls visit(strip, tile, elements in tile order) for each tile of `strip`.
+/// Calls visit(tile, elements in tile order) for each tile of `strip`; padding elements are 0.
 template <typename Visit>
-void forEachTile(const Header &header, std::span<const uint8_t> bytes, uint64_t strip, uint8_t padding,
-                 std::vector<uint8_t> &scratch, const Visit &visit) {
-  TileGrid grid = header.grid();
+void forEachTile(const TileGrid &grid, std::span<const uint8_t> bytes, uint64_t strip, const Visit &visit) {
+  std::vector<uint8_t> elements;
   for (uint64_t tile = 0; tile < grid.tilesPerStrip(); ++tile) {
     const uint8_t *source = bytes.data() + strip * laneCount * grid.shape.columns + tile * grid.tileColumns;
-    scratch.resize(grid.paddedWidth(tile) * laneCount);
+    elements.resize(grid.paddedWidth(tile) * laneCount);
     reorderTile(source, grid.shape.columns, grid.stripRows(strip), grid.tileWidth(tile), grid.paddedWidth(tile),
-                padding, scratch.data());
-    visit(tile, scratch.data());
+                elements.data());
+    visit(tile, std::span<const uint8_t>(elements));
   }
 }
 
@@ -106,10 +105,9 @@ Result<std::vector<uint8_t>> encodeRaw(Header header, std::span<const uint8_t> b
     std::copy(bytes.begin(), bytes.end(), payload->begin() + header.restOffset);
   } else if (TileGrid grid = header.grid(); grid.tileCount() != 0) { // [raw_c2]
     parallelFor(grid.strips(), threads, [&](uint64_t strip) {
-      std::vector<uint8_t> scratch;
-      forEachTile(header, bytes, strip, 0, scratch, [&](uint64_t tile, const uint8_t *elements) {
-        std::copy_n(elements, scratch.size(),
-                    payload->data() + header.restOffset + grid.columnsBefore(strip, tile) * laneCount);
+      forEachTile(grid, bytes, strip, [&](uint64_t tile, std::span<const uint8_t> elements) {
+        uint64_t offset = header.restOffset + grid.columnsBefore(strip, tile) * laneCount;
+        std::copy(elements.begin(), elements.end(), payload->begin() + offset);
       });
     });
   }
@@ -117,19 +115,15 @@ Result<std::vector<uint8_t>> encodeRaw(Header header, std::span<const uint8_t> b
   return payload;
 }
 
-StripCodes encodeStrip(const Header &header, const CanonicalCode &code, const PairEncoder &encoder,
-                       std::span<const uint8_t> bytes, uint64_t strip) {
+StripCodes encodeStrip(const TileGrid &grid, TileEncoder &encoder, std::span<const uint8_t> bytes, uint64_t strip) {
   StripCodes codes;
-  uint8_t padding = header.split().elementOf(code.paddingSymbol(), 0); // [huffman_c6]
-  std::vector<uint8_t> scratch;
-  std::vector<uint16_t> words;
-  forEachTile(header, bytes, strip, padding, scratch, [&](uint64_t tile, const uint8_t *elements) {
-    uint64_t columns = scratch.size() / laneCount;
-    words.resize(PairEncoder::maxWords(columns));
-    uint64_t count = encoder.encode(elements, columns, words.data());
-    codes.words.insert(codes.words.end(), words.begin(), words.begin() + count);
+  const uint8_t *source = bytes.data() + strip * laneCount * grid.shape.columns;
+  for (uint64_t tile = 0; tile < grid.tilesPerStrip(); ++tile) {
+    uint64_t count = encoder.encode(source + tile * grid.tileColumns, grid.shape.columns, grid.stripRows(strip),
+                                    grid.tileWidth(tile), grid.paddedWidth(tile));
+    codes.words.insert(codes.words.end(), encoder.words(), encoder.words() + count);
     codes.tileWords.push_back(count);
-  });
+  }
   return codes;
 }
 
@@ -147,10 +141,12 @@ Result<std::vector<uint8_t>> encodeHuffman(Header header, std::span<const uint8_
     return code.status();
   TileGrid grid = header.grid();
   uint64_t strips = grid.tileCount() == 0 ? 0 : grid.strips();
-  PairEncoder encoder(*code, header.elementType);
+  const TileEncoder prototype(*code, header.elementType);
   std::vector<StripCodes> codes(strips);
-  parallelFor(strips, threads,
-              [&](uint64_t strip) { codes[strip] = encodeStrip(header, *code, encoder, bytes, strip); });
+  parallelFor(strips, threads, [&](uint64_t strip) {
+    TileEncoder encoder = prototype;
+    codes[strip] = encodeStrip(grid, encoder, bytes, strip);
+  });
 
   std::vector<uint64_t> stripBegin; // in words
   uint64_t words = 0;
@@ -175,11 +171,9 @@ Result<std::vector<uint8_t>> encodeHuffman(Header header, std::span<const uint8_
     }
     storeWords(codes[strip].words, payload->data() + header.codesOffset + stripBegin[strip] * 2);
     codes[strip] = {};
-    std::vector<uint8_t> scratch;
-    forEachTile(header, bytes, strip, 0, scratch, [&](uint64_t tile, const uint8_t *elements) {
-      encodeRest(header.elementType, elements, scratch.size() / laneCount,
-                 payload->data() + header.restOffset +
-                     grid.columnsBefore(strip, tile) * header.split().restBytesPerColumn);
+    forEachTile(grid, bytes, strip, [&](uint64_t tile, std::span<const uint8_t> elements) {
+      uint64_t offset = header.restOffset + grid.columnsBefore(strip, tile) * header.split().restBytesPerColumn;
+      encodeRest(header.elementType, elements, payload->data() + offset);
     });
   });
   finishPayload(header, bytes, *payload);

@@ -2,15 +2,15 @@
 #include "TileEncoder.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
+#include <utility>
 
 namespace ecf8 {
 
 void reorderTile(const uint8_t *source, uint64_t rowStride, uint64_t rows, uint64_t columns, uint64_t paddedColumns,
-                 uint8_t padding, uint8_t *out) {
+                 uint8_t *out) {
   if (rows < laneCount || columns < paddedColumns)
-    std::memset(out, padding, paddedColumns * laneCount);
+    std::memset(out, 0, paddedColumns * laneCount);
   // In blocks of 256 columns (8 KiB of output), so that the strided stores stay in the first-level cache.
   constexpr uint64_t blockColumns = 256;
   for (uint64_t begin = 0; begin < columns; begin += blockColumns) {
@@ -27,7 +27,9 @@ void reorderTile(const uint8_t *source, uint64_t rowStride, uint64_t rows, uint6
   }
 }
 
-void encodeRest(ElementType type, const uint8_t *elements, uint64_t paddedColumns, uint8_t *out) {
+void encodeRest(ElementType type, std::span<const uint8_t> tile, uint8_t *out) {
+  const uint8_t *elements = tile.data();
+  uint64_t paddedColumns = tile.size() / laneCount;
   constexpr unsigned stepBytes = 2 * laneCount;
   if (type == ElementType::F8E4M3FN) {
     for (uint64_t column = 0; column < paddedColumns; column += 4, elements += 2 * stepBytes, out += stepBytes)
@@ -51,7 +53,8 @@ void encodeRest(ElementType type, const uint8_t *elements, uint64_t paddedColumn
     }
 }
 
-PairEncoder::PairEncoder(const CanonicalCode &code, ElementType type) : type(type) {
+TileEncoder::TileEncoder(const CanonicalCode &code, ElementType type)
+    : type(type), padding(getElementSplit(type).elementOf(code.paddingSymbol(), 0)) {
   unsigned symbols = getElementSplit(type).symbolCount;
   pairs.resize(symbols * symbols);
   for (unsigned first = 0; first < symbols; ++first)
@@ -63,52 +66,79 @@ PairEncoder::PairEncoder(const CanonicalCode &code, ElementType type) : type(typ
 }
 
 template <unsigned shift, unsigned symbolBits>
-uint64_t PairEncoder::encodeSteps(const uint8_t *elements, uint64_t paddedColumns, uint16_t *words) const {
-  // A lane holds the two words that its decoder would hold: `slots` are their places in the stream. The decoder fetches
-  // the next word of a lane when it has used up the first, so that is when the encoder reserves its place.
-  uint32_t pending[laneCount] = {}, position[laneCount] = {};
-  uint64_t slots[laneCount][2];
-  for (unsigned lane = 0; lane < laneCount; ++lane) {
-    slots[lane][0] = lane;
-    slots[lane][1] = laneCount + lane;
-  }
-  uint64_t next = 2 * laneCount;
+TileEncoder::LaneEnd TileEncoder::encodeLane(const uint8_t *elements, uint64_t steps, uint16_t *words,
+                                             uint32_t *fillSteps) {
   constexpr unsigned mask = (1u << symbolBits) - 1;
-  for (uint64_t step = 0; step < paddedColumns / 2; ++step, elements += 2 * laneCount)
-    for (unsigned lane = 0; lane < laneCount; ++lane) {
-      unsigned first = elements[2 * lane] >> shift & mask, second = elements[2 * lane + 1] >> shift & mask;
-      Pair pair = pairs[first | second << symbolBits];
-      uint32_t bits = pending[lane] | uint32_t(pair.bits) << position[lane];
-      unsigned end = position[lane] + pair.length;
-      // Without branches: whether a word fills up is a coin toss that a predictor loses.
-      unsigned isFull = end / wordBits;
-      words[slots[lane][0]] = uint16_t(bits);
-      slots[lane][0] = isFull ? slots[lane][1] : slots[lane][0];
-      slots[lane][1] = isFull ? next : slots[lane][1];
-      next += isFull;
-      pending[lane] = bits >> (isFull * wordBits);
-      position[lane] = end % wordBits;
-    }
-
-  // The words without a coded bit are the second of each lane and the first of those that stand at position 0.
-  std::vector<uint64_t> emptySlots;
-  for (unsigned lane = 0; lane < laneCount; ++lane) {
-    words[slots[lane][0]] = uint16_t(pending[lane]);
-    words[slots[lane][1]] = 0;
-    emptySlots.push_back(slots[lane][1]);
-    if (position[lane] == 0)
-      emptySlots.push_back(slots[lane][0]);
+  uint64_t filled = 0;
+  uint32_t pending = 0;
+  unsigned position = 0;
+  for (uint64_t step = 0; step < steps; ++step) {
+    unsigned first = elements[2 * step] >> shift & mask, second = elements[2 * step + 1] >> shift & mask;
+    Pair pair = pairs[first | second << symbolBits];
+    pending |= uint32_t(pair.bits) << position;
+    position += pair.length;
+    // No branches: whether a word fills up is a coin toss that a predictor loses.
+    unsigned isFull = position / wordBits;
+    words[filled] = uint16_t(pending);
+    fillSteps[filled] = uint32_t(step);
+    fetches[step] += isFull;
+    filled += isFull;
+    pending >>= isFull * wordBits;
+    position %= wordBits;
   }
-  std::sort(emptySlots.rbegin(), emptySlots.rend());
-  for (uint64_t slot : emptySlots)
-    if (slot + 1 == next)
-      --next;
-  return next;
+  words[filled] = uint16_t(pending);
+  words[filled + 1] = 0;
+  return {filled, position};
 }
 
-uint64_t PairEncoder::encode(const uint8_t *elements, uint64_t paddedColumns, uint16_t *words) const {
-  return type == ElementType::F8E5M2 ? encodeSteps<2, 5>(elements, paddedColumns, words)
-                                     : encodeSteps<3, 4>(elements, paddedColumns, words);
+uint64_t TileEncoder::encode(const uint8_t *source, uint64_t rowStride, uint64_t rows, uint64_t columns,
+                             uint64_t paddedColumns) {
+  uint64_t steps = paddedColumns / 2, laneStride = steps + 2;
+  laneWords.resize(laneStride * laneCount);
+  fillSteps.resize(laneStride * laneCount);
+  fetches.assign(steps, 0);
+  row.assign(paddedColumns, padding);
+  std::array<LaneEnd, laneCount> ends;
+  for (unsigned lane = 0; lane < laneCount; ++lane) {
+    if (laneToRow(lane) < rows)
+      std::copy_n(source + laneToRow(lane) * rowStride, columns, row.begin());
+    else
+      std::fill(row.begin(), row.end(), padding);
+    uint16_t *words = laneWords.data() + lane * laneStride;
+    uint32_t *laneSteps = fillSteps.data() + lane * laneStride;
+    ends[lane] = type == ElementType::F8E5M2 ? encodeLane<2, 5>(row.data(), steps, words, laneSteps)
+                                             : encodeLane<3, 4>(row.data(), steps, words, laneSteps);
+  }
+
+  // A lane fetches its next word after the step that filled one. So the words from number 2 on lie by step, then by
+  // lane: a counting sort, whose counters are the places where each step's words start.
+  uint64_t end = 2 * laneCount;
+  for (uint64_t step = 0; step < steps; ++step)
+    end += std::exchange(fetches[step], end);
+  stream.resize(end);
+  // Words without a coded bit: the last of each lane, and the one before where it is still empty.
+  std::array<uint64_t, 2 * laneCount> emptySlots;
+  size_t emptyCount = 0;
+  for (unsigned lane = 0; lane < laneCount; ++lane) {
+    const uint16_t *words = laneWords.data() + lane * laneStride;
+    uint64_t slots[2] = {lane, laneCount + lane}; // of the lane's last two words
+    stream[slots[0]] = words[0];
+    stream[slots[1]] = words[1];
+    for (uint64_t i = 0; i < ends[lane].filledWords; ++i) {
+      uint64_t slot = fetches[fillSteps[lane * laneStride + i]]++;
+      stream[slot] = words[i + 2];
+      slots[0] = std::exchange(slots[1], slot);
+    }
+    emptySlots[emptyCount++] = slots[1];
+    if (ends[lane].position == 0)
+      emptySlots[emptyCount++] = slots[0];
+  }
+  std::sort(emptySlots.begin(), emptySlots.begin() + emptyCount);
+  while (emptyCount > 0 && emptySlots[emptyCount - 1] + 1 == end) {
+    --emptyCount;
+    --end;
+  }
+  return end;
 }
 
 } // namespace ecf8

@@ -7,35 +7,47 @@
 namespace ecf8 {
 
 /// Writes `rows` x `columns` elements, the rows `rowStride` bytes apart, in tile order to `out` (paddedColumns * 32
-/// bytes). Padding elements become `padding`. [tile_c2] [tile_c3]
+/// bytes). Padding elements become 0. [tile_c2] [tile_c3]
 void reorderTile(const uint8_t *source, uint64_t rowStride, uint64_t rows, uint64_t columns, uint64_t paddedColumns,
-                 uint8_t padding, uint8_t *out);
+                 uint8_t *out);
 
-/// Writes the rest plane of `elements` (tile order, paddedColumns * 32 bytes) to `out`. [rest_c1] [rest_c2]
-void encodeRest(ElementType type, const uint8_t *elements, uint64_t paddedColumns, uint8_t *out);
+/// Writes the rest plane of a tile, given in tile order with all its padding, to `out`. [rest_c1] [rest_c2]
+void encodeRest(ElementType type, std::span<const uint8_t> tile, uint8_t *out);
 
-/// Codes pairs of symbols: the two that one lane takes in a step.
-class PairEncoder {
+/// Writes the interleaved streams of tiles, one after the other. Holds scratch memory: one object per thread.
+class TileEncoder {
 public:
-  PairEncoder(const CanonicalCode &code, ElementType type);
+  TileEncoder(const CanonicalCode &code, ElementType type);
 
-  /// The words that a tile of `paddedColumns` columns may need while it is being written.
-  static uint64_t maxWords(uint64_t paddedColumns) { return laneCount * (2 + paddedColumns / 2); }
+  /// Codes the tile of `rows` x `columns` elements at `source`, the rows `rowStride` bytes apart, and returns how many
+  /// words its stream stores. [stream_c2] [stream_c3] [stream_c4]
+  uint64_t encode(const uint8_t *source, uint64_t rowStride, uint64_t rows, uint64_t columns, uint64_t paddedColumns);
 
-  /// Writes the interleaved stream of `elements` (tile order) to `words`, which has room for maxWords(paddedColumns),
-  /// and returns the number of words to store. [stream_c2] [stream_c3] [stream_c4]
-  uint64_t encode(const uint8_t *elements, uint64_t paddedColumns, uint16_t *words) const;
+  /// The words that the last `encode` counted, valid until the next.
+  const uint16_t *words() const { return stream.data(); }
 
 private:
+  /// Where a lane stands after its last element.
+  struct LaneEnd {
+    uint64_t filledWords;
+    unsigned position; ///< coded bits in the word after them, below 16
+  };
+  /// Codes one lane: words[i] is its word i, filled in step fillSteps[i]. Counts the filled words by step in `fetches`.
   template <unsigned shift, unsigned symbolBits>
-  uint64_t encodeSteps(const uint8_t *elements, uint64_t paddedColumns, uint16_t *words) const;
+  LaneEnd encodeLane(const uint8_t *elements, uint64_t steps, uint16_t *words, uint32_t *fillSteps);
 
+  /// The codes of the two symbols of a step.
   struct Pair {
     uint16_t bits = 0;
     uint16_t length = 0; ///< at most 16
   };
   std::vector<Pair> pairs; ///< by first symbol + second symbol * symbolCount
   ElementType type;
+  uint8_t padding; ///< a padding element [huffman_c6] [rest_c3]
+  std::vector<uint8_t> row;
+  std::vector<uint16_t> laneWords, stream;
+  std::vector<uint32_t> fillSteps;
+  std::vector<uint64_t> fetches;
 };
 
 } // namespace ecf8
