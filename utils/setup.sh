@@ -22,7 +22,7 @@ debian_packages=(
   clang-format-22 clang-tidy-22 libclang-rt-22-dev              # style checks, sanitizers, fuzzers
   cmake ninja-build ccache make git
   gcc g++ libc6-dev zlib1g-dev libzstd-dev libxml2-dev          # what clang and LLVM's CMake package ask for
-  nlohmann-json3-dev libxxhash-dev libgtest-dev libbenchmark-dev
+  nlohmann-json3-dev libxxhash-dev libcli11-dev libgtest-dev libbenchmark-dev
   python3 python3-dev python3-venv
 )
 python_version=3.11

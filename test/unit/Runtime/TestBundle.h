@@ -124,7 +124,8 @@ public:
   template <typename T>
   Tensor(DLDataType dtype, std::vector<int64_t> shape, const std::vector<T> &values) : shape(std::move(shape)) {
     data.resize(values.size() * sizeof(T) / 8 + 1);
-    std::memcpy(data.data(), values.data(), values.size() * sizeof(T));
+    if (!values.empty())
+      std::memcpy(data.data(), values.data(), values.size() * sizeof(T));
     managed = {};
     managed.version = {DLPACK_MAJOR_VERSION, DLPACK_MINOR_VERSION};
     managed.dl_tensor.data = data.data();

@@ -98,6 +98,11 @@ TEST_F(Threads, LastErrorIsPerThread) {
 }
 
 TEST_F(Threads, AfterFork) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "ThreadSanitizer does not support threads after a fork";
+#endif
+#endif
   TestBundle bundle;
   ModelPtr model = load(bundle);
   ecf8_set_threads(4);
