@@ -1,5 +1,5 @@
 // mlir-opt with the ecf8 dialect, its passes and pipelines.
-#include "ecf8/Dialect/ECF8/IR/ECF8.h"
+#include "ecf8/InitAll.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -7,9 +7,11 @@
 
 int main(int argc, char **argv) {
   mlir::registerAllPasses();
+  mlir::ecf8::registerAllPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<mlir::ecf8::ECF8Dialect>();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "ECF8 optimizer driver\n", registry));
+  mlir::ecf8::registerAllDialects(registry);
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "ecf8-opt: MLIR with the ecf8 dialect, its passes and pipelines", registry));
 }
