@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the generated pages of docs/ from TableGen: the dialect reference and the pass reference.
+"""Writes the generated pages of docs/: the dialect and pass references from TableGen, and the index of decisions.
 
 With --check it writes nothing, and fails when a page in the tree is not what would be written.
 """
@@ -49,6 +49,27 @@ def generate(build: Path, title: str, generator: list[str], sources: list[str]) 
     return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
 
 
+DECISIONS = """# Decisions
+
+A page each: what was decided, the alternatives, the figures. A better decision replaces one when it is measured; the old
+page stays, and says what replaced it.
+"""
+
+
+def decisions_index() -> str:
+    """One line for each page, with the page's own title."""
+    lines = []
+    for page in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
+        title = page.read_text().split("\n", 1)[0].removeprefix("# ")
+        lines.append(f"- [{title}]({page.name})")
+    return BANNER.format(sources="the pages' titles") + DECISIONS + "\n" + "\n".join(lines) + "\n"
+
+
+def generated_pages(build: Path) -> dict[str, str]:
+    pages = {name: generate(build, *recipe) for name, recipe in PAGES.items()}
+    return {**pages, "decisions/README.md": decisions_index()}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
@@ -56,9 +77,8 @@ def main() -> int:
     arguments = parser.parse_args()
 
     status = 0
-    for name, (title, generator, sources) in PAGES.items():
+    for name, new in generated_pages(arguments.build).items():
         page = ROOT / "docs" / name
-        new = generate(arguments.build, title, generator, sources)
         if not arguments.check:
             page.write_text(new)
             continue
