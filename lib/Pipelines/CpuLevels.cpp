@@ -20,9 +20,9 @@ static constexpr StringRef v4Features[] = {
     "avx512dq", "avx512vl", "avx512vbmi", "avx512vbmi2", "gfni",   "avx512vpopcntdq"};
 
 static const CpuLevel levels[] = {
-    {"x86-64-v4", "x86-64-v4", v4Features, 512},
-    {"x86-64-v3", "x86-64-v3", v3Features, 256},
-    {"generic", "x86-64", {}, 128},
+    {"x86-64-v4", "x86-64-v4", v4Features, 512, "permute"},
+    {"x86-64-v3", "x86-64-v3", v3Features, 256, "nibble"},
+    {"generic", "x86-64", {}, 128, "scalar"},
 };
 
 std::string CpuLevel::getLLVMFeatures() const {

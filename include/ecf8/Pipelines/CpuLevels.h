@@ -16,6 +16,7 @@ struct CpuLevel {
   llvm::StringRef llvmCpu;                  ///< LLVM's `target-cpu`
   llvm::ArrayRef<llvm::StringRef> features; ///< what a machine must have (LLVM's names); listed in the manifest
   unsigned vectorBits;                      ///< `prefer-vector-width`
+  llvm::StringRef lanes;                    ///< lane back end of the generated decoders
 
   /// The features as LLVM's `target-features` attribute: `+avx2,+bmi2`.
   std::string getLLVMFeatures() const;

@@ -1,0 +1,224 @@
+// ecf8-compile: reads flags, calls the compiler, writes its result.
+#include "ecf8/Pipelines/Compile.h"
+#include "ecf8/Support/File.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Support/Timing.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Threading.h"
+#include "llvm/Support/WithColor.h"
+#include <csignal>
+
+using namespace mlir;
+using namespace mlir::ecf8;
+namespace cl = llvm::cl;
+
+namespace {
+
+enum class StatsFormat { None, Table, Json };
+
+cl::OptionCategory category("ecf8-compile options");
+
+/// The flags of the tool. An object in main, so that they are registered after LLVM's own.
+struct Flags {
+  cl::opt<std::string> input{cl::Positional, cl::desc("<program: .mlir or .mlirbc, '-' for standard input>"),
+                             cl::init("-"), cl::cat(category)};
+  cl::opt<std::string> output{"o",
+                              cl::desc("The bundle to write, or the file for another --emit ('-': standard output)"),
+                              cl::value_desc("path"), cl::cat(category)};
+  cl::list<std::string> weights{
+      "weights", cl::desc("Weights of the program: a safetensors file or a folder of shards; may be repeated"),
+      cl::value_desc("path"), cl::cat(category)};
+  cl::opt<bool> strictWeights{"strict-weights", cl::desc("A tensor that the program does not use is an error"),
+                              cl::cat(category)};
+  cl::opt<std::string> target{"target", cl::desc("What to compile for: cpu"), cl::init("cpu"), cl::value_desc("name"),
+                              cl::cat(category)};
+  cl::list<std::string> targetCpu{
+      "target-cpu",
+      cl::desc("Instruction sets, one object each, picked when loaded: native, x86-64-v4, x86-64-v3, generic "
+               "(default: all but native)"),
+      cl::value_desc("list"), cl::CommaSeparated, cl::cat(category)};
+  cl::opt<Codec> codec{
+      "codec", cl::desc("How FP8 weights are stored:"), cl::init(Codec::Auto), cl::cat(category),
+      cl::values(clEnumValN(Codec::Auto, "auto", "huffman, or plain where that is not smaller (default)"),
+                 clEnumValN(Codec::Raw, "raw", "not compressed, through the same pipeline: the baseline"),
+                 clEnumValN(Codec::Huffman, "huffman", "exponents in a canonical Huffman code"))};
+  cl::opt<unsigned> maxCodeLength{"max-code-length", cl::desc("Longest code of huffman in bits: 7 or 8 (default: 8)"),
+                                  cl::init(8), cl::value_desc("bits"), cl::cat(category)};
+  cl::opt<uint32_t> tileColumns{"tile-columns",
+                                cl::desc("Columns that decode as one piece, a multiple of 16 (default: 1024)"),
+                                cl::init(1024), cl::value_desc("columns"), cl::cat(category)};
+  cl::opt<uint64_t> minElements{"min-elements", cl::desc("FP8 weights with fewer elements stay plain (default: 1024)"),
+                                cl::init(1024), cl::value_desc("count"), cl::cat(category)};
+  cl::opt<Stage> stage{
+      "emit", cl::desc("Where to stop and what to write:"), cl::init(Stage::Bundle), cl::cat(category),
+      cl::values(clEnumValN(Stage::Parsed, "parsed", "the program as read"),
+                 clEnumValN(Stage::Compressed, "compressed", "weights as globals, FP8 weights compressed"),
+                 clEnumValN(Stage::Bufferized, "bufferized", "memrefs instead of tensors"),
+                 clEnumValN(Stage::Lowered, "lowered", "loops, generated decoders, payloads as bytes"),
+                 clEnumValN(Stage::LLVMDialect, "llvm-dialect", "the LLVM dialect of MLIR"),
+                 clEnumValN(Stage::LLVMIR, "llvm-ir", "LLVM IR after optimization"),
+                 clEnumValN(Stage::Assembly, "asm", "assembly for the best of --target-cpu"),
+                 clEnumValN(Stage::Object, "obj", "an object file for the best of --target-cpu"),
+                 clEnumValN(Stage::Bundle, "bundle", "a folder with code, weights and manifest (default)"))};
+  cl::opt<StatsFormat> stats{"stats",
+                             cl::desc("Print size, entropy and codec of each weight:"),
+                             cl::init(StatsFormat::None),
+                             cl::ValueOptional,
+                             cl::cat(category),
+                             cl::values(clEnumValN(StatsFormat::Table, "", ""),
+                                        clEnumValN(StatsFormat::Table, "table", "as a table (default)"),
+                                        clEnumValN(StatsFormat::Json, "json", "as JSON"))};
+  cl::opt<std::string> statsFile{"stats-file", cl::desc("Where --stats goes (default: standard output)"),
+                                 cl::value_desc("path"), cl::cat(category)};
+  cl::opt<unsigned> optimizationLevel{"O",
+                                      cl::Prefix,
+                                      cl::desc("Optimization level of LLVM, 0 to 3 (default: 3)"),
+                                      cl::init(3),
+                                      cl::value_desc("level"),
+                                      cl::cat(category)};
+  cl::opt<unsigned> threads{"threads", cl::desc("Threads to use (default: one per processor)"), cl::init(0),
+                            cl::value_desc("count"), cl::cat(category)};
+  cl::opt<std::string> linker{"linker", cl::desc("ld.lld to link with (default: the one of the build, then PATH)"),
+                              cl::value_desc("path"), cl::cat(category)};
+  cl::opt<bool> verbose{"v", cl::desc("Print the time that each phase takes"), cl::cat(category)};
+  cl::alias verboseLong{"verbose", cl::aliasopt(verbose), cl::desc("The same as -v"), cl::cat(category)};
+  cl::opt<bool> quiet{"q", cl::desc("Print errors only"), cl::cat(category)};
+};
+
+constexpr llvm::StringLiteral overview =
+    "ecf8-compile - compile a program with FP8 weights into a bundle whose weights "
+    "are compressed without loss\n";
+
+constexpr llvm::StringLiteral examples = R"(
+EXAMPLES:
+
+  ecf8-compile model.mlir --weights model.safetensors -o model.ecf8
+      A bundle with code for all instruction sets. Run it with: ecf8-run model.ecf8
+  ecf8-compile model.mlir --weights model.safetensors --codec=raw -o raw.ecf8
+      The same without compression, to compare with.
+  import-model | ecf8-compile - --weights shards/ --target-cpu=native -o model.ecf8 --stats
+      The program from standard input, weights from a folder of shards, code for this machine only.
+  ecf8-compile model.mlir --weights model.safetensors --emit=compressed
+      The program after compression, on standard output. All stages: --emit.
+
+The options of MLIR's pass managers work as in mlir-opt, for example --mlir-print-ir-after-all and --mlir-timing
+(with --threads=1 for output in order). --help-hidden lists them.
+)";
+
+int fail(const llvm::Twine &message) {
+  llvm::WithColor::error(llvm::errs(), "ecf8-compile") << message << "\n";
+  return 1;
+}
+
+void printVersion(llvm::raw_ostream &stream) {
+  stream << "ecf8-compile " ECF8_VERSION " (LLVM " LLVM_VERSION_STRING ")\n";
+}
+
+/// Where the bundle goes without -o: next to where the user stands, named after the program.
+std::string getDefaultBundlePath(llvm::StringRef input) {
+  llvm::SmallString<128> path = llvm::sys::path::filename(input);
+  llvm::sys::path::replace_extension(path, "ecf8");
+  return path.str().str();
+}
+
+int writeResult(llvm::StringRef path, llvm::ArrayRef<char> content) {
+  if (path.empty() || path == "-") {
+    llvm::outs() << llvm::StringRef(content.data(), content.size());
+    llvm::outs().flush();
+    if (llvm::outs().has_error()) {
+      std::string message = llvm::outs().error().message();
+      llvm::outs().clear_error();
+      return fail("standard output: cannot write: " + message);
+    }
+    return 0;
+  }
+  if (::ecf8::Status status = ::ecf8::writeFileAtomically(path.str(), std::string_view(content.data(), content.size()));
+      !status.isOk())
+    return fail(status.message());
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  // A file that reaches the size limit is an error to report, not a reason to die and leave a partial bundle.
+  std::signal(SIGXFSZ, SIG_IGN);
+  registerAsmPrinterCLOptions();
+  registerMLIRContextCLOptions();
+  registerPassManagerCLOptions();
+  registerDefaultTimingManagerCLOptions();
+  Flags flags;
+  cl::HideUnrelatedOptions(category);
+  cl::SetVersionPrinter(printVersion);
+  cl::extrahelp help(examples);
+  cl::ParseCommandLineOptions(argc, argv, overview);
+
+  if (flags.target == "cuda" || flags.target == "simt")
+    return fail("--target=" + flags.target + " is not built in this version; expected --target=cpu");
+  if (flags.target != "cpu")
+    return fail("expected --target=cpu, got '" + flags.target + "'");
+  if (flags.optimizationLevel > 3)
+    return fail("expected an optimization level from 0 to 3, got " + llvm::Twine(flags.optimizationLevel));
+  CompileOptions options;
+  options.codec = {flags.codec, flags.maxCodeLength, flags.tileColumns, flags.minElements};
+  if (::ecf8::Status status = checkCodecOptions(options.codec); !status.isOk())
+    return fail("--codec: " + status.message());
+  ::ecf8::Result<llvm::SmallVector<const CpuLevel *>> levels = parseCpuLevels(flags.targetCpu);
+  if (!levels)
+    return fail(levels.status().message());
+  options.levels = levels.take();
+  options.weightPaths = flags.weights;
+  options.strictWeights = flags.strictWeights;
+  options.quiet = flags.quiet;
+  options.optimizationLevel = flags.optimizationLevel;
+  options.threads = flags.threads != 0 ? flags.threads : llvm::hardware_concurrency().compute_thread_count();
+  options.linker = flags.linker;
+  options.stage = flags.stage;
+  if (options.stage == Stage::Bundle) {
+    options.bundlePath = !flags.output.empty() ? flags.output : getDefaultBundlePath(flags.input);
+    if (flags.output.empty() && flags.input == "-")
+      return fail("expected -o <bundle> for a program from standard input, got none");
+    if (options.bundlePath == "-")
+      return fail("expected a path in -o for --emit=bundle, got '-'");
+  }
+  options.configurePassManager = [](PassManager &passes) {
+    applyDefaultTimingPassManagerCLOptions(passes);
+    return applyPassManagerCLOptions(passes);
+  };
+
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(flags.input, &message);
+  if (!buffer)
+    return fail(message);
+  auto sources = std::make_shared<llvm::SourceMgr>();
+  sources->AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
+
+  DialectRegistry registry;
+  registerCompilerDialects(registry);
+  MLIRContext context(registry);
+  SourceMgrDiagnosticHandler diagnostics(*sources, &context);
+  CompileStats stats;
+  llvm::SmallVector<char> result;
+  if (failed(compile(sources, context, options, stats, result)))
+    return 1;
+  if (options.stage != Stage::Bundle)
+    if (int status = writeResult(flags.output, result))
+      return status;
+
+  if (flags.verbose)
+    for (const CompileStats::Phase &phase : stats.phases)
+      llvm::errs() << llvm::format("%8.3f s  ", phase.seconds) << phase.name << "\n";
+  if (flags.stats == StatsFormat::None)
+    return 0;
+  llvm::SmallVector<char> text;
+  llvm::raw_svector_ostream stream(text);
+  flags.stats == StatsFormat::Json ? stats.printJson(stream) : stats.printTable(stream);
+  return writeResult(flags.statsFile, text);
+}
