@@ -51,8 +51,8 @@ def generate(build: Path, title: str, generator: list[str], sources: list[str]) 
 
 DECISIONS = """# Decisions
 
-A page each: what was decided, the alternatives, the figures. A better decision replaces one when it is measured; the old
-page stays, and says what replaced it.
+A page each: what was decided, the alternatives, the figures. A better decision replaces one when it is measured; the
+old page stays, and says what replaced it.
 """
 
 
