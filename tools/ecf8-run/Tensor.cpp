@@ -80,6 +80,8 @@ struct SmallFloat {
       return sign | nan;
     if (std::isinf(value))
       return finiteOnly ? std::nullopt : std::optional<unsigned>(sign | topExponent() << mantissaBits);
+    if (value == 0)
+      return sign;
     int exponent = 0;
     std::frexp(value, &exponent); // |value| in [2^(exponent-1), 2^exponent)
     int unit = std::max(exponent - 1, 1 - bias()) - int(mantissaBits);
