@@ -312,11 +312,8 @@ struct EmitDecodersPass : public ::mlir::ecf8::impl::EmitDecodersPassBase<EmitDe
 
 private:
   LogicalResult fillIn(func::FuncOp decoder) {
-    auto type = decoder->getAttrOfType<TypeAttr>(kDecoderAttrName);
-    auto compressed = type ? dyn_cast<CompressedType>(type.getValue()) : CompressedType();
-    if (!compressed)
-      return decoder.emitOpError() << "expected a compressed type in '" << kDecoderAttrName << "', got "
-                                   << decoder->getAttr(kDecoderAttrName);
+    // The dialect verifies that the attribute holds a compressed type.
+    auto compressed = cast<CompressedType>(decoder->getAttrOfType<TypeAttr>(kDecoderAttrName).getValue());
     if (failed(verifyDecoderType(decoder)))
       return failure();
     DecoderSpec spec{compressed.getEncoding(), compressed.getElementType()};
