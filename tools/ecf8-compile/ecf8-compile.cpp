@@ -120,6 +120,16 @@ void printVersion(llvm::raw_ostream &stream) {
   stream << "ecf8-compile " ECF8_VERSION " (LLVM " LLVM_VERSION_STRING ")\n";
 }
 
+/// Takes away the flags of LLVM's shared library whose names this tool uses for its own. Some of them exist only once a
+/// command line has been parsed.
+void dropOptionsOfLLVM(const char *program) {
+  const char *nothing[] = {program};
+  cl::ParseCommandLineOptions(1, nothing);
+  for (llvm::StringRef name : {"threads", "stats"})
+    if (cl::Option *option = cl::getRegisteredOptions().lookup(name))
+      option->removeArgument();
+}
+
 /// Where the bundle goes without -o: next to where the user stands, named after the program.
 std::string getDefaultBundlePath(llvm::StringRef input) {
   llvm::SmallString<128> path = llvm::sys::path::filename(input);
@@ -150,6 +160,7 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   // A file that reaches the size limit is an error to report, not a reason to die and leave a partial bundle.
   std::signal(SIGXFSZ, SIG_IGN);
+  dropOptionsOfLLVM(argv[0]);
   registerAsmPrinterCLOptions();
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
@@ -215,7 +226,7 @@ int main(int argc, char **argv) {
   if (flags.verbose)
     for (const CompileStats::Phase &phase : stats.phases)
       llvm::errs() << llvm::format("%8.3f s  ", phase.seconds) << phase.name << "\n";
-  if (flags.stats == StatsFormat::None)
+  if (flags.stats == StatsFormat::None && flags.statsFile.empty())
     return 0;
   llvm::SmallVector<char> text;
   llvm::raw_svector_ostream stream(text);
