@@ -5,6 +5,7 @@
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace mlir::ecf8;
@@ -130,26 +131,43 @@ void DecodeOp::print(OpAsmPrinter &printer) {
 //===----------------------------------------------------------------------===//
 
 /// decode_c6, and the part of decode_c5 that concerns rows. Dimensions but the last; `offsets` may hold kDynamic.
-static LogicalResult verifyRows(DecodeOp op, ArrayRef<int64_t> whole, ArrayRef<int64_t> offsets,
-                                ArrayRef<int64_t> sizes) {
+static std::string findBrokenRowRule(CompressedType source, ArrayRef<int64_t> whole, ArrayRef<int64_t> offsets,
+                                     ArrayRef<int64_t> sizes) {
   // The dimension that is cut: the first whose size in the slice is not 1.
   size_t cut = 0;
   while (cut < sizes.size() && sizes[cut] == 1)
     ++cut;
   for (size_t dim = cut + 1; dim < sizes.size(); ++dim)
-    if (sizes[dim] != whole[dim])
-      return op.emitOpError() << "expected a slice that is a block of rows, got size " << sizes[dim] << " of "
-                              << whole[dim] << " in dimension " << dim << " behind dimension " << cut << " of size "
-                              << sizes[cut];
+    if (sizes[dim] != whole[dim]) // decode_c6
+      return llvm::formatv("expected a slice that is a block of rows, got size {0} of {1} in dimension {2} behind "
+                           "dimension {3} of size {4}",
+                           sizes[dim], whole[dim], dim, cut, sizes[cut]);
   if (llvm::is_contained(offsets, ShapedType::kDynamic))
-    return success();
+    return "";
   int64_t row = 0;
   for (auto [size, offset] : llvm::zip(whole, offsets))
     row = row * size + offset;
-  int64_t tileRows = op.getSourceType().getEncoding().getTileRowCount();
+  int64_t tileRows = source.getEncoding().getTileRowCount();
   if (row % tileRows != 0) // decode_c5
-    return op.emitOpError() << "expected the first row to be a multiple of " << tileRows << ", got " << row;
-  return success();
+    return llvm::formatv("expected the first row to be a multiple of {0}, got {1}", tileRows, row);
+  return "";
+}
+
+/// Which of decode_c4 to decode_c6 a slice with one offset per dimension breaks, as a message; empty for none.
+static std::string findBrokenSliceRule(CompressedType source, ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes) {
+  if (offsets.empty())
+    return "";
+  for (auto [dim, offset] : llvm::enumerate(offsets)) {
+    int64_t size = sizes[dim], whole = source.getShape()[dim];
+    int64_t begin = ShapedType::isDynamic(offset) ? 0 : offset;
+    if (begin < 0 || size > whole || begin > whole - size) // decode_c4
+      return llvm::formatv("expected a slice inside of dimension {0} of size {1}, got offset {2} and size {3}", dim,
+                           whole, begin, size);
+  }
+  int64_t tileColumns = std::max<int64_t>(1, source.getEncoding().getTileColumnCount());
+  if (!ShapedType::isDynamic(offsets.back()) && offsets.back() % tileColumns != 0) // decode_c5
+    return llvm::formatv("expected the first column to be a multiple of {0}, got {1}", tileColumns, offsets.back());
+  return findBrokenRowRule(source, source.getShape().drop_back(), offsets.drop_back(), sizes.drop_back());
 }
 
 LogicalResult DecodeOp::verify() {
@@ -182,18 +200,9 @@ LogicalResult DecodeOp::verify() {
   if (static_cast<int64_t>(offsets.size()) != source.getRank()) // decode_c3
     return emitOpError() << "expected " << source.getRank() << " offsets, got " << offsets.size();
 
-  for (auto [dim, offset] : llvm::enumerate(offsets)) {
-    int64_t size = decoded.getDimSize(dim), whole = source.getShape()[dim];
-    int64_t begin = ShapedType::isDynamic(offset) ? 0 : offset;
-    if (begin < 0 || size > whole || begin > whole - size) // decode_c4
-      return emitOpError() << "expected a slice inside of dimension " << dim << " of size " << whole << ", got offset "
-                           << begin << " and size " << size;
-  }
-  int64_t tileColumns = std::max<int64_t>(1, source.getEncoding().getTileColumnCount());
-  if (!ShapedType::isDynamic(offsets.back()) && offsets.back() % tileColumns != 0) // decode_c5
-    return emitOpError() << "expected the first column to be a multiple of " << tileColumns << ", got "
-                         << offsets.back();
-  return verifyRows(*this, source.getShape().drop_back(), offsets.drop_back(), decoded.getShape().drop_back());
+  if (std::string message = findBrokenSliceRule(source, offsets, decoded.getShape()); !message.empty())
+    return emitOpError() << message;
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -231,13 +240,12 @@ struct FoldConstantOffsets : public OpRewritePattern<DecodeOp> {
     SmallVector<OpFoldResult> offsets = op.getMixedOffsets();
     if (failed(foldDynamicOffsetSizeList(offsets)))
       return rewriter.notifyMatchFailure(op, "no dynamic offset is a constant");
-    // An offset outside of the tensor stays dynamic: it is the program's error, not ours.
-    for (auto [dim, offset] : llvm::enumerate(offsets)) {
-      std::optional<int64_t> constant = getConstantIntValue(offset);
-      int64_t last = op.getSourceType().getShape()[dim] - op.getDecodedShape().getDimSize(dim);
-      if (constant && *constant > last)
-        return rewriter.notifyMatchFailure(op, "a constant offset lies outside of the tensor");
-    }
+    // An offset that breaks a rule stays dynamic: it is the program's error, and may never be reached.
+    SmallVector<int64_t> staticOffsets;
+    SmallVector<Value> dynamicOffsets;
+    dispatchIndexOpFoldResults(offsets, dynamicOffsets, staticOffsets);
+    if (!findBrokenSliceRule(op.getSourceType(), staticOffsets, op.getDecodedShape().getShape()).empty())
+      return rewriter.notifyMatchFailure(op, "a constant offset breaks a rule of the slice");
     if (op.getDestination())
       rewriter.replaceOpWithNewOp<DecodeOp>(op, op.getSource(), offsets, op.getDestination());
     else

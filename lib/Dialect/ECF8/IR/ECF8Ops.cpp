@@ -8,17 +8,17 @@
 using namespace mlir;
 using namespace mlir::ecf8;
 
-/// visibility ::= (`public` | `private` | `nested`)?
-static ParseResult parseVisibility(OpAsmParser &parser, StringAttr &visibility) {
+/// visibility ::= `public` | `private` | `nested`
+static OptionalParseResult parseVisibility(OpAsmParser &parser, StringAttr &visibility) {
   StringRef keyword;
-  if (succeeded(parser.parseOptionalKeyword(&keyword, {"public", "private", "nested"})))
-    visibility = parser.getBuilder().getStringAttr(keyword);
-  return success();
+  if (failed(parser.parseOptionalKeyword(&keyword, {"public", "private", "nested"})))
+    return std::nullopt;
+  visibility = parser.getBuilder().getStringAttr(keyword);
+  return ParseResult::success();
 }
 
 static void printVisibility(OpAsmPrinter &printer, Operation *, StringAttr visibility) {
-  if (visibility)
-    printer << visibility.getValue();
+  printer << visibility.getValue();
 }
 
 #define GET_OP_CLASSES

@@ -22,6 +22,20 @@ static void printShapeAndElementType(AsmPrinter &printer, ArrayRef<int64_t> shap
   printer << elementType;
 }
 
+/// An attribute with the encoding interface.
+static ParseResult parseEncoding(AsmParser &parser, EncodingAttrInterface &encoding) {
+  SMLoc loc = parser.getCurrentLocation();
+  Attribute attribute;
+  if (parser.parseAttribute(attribute))
+    return failure();
+  encoding = dyn_cast<EncodingAttrInterface>(attribute);
+  if (!encoding)
+    return parser.emitError(loc) << "expected an encoding such as '#ecf8.raw', got " << attribute;
+  return success();
+}
+
+static void printEncoding(AsmPrinter &printer, EncodingAttrInterface encoding) { printer << encoding; }
+
 #define GET_TYPEDEF_CLASSES
 #include "ecf8/Dialect/ECF8/IR/ECF8Types.cpp.inc"
 

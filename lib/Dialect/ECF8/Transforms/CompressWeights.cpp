@@ -1,5 +1,6 @@
 // FP8 weights become compressed ones, decoded before their use.
 #include "EncodeContent.h"
+#include "Loads.h"
 #include "ecf8/Dialect/ECF8/Transforms/Passes.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
@@ -201,7 +202,7 @@ private:
     for (GlobalLoadOp load : loads)
       loadsByScope[getScope(load)].push_back(load);
     for (auto &[scope, scopeLoads] : loadsByScope) {
-      OpBuilder builder = OpBuilder::atBlockBegin(&scope->front());
+      OpBuilder builder(&scope->front(), getLoadInsertionPoint(scope->front()));
       Value loaded = GlobalLoadOp::create(builder, scopeLoads.front().getLoc(), type, global.getSymName());
       SmallVector<OpOperand *> uses;
       for (GlobalLoadOp load : scopeLoads)

@@ -1,4 +1,5 @@
 // Constants and weight arguments become globals, so that the IR's text stays small and functions share their weights.
+#include "Loads.h"
 #include "ecf8/Dialect/ECF8/Transforms/Passes.h"
 
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -148,8 +149,8 @@ private:
   LogicalResult externalizeArguments(FunctionOpInterface function) {
     if (!hasWeights(function))
       return success();
-    OpBuilder builder(&getContext());
-    builder.setInsertionPointToStart(&function.getFunctionBody().front());
+    Block &entry = function.getFunctionBody().front();
+    OpBuilder builder(&entry, getLoadInsertionPoint(entry));
     llvm::BitVector erased(function.getNumArguments());
     llvm::MapVector<StringAttr, Value> loads;
     for (unsigned index = 0; index < function.getNumArguments(); ++index) {
@@ -191,10 +192,10 @@ private:
           isWeight(value, op->getResult(0).getType()))
         constants[value].push_back(op);
     });
-    OpBuilder builder(&getContext());
+    Block &entry = function.getFunctionBody().front();
     for (auto &[value, ops] : constants) {
       GlobalOp global = getGlobalForValue(cast<ElementsAttr>(value), ops.front()->getLoc());
-      builder.setInsertionPointToStart(&function.getFunctionBody().front());
+      OpBuilder builder(&entry, getLoadInsertionPoint(entry));
       Value load = GlobalLoadOp::create(builder, ops.front()->getLoc(), global.getType(), global.getSymName());
       for (Operation *op : ops) {
         op->getResult(0).replaceAllUsesWith(load);

@@ -41,7 +41,7 @@ def ECF8_GlobalOp : ECF8_Op<"global", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<StrAttr>:$sym_visibility, TypeAttr:$type,
                        OptionalAttr<StrAttr>:$key, OptionalAttr<ElementsAttr>:$value);
   let assemblyFormat = [{
-    custom<Visibility>($sym_visibility) $sym_name (`key` `(` $key^ `)`)? (`value` `(` $value^ `)`)?
+    (custom<Visibility>($sym_visibility)^)? $sym_name (`key` `(` $key^ `)`)? (`value` `(` $value^ `)`)?
     attr-dict-with-keyword `:` $type
   }];
   let builders = [

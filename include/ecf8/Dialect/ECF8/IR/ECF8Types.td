@@ -26,7 +26,7 @@ def ECF8_CompressedType : TypeDef<ECF8_Dialect, "Compressed"> {
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType,
                         "::mlir::ecf8::EncodingAttrInterface":$encoding);
-  let assemblyFormat = "`<` custom<ShapeAndElementType>($shape, $elementType) `,` $encoding `>`";
+  let assemblyFormat = "`<` custom<ShapeAndElementType>($shape, $elementType) `,` custom<Encoding>($encoding) `>`";
   let genVerifyDecl = 1;
   let builders = [
     TypeBuilderWithInferredContext<(ins "::mlir::RankedTensorType":$decoded,

@@ -1,0 +1,104 @@
+// RUN: ecf8-opt %s -one-shot-bufferize="bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map" | FileCheck %s
+// RUN: ecf8-opt %s -one-shot-bufferize="bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map" \
+// RUN:   -ownership-based-buffer-deallocation -canonicalize -buffer-deallocation-simplification -bufferization-lower-deallocations \
+// RUN:   | FileCheck %s --check-prefix=DEALLOC
+
+!huffman = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+
+ecf8.global private @weight key("weight") : !huffman
+ecf8.global private @bias key("bias") : tensor<64xf32>
+
+// A weight is read only: what writes to it gets a copy.
+// CHECK-LABEL: func @write_to_weight(
+// CHECK:         %[[BIAS:.*]] = ecf8.global.load @bias : memref<64xf32>
+// CHECK:         %[[COPY:.*]] = memref.alloc()
+// CHECK:         memref.copy %[[BIAS]], %[[COPY]]
+// CHECK:         memref.store %{{.*}}, %[[COPY]]
+func.func @write_to_weight(%i: index, %f: f32) -> tensor<64xf32> {
+  %b = ecf8.global.load @bias : tensor<64xf32>
+  %o = tensor.insert %f into %b[%i] : tensor<64xf32>
+  return %o : tensor<64xf32>
+}
+
+// CHECK-LABEL: func @read_weight(
+// CHECK-NOT:     memref.alloc
+// CHECK:         memref.load
+func.func @read_weight(%i: index) -> f32 {
+  %b = ecf8.global.load @bias : tensor<64xf32>
+  %f = tensor.extract %b[%i] : tensor<64xf32>
+  return %f : f32
+}
+
+// The caller frees what a function returns: never the weight itself.
+// DEALLOC-LABEL: func @return_weight(
+// DEALLOC:         %[[BIAS:.*]] = ecf8.global.load @bias : memref<64xf32>
+// DEALLOC:         %[[COPY:.*]] = bufferization.clone %[[BIAS]]
+// DEALLOC:         return %[[COPY]]
+func.func @return_weight() -> tensor<64xf32> {
+  %b = ecf8.global.load @bias : tensor<64xf32>
+  return %b : tensor<64xf32>
+}
+
+// CHECK-LABEL: func @decode(
+// CHECK-SAME:    %[[C:.*]]: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+// CHECK:         %[[BUFFER:.*]] = memref.alloc() {{.*}} : memref<64x128xf8E4M3FN>
+// CHECK:         ecf8.decode %[[C]] into %[[BUFFER]] : {{.*}}, memref<64x128xf8E4M3FN>
+// CHECK:         memref.load %[[BUFFER]]
+// DEALLOC-LABEL: func @decode(
+// DEALLOC:         memref.load %[[BUFFER:.*]][
+// DEALLOC:         memref.dealloc %[[BUFFER]]
+func.func @decode(%c: !huffman, %i: index) -> f8E4M3FN {
+  %w = ecf8.decode %c : !huffman
+  %f = tensor.extract %w[%i, %i] : tensor<64x128xf8E4M3FN>
+  return %f : f8E4M3FN
+}
+
+// A decoded tensor is the caller's own buffer: what writes to it needs no copy.
+// CHECK-LABEL: func @write_to_decoded(
+// CHECK-COUNT-1: memref.alloc
+// CHECK-NOT:     memref.alloc
+// CHECK-NOT:     memref.copy
+// CHECK:         return
+func.func @write_to_decoded(%c: !huffman, %i: index, %f: f8E4M3FN) -> tensor<64x128xf8E4M3FN> {
+  %w = ecf8.decode %c : !huffman
+  %o = tensor.insert %f into %w[%i, %i] : tensor<64x128xf8E4M3FN>
+  return %o : tensor<64x128xf8E4M3FN>
+}
+
+// CHECK-LABEL: func @slice(
+// CHECK-SAME:    %[[C:.*]]: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, %[[ROW:.*]]: index
+// CHECK:         %[[BUFFER:.*]] = memref.alloc() {{.*}} : memref<32x128xf8E4M3FN>
+// CHECK:         ecf8.decode %[[C]][%[[ROW]], 0] into %[[BUFFER]]
+func.func @slice(%c: !huffman, %row: index) -> tensor<32x128xf8E4M3FN> {
+  %w = ecf8.decode %c[%row, 0] : !huffman to tensor<32x128xf8E4M3FN>
+  return %w : tensor<32x128xf8E4M3FN>
+}
+
+// CHECK-LABEL: func private @callee(
+// CHECK-SAME:    !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>) -> !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+func.func private @callee(%c: !huffman) -> !huffman {
+  return %c : !huffman
+}
+
+// Compressed values pass control flow, loops and calls untouched.
+// CHECK-LABEL: func @opaque(
+// CHECK:         scf.if %{{.*}} -> (!ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>)
+// CHECK:         scf.for {{.*}} iter_args({{.*}}) -> (!ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>)
+// CHECK:           call @callee({{.*}}) : (!ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>)
+// CHECK:         ecf8.decode %{{.*}} into
+// DEALLOC-LABEL: func @opaque(
+// DEALLOC:         return
+func.func @opaque(%p: i1, %c: !huffman, %i: index) -> tensor<64x128xf8E4M3FN> {
+  %w = ecf8.global.load @weight : !huffman
+  %d = scf.if %p -> !huffman {
+    scf.yield %w : !huffman
+  } else {
+    scf.yield %c : !huffman
+  }
+  %l = scf.for %k = %i to %i step %i iter_args(%a = %d) -> !huffman {
+    %r = func.call @callee(%a) : (!huffman) -> !huffman
+    scf.yield %r : !huffman
+  }
+  %t = ecf8.decode %l : !huffman
+  return %t : tensor<64x128xf8E4M3FN>
+}
