@@ -73,11 +73,11 @@ Status decodeSymbols(const Payload &payload, uint64_t strip, uint64_t tile, std:
   }
 
   if (stream.storedWords != neededWords)
-    return corruptTile(strip, tile, std::to_string(neededWords) + " words", std::to_string(stream.storedWords),
-                       "stream_c4");
+    return corruptTile(strip, tile, "a stream of " + std::to_string(neededWords) + " words",
+                       std::to_string(stream.storedWords), "stream_c4");
   for (unsigned l = 0; l < laneCount; ++l)
     if ((stream.word(lanes[l].firstWord) >> lanes[l].position) != 0 || stream.word(lanes[l].secondWord) != 0)
-      return corruptTile(strip, tile, "zero bits after the last code of lane " + std::to_string(l), "others",
+      return corruptTile(strip, tile, "zero bits after the last code of lane " + std::to_string(l), "bits that are set",
                          "stream_c5");
   return Status::ok();
 }

@@ -194,7 +194,7 @@ Status HeaderReader::checkSections(Header &header) {
                    std::to_string(header.codesBytes), at::codesBytes, "layout_c1");
   Result<SectionLayout> layout = computeLayout(header);
   if (!layout)
-    return Status(StatusCode::Corrupt, layout.status().message()).in("dimensions at byte 128");
+    return Status(StatusCode::Corrupt, layout.status().message()).in("sizes at bytes 64 to 111");
   if (header.tileTableOffset != layout->tileTableOffset)
     return corrupt("tile table offset", layout->tileTableOffset, header.tileTableOffset, at::tileTableOffset,
                    "layout_c1");
@@ -245,7 +245,7 @@ Status checkTable(const Payload &payload) {
 Status checkCode(const Header &header, const CanonicalCode &code) {
   bool needsCode = header.encoding == Encoding::Huffman && header.elementCount() != 0;
   if (!needsCode && code.usedSymbols() != 0)
-    return corrupt("no code lengths for an empty or raw tensor", std::to_string(code.usedSymbols()) + " symbols",
+    return corrupt("no code lengths for an empty tensor", std::to_string(code.usedSymbols()) + " symbols",
                    at::codeLengths, "huffman_c5");
   if (needsCode && code.usedSymbols() == 0)
     return corrupt("at least one code length", "none", at::codeLengths, "huffman_c5");

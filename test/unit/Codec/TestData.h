@@ -1,0 +1,83 @@
+// Element distributions for the codec's tests: the same bytes on every machine.
+#ifndef ECF8_TEST_UNIT_CODEC_TESTDATA_H
+#define ECF8_TEST_UNIT_CODEC_TESTDATA_H
+
+#include "ecf8/Codec/Encoder.h"
+
+namespace ecf8::test {
+
+/// splitmix64 (Steele, Lea and Flood, 2014).
+class Random {
+public:
+  explicit Random(uint64_t seed) : state(seed) {}
+  uint64_t next() {
+    uint64_t z = state += 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+  }
+  uint64_t below(uint64_t limit) { return next() % limit; }
+
+private:
+  uint64_t state;
+};
+
+enum class Distribution {
+  EveryByte,   ///< 0, 1, ... 255, 0, ...
+  Uniform,     ///< any byte
+  OneSymbol,   ///< one exponent, any rest
+  TwoSymbols,  ///< two exponents, one of them rare
+  Fibonacci,   ///< counts 1, 1, 2, 3, 5, ...: the deepest code there is, cut off by the length limit
+  Geometric,   ///< each exponent half as often as the one above: like trained weights
+  RareExtreme, ///< one exponent but for a single element
+};
+inline constexpr Distribution allDistributions[] = {
+    Distribution::EveryByte, Distribution::Uniform,   Distribution::OneSymbol,  Distribution::TwoSymbols,
+    Distribution::Fibonacci, Distribution::Geometric, Distribution::RareExtreme};
+
+inline std::vector<uint8_t> makeElements(Distribution distribution, ElementType type, uint64_t count,
+                                         uint64_t seed = 1) {
+  const ElementSplit &split = getElementSplit(type);
+  Random random(seed);
+  std::vector<uint8_t> elements(count);
+  // Symbols by how often they came so far against the Fibonacci numbers, so that any count has the right shape.
+  std::vector<unsigned> fibonacci;
+  for (unsigned symbol = 0, now = 1, last = 0; symbol < split.symbolCount && fibonacci.size() < 100000; ++symbol) {
+    fibonacci.insert(fibonacci.end(), now, split.symbolCount - 1 - symbol);
+    last = std::exchange(now, now + last);
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    unsigned symbol = 0;
+    switch (distribution) {
+    case Distribution::EveryByte:
+      elements[i] = uint8_t(i);
+      continue;
+    case Distribution::Uniform:
+      elements[i] = uint8_t(random.next());
+      continue;
+    case Distribution::OneSymbol:
+      symbol = 7;
+      break;
+    case Distribution::TwoSymbols:
+      symbol = random.below(10) == 0 ? 2 : 11;
+      break;
+    case Distribution::Fibonacci:
+      symbol = fibonacci[i % fibonacci.size()];
+      break;
+    case Distribution::Geometric:
+      symbol = split.symbolCount - 2;
+      while (symbol > 0 && random.below(2))
+        --symbol;
+      break;
+    case Distribution::RareExtreme:
+      symbol = i == count / 2 ? split.symbolCount - 1 : 4;
+      break;
+    }
+    elements[i] = split.elementOf(symbol, uint8_t(random.next()) & split.restMask);
+  }
+  return elements;
+}
+
+} // namespace ecf8::test
+
+#endif // ECF8_TEST_UNIT_CODEC_TESTDATA_H
