@@ -78,7 +78,7 @@ setup: this is $system_name; the packages are installed for you on Debian 12 onl
       (pass -DMLIR_DIR=<prefix>/lib/cmake/mlir to cmake if they are not under /usr/lib/llvm-22)
   - clang-format 22, clang-tidy 22, compiler-rt 22 (style checks and the sanitizer builds)
   - CMake 3.25 or newer, Ninja, make, git, a C++ standard library with C++20, and ccache if you like
-  - nlohmann-json 3.11 or newer, xxHash 0.8 or newer (headers), GoogleTest, Google Benchmark, zlib, zstd, libxml2
+  - nlohmann-json 3.11, CLI11 2.1, xxHash 0.8 or newer (headers), GoogleTest, Google Benchmark, zlib, zstd, libxml2
   - Python $python_version with venv and headers
 Then run: utils/setup.sh --python-only
 END
