@@ -22,9 +22,10 @@ namespace mlir::ecf8 {
 Result<std::string> findLinker(StringRef requested) {
   if (!requested.empty()) {
     ErrorOr<std::string> found = sys::findProgramByName(requested);
-    if (!found)
+    std::error_code code = found ? sys::fs::access(*found, sys::fs::AccessMode::Execute) : found.getError();
+    if (code)
       return Status(StatusCode::NotFound, "expected the path of ld.lld in --linker, got '" + requested.str() +
-                                              "': " + found.getError().message());
+                                              "': " + code.message());
     return *found;
   }
   if (sys::fs::can_execute(ECF8_CONFIGURED_LINKER))
