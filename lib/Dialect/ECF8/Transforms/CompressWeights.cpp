@@ -232,8 +232,13 @@ private:
     ElementsAttr content;
     if (!matchPattern(op, m_Constant(&content)) || content.getType() != type)
       return success();
+    bool hadUses = !op->use_empty();
     if (failed(evaluateEncodes(op, content)))
       return failure();
+    if (hadUses && op->use_empty()) {
+      op->erase();
+      return success();
+    }
     auto function = op->getParentOfType<FunctionOpInterface>();
     StringRef name = function ? StringRef(function.getName()) : "module";
     if (op->use_empty() || content.isSplat()) {
@@ -259,10 +264,11 @@ private:
 
   /// Replaces each `ecf8.encode` of `op` by its payload.
   static LogicalResult evaluateEncodes(Operation *op, ElementsAttr content) {
-    for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
-      auto encode = dyn_cast<EncodeOp>(user);
-      if (!encode)
-        continue;
+    SmallVector<EncodeOp> encodes;
+    for (Operation *user : op->getUsers())
+      if (auto encode = dyn_cast<EncodeOp>(user))
+        encodes.push_back(encode);
+    for (EncodeOp encode : llvm::reverse(encodes)) { // uses are listed from the last to the first
       auto payload = encodeContent(content, encode.getType(), "encoded_payload", [&] { return encode.emitError(); });
       if (failed(payload))
         return failure();
