@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/PatternMatch.h"
+#include "llvm/Support/Path.h"
 
 namespace mlir::ecf8 {
 #define GEN_PASS_DEF_LOWERASSERTSPASS
@@ -25,7 +26,10 @@ std::string describeLocation(Location location) {
     auto file = dyn_cast<FileLineColLoc>(inner);
     if (!file)
       return WalkResult::advance();
-    text = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" + Twine(file.getColumn())).str();
+    // Without its folders, so that the same program gives the same code wherever it lies.
+    text = (llvm::sys::path::filename(file.getFilename().getValue()) + ":" + Twine(file.getLine()) + ":" +
+            Twine(file.getColumn()))
+               .str();
     return WalkResult::interrupt();
   });
   return text;
