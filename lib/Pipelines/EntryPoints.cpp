@@ -32,10 +32,11 @@ LogicalResult collectEntryPoints(ModuleOp module, std::vector<BundleEntryPoint> 
     for (auto [index, type] : llvm::enumerate(types)) {
       std::optional<BundleTensorType> bundleType = getBundleType(type);
       if (!bundleType)
-        return function.emitError() << "entry point '" << function.getName()
-                                    << "': expected a ranked tensor or a scalar of f8E4M3FN, f8E5M2, f16, bf16, f32, "
-                                       "f64, i1, i8, i16, i32, i64 or index as "
-                                    << what << " " << index << ", got " << type;
+        return emitError(function.getLoc())
+               << "entry point '" << function.getName()
+               << "': expected a ranked tensor or a scalar of f8E4M3FN, f8E5M2, f16, bf16, f32, "
+                  "f64, i1, i8, i16, i32, i64 or index as "
+               << what << " " << index << ", got " << type;
       bundleTypes.push_back(std::move(*bundleType));
     }
     return success();
@@ -44,7 +45,7 @@ LogicalResult collectEntryPoints(ModuleOp module, std::vector<BundleEntryPoint> 
     if (!function.isPublic() || function.isDeclaration())
       continue;
     if (!llvm::json::isUTF8(function.getName()))
-      return function.emitError("expected a function name in UTF-8, got other bytes");
+      return emitError(function.getLoc(), "expected a function name in UTF-8, got other bytes");
     BundleEntryPoint entry;
     entry.name = function.getName().str();
     entry.symbol = "ecf8_entry_" + std::to_string(entryPoints.size());

@@ -24,8 +24,8 @@ Result<std::string> findLinker(StringRef requested) {
     ErrorOr<std::string> found = sys::findProgramByName(requested);
     std::error_code code = found ? sys::fs::access(*found, sys::fs::AccessMode::Execute) : found.getError();
     if (code)
-      return Status(StatusCode::NotFound, "expected the path of ld.lld in --linker, got '" + requested.str() +
-                                              "': " + code.message());
+      return Status(StatusCode::NotFound,
+                    "expected the path of ld.lld in --linker, got '" + requested.str() + "': " + code.message());
     return *found;
   }
   if (sys::fs::can_execute(ECF8_CONFIGURED_LINKER))

@@ -133,7 +133,7 @@ LogicalResult encodeWeights(const std::vector<ModuleWeight> &weights, const Code
   LogicalResult result = success();
   for (auto [weight, status] : llvm::zip(weights, statuses))
     if (!status.isOk())
-      result = weight.global.emitError() << "weight '" << weight.name << "': " << status.message();
+      result = emitError(weight.global.getLoc()) << "weight '" << weight.name << "': " << status.message();
   return result;
 }
 

@@ -125,7 +125,7 @@ static bool matches(RankedTensorType type, StringRef dtype, const ::ecf8::Safete
 }
 
 static LogicalResult bindKey(ModuleWeight &weight, const WeightFiles &files) {
-  auto error = [&]() -> InFlightDiagnostic { return weight.global.emitError() << "weight '" << weight.name << "': "; };
+  auto error = [&] { return emitError(weight.global.getLoc()) << "weight '" << weight.name << "': "; };
   const WeightFiles::Entry *entry = files.find(weight.name);
   if (!entry) {
     if (files.empty())
@@ -150,7 +150,7 @@ static LogicalResult bindKey(ModuleWeight &weight, const WeightFiles &files) {
 
 static LogicalResult bindValue(ModuleWeight &weight) {
   ElementsAttr value = *weight.global.getValue();
-  auto error = [&]() -> InFlightDiagnostic { return weight.global.emitError() << "weight '" << weight.name << "': "; };
+  auto error = [&] { return emitError(weight.global.getLoc()) << "weight '" << weight.name << "': "; };
   uint64_t elementBytes = value.getElementType().isInteger(1) ? 1 : value.getElementType().getIntOrFloatBitWidth() / 8;
   uint64_t expectedBytes = elementBytes * value.getNumElements();
   ArrayRef<char> raw;
@@ -196,7 +196,7 @@ LogicalResult bindWeights(ModuleOp module, const WeightFiles &files, const BindO
   llvm::StringSet<> keys;
   for (GlobalOp global : module.getOps<GlobalOp>())
     if (global.getKey() && !keys.insert(*global.getKey()).second)
-      return global.emitError() << "weight '" << *global.getKey() << "': expected one global per key, got two";
+      return emitError(global.getLoc()) << "weight '" << *global.getKey() << "': expected one global per key, got two";
   llvm::StringSet<> names = keys;
   constexpr unsigned maximumErrors = 10;
   unsigned errorCount = 0;
@@ -210,8 +210,9 @@ LogicalResult bindWeights(ModuleOp module, const WeightFiles &files, const BindO
     weight.dtype = getDTypeName(elementType);
     LogicalResult result = success();
     if (weight.dtype.empty())
-      result = global.emitError() << "weight '" << weight.name << "': expected an element type that a weights file "
-                                  << "can hold, got " << elementType;
+      result = emitError(global.getLoc())
+               << "weight '" << weight.name << "': expected an element type that a weights file "
+               << "can hold, got " << elementType;
     else
       result = global.getKey() ? bindKey(weight, files) : bindValue(weight);
     if (failed(result) && ++errorCount == maximumErrors)
