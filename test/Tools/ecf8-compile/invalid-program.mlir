@@ -6,9 +6,9 @@
 // RUN: not ecf8-compile %t/nothing.mlir -o %t/out.ecf8 2>&1 | FileCheck %s --check-prefix=NOTHING
 // NOTHING: nothing.mlir:{{.*}} error: expected a public function with a body as entry point, got none
 // RUN: not ecf8-compile %t/types.mlir -o %t/out.ecf8 2>&1 | FileCheck %s --check-prefix=TYPES
-// TYPES: types.mlir:1:1: error: entry point 'f': expected a ranked tensor or a scalar of f8E4M3FN, {{.*}} as input 1, got tensor<*xf32>
+// TYPES: types.mlir:1:1: error: entry point 'f': expected a ranked tensor or a scalar of f8E4M3FN, {{.*}} as input 1, got 'tensor<*xf32>'
 // RUN: not ecf8-compile %t/result.mlir -o %t/out.ecf8 2>&1 | FileCheck %s --check-prefix=RESULT
-// RESULT: result.mlir:1:1: error: entry point 'f': expected {{.*}} as output 0, got complex<f32>
+// RESULT: result.mlir:1:1: error: entry point 'f': expected {{.*}} as output 0, got 'complex<f32>'
 
 // An op that no pass lowers, and the hint how to look at it. With three instruction sets the message still comes once.
 // RUN: not ecf8-compile %t/unlowered.mlir -o %t/out.ecf8 2>&1 | FileCheck %s --check-prefix=UNLOWERED
@@ -41,7 +41,8 @@ func.func @f(%a: f32, %b: tensor<*xf32>) {
   return
 }
 //--- result.mlir
-func.func @f(%a: complex<f32>) -> complex<f32> {
+func.func @f() -> complex<f32> {
+  %a = complex.constant [1.0 : f32, 2.0 : f32] : complex<f32>
   return %a : complex<f32>
 }
 //--- unlowered.mlir
