@@ -26,7 +26,7 @@ static void addCleanup(OpPassManager &manager) {
 void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
   manager.addPass(createPrepareEntryPointsPass());
   manager.addPass(createConvertElementwiseToLinalgPass());
-  manager.addNestedPass<func::FuncOp>(createConvertTensorToLinalgPass());
+  manager.addPass(createConvertTensorToLinalgPass());
   addCleanup(manager);
 
   manager.addPass(bufferization::createEmptyTensorEliminationPass());

@@ -47,8 +47,8 @@ func.func private @callee(!huffman) -> !huffman
 // The slice of a tensor of rank 3 begins at row 1 * 64 + 32 of its matrix view.
 // CHECK-LABEL: func @slice_of_higher_rank(
 // CHECK-SAME:    %[[W:.*]]: memref<?xi8>, %{{.*}}: memref<1x32x128xf8E5M2>, %[[ROW:.*]]: index
-// CHECK-DAG:     %[[C64:.*]] = arith.constant 64 : index
 // CHECK:         memref.reinterpret_cast %{{.*}} sizes: [32, 128]
+// CHECK:         %[[C64:.*]] = arith.constant 64 : index
 // CHECK:         arith.muli %{{.*}}, %[[C64]]
 // CHECK:         arith.addi %{{.*}}, %[[ROW]]
 // CHECK:         call @ecf8_decode_huffman_L7_S256_f8E5M2
