@@ -13,7 +13,6 @@ using namespace mlir::ecf8;
 namespace {
 
 constexpr unsigned width = 8, groups = 4;
-constexpr int64_t laneCount = 32;
 /// The table buffer: for lengths and then for symbols a row of 16 bytes for short codes and one per prefix (two at
 /// most); then the prefixes themselves, one byte each (0xff: none), and the number of prefixes.
 constexpr unsigned maxPrefixCount = 2;
