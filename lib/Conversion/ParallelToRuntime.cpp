@@ -39,7 +39,7 @@ public:
     SmallVector<scf::ParallelOp> outermost;
     for (auto function : getOperation().getOps<func::FuncOp>())
       function.walk<WalkOrder::PreOrder>([&](scf::ParallelOp op) {
-        if (op.getNumResults() == 0 && isWorthCalling(op))
+        if (op.getNumResults() == 0)
           outermost.push_back(op);
         return WalkResult::skip();
       });
@@ -69,19 +69,6 @@ private:
   int64_t grainOf(scf::ParallelOp op) const {
     auto attribute = op->getAttrOfType<IntegerAttr>("ecf8.grain");
     return attribute ? std::max<int64_t>(attribute.getInt(), 1) : std::max<int64_t>(grain, 1);
-  }
-
-  /// Whether there can be more than one piece.
-  bool isWorthCalling(scf::ParallelOp op) const {
-    int64_t count = 1;
-    for (auto [lower, upper, step] : llvm::zip(op.getLowerBound(), op.getUpperBound(), op.getStep())) {
-      std::optional<int64_t> low = getConstantIntValue(lower), high = getConstantIntValue(upper),
-                             stride = getConstantIntValue(step);
-      if (!low || !high || !stride)
-        return true;
-      count *= std::max<int64_t>((*high - *low + *stride - 1) / *stride, 0);
-    }
-    return count > grainOf(op);
   }
 
   LogicalResult outline(scf::ParallelOp op) {

@@ -56,10 +56,9 @@ void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &option
   decoders.lanes = options.lanes;
   manager.addPass(createEmitDecodersPass(decoders));
 
-  if (options.threads)
-    manager.addNestedPass<func::FuncOp>(createConvertLinalgToParallelLoopsPass());
-  else
-    manager.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  LowerLinalgPassOptions linalg;
+  linalg.vectorBits = options.vectorBits;
+  manager.addNestedPass<func::FuncOp>(createLowerLinalgPass(linalg));
   addCleanup(manager);
 
   ExpandFP8PassOptions floats;

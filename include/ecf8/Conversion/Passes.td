@@ -54,6 +54,23 @@ def PrepareEntryPointsPass : Pass<"ecf8-prepare-entry-points", "::mlir::ModuleOp
   }];
 }
 
+def LowerLinalgPass : Pass<"ecf8-lower-linalg", "::mlir::func::FuncOp"> {
+  let summary = "Turn structured ops on memrefs into loops over vectors that keep the order of every sum";
+  let description = [{
+    In: `linalg` ops on memrefs. Out: an outer `scf.parallel` over blocks, with `ecf8.grain`, and sequential loops inside.
+    A block is a few rows of vectors along a dimension in which the outputs are contiguous; the reduction loops run inside
+    it, in the order of the op's loops, with one accumulator per output element, so that the results are the bytes that
+    plain loops give. Multiplications and additions are not fused. Ops that cannot work on vectors, such as look-ups with
+    `cf.assert`, become scalar loops. Copies between strided memrefs become loops, others stay.
+    Left alone: everything else. Place in the pipeline: after bufferization, before `ecf8-expand-fp8`.
+
+    Example: `test/Conversion/lower-linalg.mlir`.
+  }];
+  let options = [Option<"vectorBits", "vector-bits", "unsigned", /*default=*/"128", "Width of the CPU's vectors">];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
 def ParallelToRuntimePass : Pass<"ecf8-parallel-to-runtime", "::mlir::ModuleOp"> {
   let summary = "Run outermost parallel loops on the threads of the runtime";
   let description = [{
@@ -61,8 +78,7 @@ def ParallelToRuntimePass : Pass<"ecf8-parallel-to-runtime", "::mlir::ModuleOp">
     Out: each outermost loop without results becomes a private function over a range of iterations and a call of
     `@ecf8_rt_parallel_for(count, grain, body, context)`; the values that the body takes from outside are stored in a
     struct on the caller's stack. Several dimensions become one count. Equal bodies share one function.
-    The attribute `ecf8.grain` of a loop is the least number of iterations worth a call; a loop known to have no more
-    stays as it is.
+    The attribute `ecf8.grain` of a loop is the least number of iterations worth a thread.
     Left alone: loops inside others, and loops with reductions; `convert-scf-to-cf` makes them sequential.
     Place in the pipeline: after linalg has become loops, before `convert-scf-to-cf`.
 

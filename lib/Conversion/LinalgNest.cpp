@@ -1,0 +1,386 @@
+// Emits the loops of a structured op: parallel blocks, tails, and the code of a block in vectors or scalars.
+#include "LinalgNest.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace mlir::ecf8;
+
+namespace {
+
+class NestEmitter {
+public:
+  NestEmitter(linalg::LinalgOp op, const NestPlan &plan)
+      : op(op), plan(plan), builder(op.getLoc(), op.getOperation()), staticSizes(op.getStaticLoopRanges()),
+        variables(staticSizes.size()) {}
+
+  void emit();
+
+private:
+  /// Code for part of a block: `rows` rows from variables[rowDim] on and `vectors` vectors of `lanes` from
+  /// variables[laneDim] on.
+  struct Piece {
+    int64_t rows, vectors, lanes;
+    int64_t size() const { return rows * vectors; }
+  };
+
+  Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, value); }
+  Value addIndex(Value value, int64_t amount) {
+    return amount == 0 ? value : Value(arith::AddIOp::create(builder, value, index(amount)));
+  }
+  bool hasReductions() { return op.getNumReductionLoops() > 0; }
+  bool lanesAreInner() const { return plan.laneDim && llvm::is_contained(plan.innerDims, *plan.laneDim); }
+
+  void emitRows();
+  void emitLanes(int64_t rows);
+  void emitLaneRange(Value begin, unsigned dim, ArrayRef<Piece> widths);
+  void ifBlockFits(unsigned dim, int64_t extent, function_ref<void()> full, function_ref<void()> rest);
+  void emitBlock(Piece block);
+  SmallVector<Value> emitInnerLoops(Piece block, ArrayRef<unsigned> dims, SmallVector<Value> accumulators,
+                                    SmallVector<Value> &loaded);
+  SmallVector<Value> emitBody(Piece block, ArrayRef<Value> accumulators, ArrayRef<Value> loaded);
+  SmallVector<Value> cloneBody(Piece block, int64_t row, int64_t vector, ArrayRef<Value> arguments);
+
+  /// The slot of an operand's value for one row and vector; operands that do not vary share a slot.
+  size_t slot(Piece block, OpOperand &operand, int64_t row, int64_t vector);
+  void loadInputs(Piece block, SmallVector<Value> &loaded, bool beforeInnerLoops);
+  Value load(Piece block, OpOperand &operand, int64_t row, int64_t vector);
+  void store(Piece block, OpOperand &operand, int64_t row, int64_t vector, Value value);
+  SmallVector<Value> indices(OpOperand &operand, int64_t row, int64_t laneOffset);
+  Value broadcast(Value scalar, int64_t lanes);
+
+  linalg::LinalgOp op;
+  const NestPlan &plan;
+  ImplicitLocOpBuilder builder;
+  SmallVector<int64_t> staticSizes;
+  SmallVector<Value> sizes;
+  SmallVector<Value> variables; ///< of each loop dimension, as far as its loop is open
+};
+
+} // namespace
+
+void NestEmitter::emit() {
+  for (Range range : op.createLoopRanges(builder, op.getLoc()))
+    sizes.push_back(getValueOrCreateConstantIndexOp(builder, op.getLoc(), range.size));
+  if (plan.outerDims.empty())
+    return emitRows();
+
+  SmallVector<Value> lower, upper, step;
+  for (unsigned dim : plan.outerDims) {
+    lower.push_back(index(0));
+    upper.push_back(sizes[dim]);
+    int64_t extent = dim == plan.laneDim ? plan.vectors * plan.lanes : dim == plan.rowDim ? plan.rows : 1;
+    step.push_back(index(extent));
+  }
+  auto loop = scf::ParallelOp::create(builder, lower, upper, step);
+  loop->setAttr("ecf8.grain", builder.getI64IntegerAttr(plan.grain));
+  builder.setInsertionPointToStart(loop.getBody());
+  for (auto [dim, variable] : llvm::zip(plan.outerDims, loop.getInductionVars()))
+    variables[dim] = variable;
+  emitRows();
+}
+
+/// Emits `full` where `extent` iterations of `dim` remain, and `rest` otherwise; only what can happen.
+void NestEmitter::ifBlockFits(unsigned dim, int64_t extent, function_ref<void()> full, function_ref<void()> rest) {
+  if (!ShapedType::isDynamic(staticSizes[dim]) && staticSizes[dim] % extent == 0)
+    return full();
+  Value end = addIndex(variables[dim], extent);
+  Value fits = arith::CmpIOp::create(builder, arith::CmpIPredicate::sle, end, sizes[dim]);
+  auto branch = scf::IfOp::create(builder, fits, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  full();
+  builder.setInsertionPointToStart(branch.elseBlock());
+  rest();
+}
+
+void NestEmitter::emitRows() {
+  if (!plan.rowDim || plan.rows == 1)
+    return emitLanes(plan.rowDim ? 1 : plan.rows);
+  unsigned dim = *plan.rowDim;
+  ifBlockFits(
+      dim, plan.rows, [&] { emitLanes(plan.rows); },
+      [&] {
+        if (int64_t size = staticSizes[dim]; !ShapedType::isDynamic(size))
+          return emitLanes(size % plan.rows);
+        // Half blocks, then single rows.
+        Value begin = variables[dim];
+        for (int64_t rows : {plan.rows / 2, int64_t(1)}) {
+          if (rows == 0)
+            continue;
+          Value remaining = arith::SubIOp::create(builder, sizes[dim], begin);
+          Value covered =
+              arith::MulIOp::create(builder, arith::DivUIOp::create(builder, remaining, index(rows)), index(rows));
+          Value end = arith::AddIOp::create(builder, begin, covered);
+          auto loop = scf::ForOp::create(builder, begin, end, index(rows));
+          OpBuilder::InsertionGuard guard(builder);
+          builder.setInsertionPointToStart(loop.getBody());
+          variables[dim] = loop.getInductionVar();
+          emitLanes(rows);
+          begin = end;
+          if (rows == 1)
+            break;
+        }
+      });
+}
+
+void NestEmitter::emitLanes(int64_t rows) {
+  if (!plan.laneDim || plan.lanes * plan.vectors == 1) {
+    if (!lanesAreInner())
+      return emitBlock({rows, 1, 1});
+  }
+  unsigned dim = *plan.laneDim;
+  SmallVector<Piece> widths;
+  if (plan.lanes > 1)
+    widths.push_back({rows, 1, plan.lanes});
+  if (plan.lanes > 4)
+    widths.push_back({rows, 1, 4});
+  widths.push_back({rows, 1, 1});
+  if (lanesAreInner())
+    return emitLaneRange(index(0), dim, widths);
+  ifBlockFits(
+      dim, plan.vectors * plan.lanes, [&] { emitBlock({rows, plan.vectors, plan.lanes}); },
+      [&] { emitLaneRange(variables[dim], dim, widths); });
+}
+
+/// Covers laneDim from `begin` to its end with blocks of each of `widths` in turn, widest first.
+void NestEmitter::emitLaneRange(Value begin, unsigned dim, ArrayRef<Piece> widths) {
+  int64_t size = staticSizes[dim];
+  Value saved = variables[dim];
+  for (auto [position, width] : llvm::enumerate(widths)) {
+    // Multiples of the previous, wider block are covered.
+    int64_t left = ShapedType::isDynamic(size) ? size : position == 0 ? size : size % widths[position - 1].lanes;
+    if (!ShapedType::isDynamic(size) && left < width.lanes)
+      continue;
+    Value end = sizes[dim];
+    if (width.lanes > 1) {
+      Value remaining = arith::SubIOp::create(builder, sizes[dim], begin);
+      Value covered = arith::MulIOp::create(builder, arith::DivUIOp::create(builder, remaining, index(width.lanes)),
+                                            index(width.lanes));
+      end = arith::AddIOp::create(builder, begin, covered);
+    }
+    auto loop = scf::ForOp::create(builder, begin, end, index(width.lanes));
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    variables[dim] = loop.getInductionVar();
+    emitBlock(width);
+    begin = end;
+  }
+  variables[dim] = saved;
+}
+
+void NestEmitter::emitBlock(Piece block) {
+  SmallVector<unsigned> dims;
+  for (unsigned dim : plan.innerDims)
+    if (dim != plan.laneDim)
+      dims.push_back(dim);
+
+  SmallVector<Value> accumulators;
+  if (hasReductions())
+    for (OpOperand &init : op.getDpsInitsMutable())
+      for (int64_t row = 0; row < block.rows; ++row)
+        for (int64_t vector = 0; vector < block.vectors; ++vector)
+          accumulators.push_back(load(block, init, row, vector));
+  SmallVector<Value> loaded(op.getNumDpsInputs() * block.size());
+  loadInputs(block, loaded, /*beforeInnerLoops=*/true);
+  SmallVector<Value> results = emitInnerLoops(block, dims, accumulators, loaded);
+  if (!hasReductions())
+    return;
+  auto result = results.begin();
+  for (OpOperand &init : op.getDpsInitsMutable())
+    for (int64_t row = 0; row < block.rows; ++row)
+      for (int64_t vector = 0; vector < block.vectors; ++vector)
+        store(block, init, row, vector, *result++);
+}
+
+SmallVector<Value> NestEmitter::emitInnerLoops(Piece block, ArrayRef<unsigned> dims, SmallVector<Value> accumulators,
+                                               SmallVector<Value> &loaded) {
+  if (dims.empty()) {
+    loadInputs(block, loaded, /*beforeInnerLoops=*/false);
+    return emitBody(block, accumulators, loaded);
+  }
+  unsigned dim = dims.front();
+  auto loop = scf::ForOp::create(builder, index(0), sizes[dim], index(1), accumulators);
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    variables[dim] = loop.getInductionVar();
+    SmallVector<Value> inner = loaded;
+    SmallVector<Value> results =
+        emitInnerLoops(block, dims.drop_front(), llvm::to_vector_of<Value>(loop.getRegionIterArgs()), inner);
+    if (!accumulators.empty())
+      scf::YieldOp::create(builder, results);
+  }
+  return loop.getResults();
+}
+
+size_t NestEmitter::slot(Piece block, OpOperand &operand, int64_t row, int64_t vector) {
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  if (!plan.rowDim || !map.isFunctionOfDim(*plan.rowDim))
+    row = 0;
+  if (!plan.laneDim || !map.isFunctionOfDim(*plan.laneDim))
+    vector = 0;
+  return operand.getOperandNumber() * block.size() + row * block.vectors + vector;
+}
+
+/// Loads the inputs that the inner loops do not change before them, and the others inside.
+void NestEmitter::loadInputs(Piece block, SmallVector<Value> &loaded, bool beforeInnerLoops) {
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(input);
+    bool varies =
+        llvm::any_of(plan.innerDims, [&](unsigned dim) { return dim != plan.laneDim && map.isFunctionOfDim(dim); });
+    if (varies == beforeInnerLoops || !op.payloadUsesValueFromOperand(input))
+      continue;
+    for (int64_t row = 0; row < block.rows; ++row)
+      for (int64_t vector = 0; vector < block.vectors; ++vector)
+        if (Value &value = loaded[slot(block, *input, row, vector)]; !value)
+          value = load(block, *input, row, vector);
+  }
+}
+
+SmallVector<Value> NestEmitter::emitBody(Piece block, ArrayRef<Value> accumulators, ArrayRef<Value> loaded) {
+  unsigned numInits = op.getNumDpsInits();
+  SmallVector<Value> results(accumulators.size());
+  for (int64_t row = 0; row < block.rows; ++row) {
+    for (int64_t vector = 0; vector < block.vectors; ++vector) {
+      int64_t position = row * block.vectors + vector;
+      SmallVector<Value> arguments;
+      for (OpOperand *input : op.getDpsInputOperands())
+        arguments.push_back(loaded[slot(block, *input, row, vector)]);
+      for (auto [number, init] : llvm::enumerate(op.getDpsInitsMutable())) {
+        if (hasReductions())
+          arguments.push_back(accumulators[number * block.size() + position]);
+        else
+          arguments.push_back(op.payloadUsesValueFromOperand(&init) ? load(block, init, row, vector) : Value());
+      }
+      SmallVector<Value> yielded = cloneBody(block, row, vector, arguments);
+      for (unsigned number = 0; number < numInits; ++number) {
+        if (hasReductions())
+          results[number * block.size() + position] = yielded[number];
+        else
+          store(block, op.getDpsInitsMutable()[number], row, vector, yielded[number]);
+      }
+    }
+  }
+  return results;
+}
+
+SmallVector<Value> NestEmitter::cloneBody(Piece block, int64_t row, int64_t vector, ArrayRef<Value> arguments) {
+  IRMapping mapping;
+  Block *body = op.getBlock();
+  for (auto [argument, value] : llvm::zip(body->getArguments(), arguments))
+    if (value)
+      mapping.map(argument, value);
+  auto position = [&](unsigned dim) {
+    if (dim == plan.rowDim)
+      return addIndex(variables[dim], row);
+    return dim == plan.laneDim ? addIndex(variables[dim], vector * block.lanes) : variables[dim];
+  };
+  auto vectorOf = [&](Type type) { return VectorType::get({block.lanes}, type); };
+
+  for (Operation &inner : body->without_terminator()) {
+    if (auto indexOp = dyn_cast<linalg::IndexOp>(inner)) {
+      Value value = position(indexOp.getDim());
+      if (block.lanes > 1) {
+        value = broadcast(value, block.lanes);
+        if (indexOp.getDim() == plan.laneDim)
+          value =
+              arith::AddIOp::create(builder, value, vector::StepOp::create(builder, vectorOf(builder.getIndexType())));
+      }
+      mapping.map(indexOp.getResult(), value);
+      continue;
+    }
+    if (block.lanes == 1) {
+      Operation *clone = builder.clone(inner, mapping);
+      clone->walk([&](linalg::IndexOp nested) {
+        nested.replaceAllUsesWith(position(nested.getDim()));
+        nested.erase();
+      });
+      continue;
+    }
+    if (auto constant = dyn_cast<arith::ConstantOp>(inner)) {
+      auto splat = DenseElementsAttr::get(vectorOf(constant.getType()), cast<Attribute>(constant.getValue()));
+      mapping.map(constant.getResult(), arith::ConstantOp::create(builder, splat));
+      continue;
+    }
+    for (Value operand : inner.getOperands())
+      if (!mapping.contains(operand))
+        mapping.map(operand, broadcast(operand, block.lanes));
+    Operation *clone = builder.clone(inner, mapping);
+    for (OpResult result : clone->getResults())
+      result.setType(vectorOf(result.getType()));
+  }
+
+  SmallVector<Value> yielded;
+  for (Value value : body->getTerminator()->getOperands()) {
+    Value mapped = mapping.lookupOrDefault(value);
+    if (block.lanes > 1 && !isa<VectorType>(mapped.getType()))
+      mapped = broadcast(mapped, block.lanes);
+    yielded.push_back(mapped);
+  }
+  return yielded;
+}
+
+Value NestEmitter::broadcast(Value scalar, int64_t lanes) {
+  if (lanes == 1)
+    return scalar;
+  return vector::BroadcastOp::create(builder, VectorType::get({lanes}, scalar.getType()), scalar);
+}
+
+/// Where `operand` is read for `row`, `laneOffset` elements behind variables[laneDim].
+SmallVector<Value> NestEmitter::indices(OpOperand &operand, int64_t row, int64_t laneOffset) {
+  SmallVector<OpFoldResult> position;
+  for (auto [dim, variable] : llvm::enumerate(variables)) {
+    Value value = variable;
+    if (dim == plan.rowDim)
+      value = addIndex(value, row);
+    else if (dim == plan.laneDim)
+      value = addIndex(value, laneOffset);
+    position.push_back(value ? OpFoldResult(value) : OpFoldResult(builder.getIndexAttr(0)));
+  }
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  SmallVector<Value> result;
+  for (unsigned number = 0; number < map.getNumResults(); ++number) {
+    OpFoldResult folded =
+        affine::makeComposedFoldedAffineApply(builder, op.getLoc(), map.getSubMap({number}), position);
+    result.push_back(getValueOrCreateConstantIndexOp(builder, op.getLoc(), folded));
+  }
+  return result;
+}
+
+Value NestEmitter::load(Piece block, OpOperand &operand, int64_t row, int64_t vector) {
+  Value source = operand.get();
+  auto type = dyn_cast<MemRefType>(source.getType());
+  if (!type) // a scalar operand
+    return broadcast(source, block.lanes);
+  int64_t offset = vector * block.lanes;
+  LaneAccess access = plan.laneDim ? getLaneAccess(op, operand, *plan.laneDim) : LaneAccess::Invariant;
+  if (block.lanes == 1 || access == LaneAccess::Invariant)
+    return broadcast(memref::LoadOp::create(builder, source, indices(operand, row, offset)), block.lanes);
+  auto resultType = VectorType::get({block.lanes}, type.getElementType());
+  if (access == LaneAccess::Contiguous)
+    return vector::LoadOp::create(builder, resultType, source, indices(operand, row, offset));
+  SmallVector<Value> elements;
+  for (int64_t lane = 0; lane < block.lanes; ++lane)
+    elements.push_back(memref::LoadOp::create(builder, source, indices(operand, row, offset + lane)));
+  return vector::FromElementsOp::create(builder, resultType, elements);
+}
+
+void NestEmitter::store(Piece block, OpOperand &operand, int64_t row, int64_t vector, Value value) {
+  SmallVector<Value> position = indices(operand, row, vector * block.lanes);
+  if (block.lanes == 1)
+    memref::StoreOp::create(builder, value, operand.get(), position);
+  else
+    vector::StoreOp::create(builder, value, operand.get(), position);
+}
+
+void mlir::ecf8::emitNest(linalg::LinalgOp op, const NestPlan &plan) {
+  NestEmitter(op, plan).emit();
+  op->erase();
+}

@@ -1,0 +1,37 @@
+// The loop nest of one structured op on memrefs: how it is cut into blocks, and the code of a block.
+#ifndef ECF8_LIB_CONVERSION_LINALGNEST_H
+#define ECF8_LIB_CONVERSION_LINALGNEST_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::ecf8 {
+
+/// How a structured op is cut. A block is `rows` iterations of `rowDim` times `vectors * lanes` iterations of
+/// `laneDim`; its values stay in registers while the sequential loops run. No plan changes the order in which the terms
+/// of one output element are added.
+struct NestPlan {
+  std::optional<unsigned> laneDim; ///< parallel dimension along which outputs are contiguous; none: scalars
+  std::optional<unsigned> rowDim;  ///< another parallel dimension, unrolled for reuse; only with reductions
+  int64_t lanes = 1;               ///< elements of a vector
+  int64_t vectors = 1;             ///< vectors of a block along laneDim
+  int64_t rows = 1;                ///< rows of a block along rowDim
+  SmallVector<unsigned> outerDims; ///< parallel loop, slowest first; laneDim and rowDim only if cut into blocks there
+  SmallVector<unsigned>
+      innerDims;     ///< sequential loops inside a block: the reductions, or one dimension to stream along
+  int64_t grain = 1; ///< least number of iterations of the parallel loop worth a thread
+};
+
+/// The plan for `op`, which has buffer semantics, on a machine with vectors of `vectorBits`.
+NestPlan planNest(linalg::LinalgOp op, unsigned vectorBits);
+
+/// Replaces `op` by the loops of `plan`.
+void emitNest(linalg::LinalgOp op, const NestPlan &plan);
+
+/// How the elements that `laneDim` selects lie in an operand.
+enum class LaneAccess { Invariant, Contiguous, Strided };
+LaneAccess getLaneAccess(linalg::LinalgOp op, OpOperand &operand, unsigned laneDim);
+
+} // namespace mlir::ecf8
+
+#endif // ECF8_LIB_CONVERSION_LINALGNEST_H

@@ -1,0 +1,59 @@
+// ecf8-lower-linalg: structured ops on memrefs become loops over vectors that keep the order of every sum.
+#include "LinalgNest.h"
+#include "ecf8/Conversion/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::ecf8 {
+#define GEN_PASS_DEF_LOWERLINALGPASS
+#include "ecf8/Conversion/Passes.h.inc"
+} // namespace mlir::ecf8
+
+using namespace mlir;
+using namespace mlir::ecf8;
+
+namespace {
+
+class LowerLinalgPass : public mlir::ecf8::impl::LowerLinalgPassBase<LowerLinalgPass> {
+public:
+  using LowerLinalgPassBase::LowerLinalgPassBase;
+
+  void runOnOperation() override {
+    if (vectorBits < 32 || !llvm::isPowerOf2_32(vectorBits)) {
+      getOperation().emitError() << "expected 'vector-bits' to be a power of two of at least 32, got " << vectorBits;
+      return signalPassFailure();
+    }
+    // The conversion to LLVM calls a function of MLIR's runner for copies that are not contiguous.
+    SmallVector<memref::CopyOp> copies;
+    getOperation().walk([&](memref::CopyOp op) {
+      auto isPlain = [](Value buffer) {
+        auto type = dyn_cast<MemRefType>(buffer.getType());
+        return !type || type.getLayout().isIdentity();
+      };
+      if (!isPlain(op.getSource()) || !isPlain(op.getTarget()))
+        copies.push_back(op);
+    });
+    for (memref::CopyOp op : copies) {
+      OpBuilder builder(op);
+      linalg::makeMemRefCopyOp(builder, op.getLoc(), op.getSource(), op.getTarget());
+      op.erase();
+    }
+
+    SmallVector<linalg::LinalgOp> ops;
+    getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
+    for (linalg::LinalgOp op : ops) {
+      if (!op.hasPureBufferSemantics()) {
+        op->emitOpError() << "expected operands in buffers, got tensors; run one-shot-bufferize first";
+        signalPassFailure();
+        continue;
+      }
+      emitNest(op, planNest(op, vectorBits));
+    }
+  }
+};
+
+} // namespace
