@@ -7,8 +7,6 @@
 #include "ecf8/Support/Hash.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <limits>
 #include <string>
 
@@ -128,11 +126,8 @@ StripCodes encodeStrip(const TileGrid &grid, TileEncoder &encoder, std::span<con
 }
 
 void storeWords(std::span<const uint16_t> words, uint8_t *out) {
-  if constexpr (std::endian::native == std::endian::little)
-    std::memcpy(out, words.data(), words.size_bytes());
-  else
-    for (size_t i = 0; i < words.size(); ++i)
-      storeLittle(out + i * 2, words[i]);
+  for (size_t i = 0; i < words.size(); ++i)
+    storeLittle(out + i * 2, words[i]);
 }
 
 Result<std::vector<uint8_t>> encodeHuffman(Header header, std::span<const uint8_t> bytes, unsigned threads) {

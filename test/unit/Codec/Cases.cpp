@@ -134,6 +134,8 @@ void addSectionCases(CaseList &list, const Bases &base) {
   list.add("layout_c3-after-the-data", base.raw, [](Bytes &p) { p.back() = 1; });
   list.add("table_c1-first-entry", base.huffman, [](Bytes &p) { put<uint32_t>(p, 192, 1); });
   list.add("table_c2-descending", base.huffman, [](Bytes &p) { put<uint32_t>(p, 200, 1); });
+  list.add("table_c2-last-tile-after-the-end", base.huffman,
+           [](Bytes &p) { put<uint32_t>(p, 192 + 5 * 4, 0x7FFFFFFF); });
   list.add("table_c3-last-entry", base.huffman, [](Bytes &p) { put<uint32_t>(p, 192 + 6 * 4, 0xFFFFFFFF); });
 }
 

@@ -1,0 +1,147 @@
+"""Decodes the golden payloads by docs/Format.md alone, with no code of the project, and compares them with their .bin.
+
+Usage: decode_golden.py [folder]. Prints one line and exits 0 when all agree. Hashes are checked when the package
+xxhash is there; the rest needs nothing but Python.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from pathlib import Path
+
+try:
+    import xxhash
+except ImportError:
+    xxhash = None
+
+SHIFT = {0: 3, 1: 2}  # by element type: f8E4M3FN, f8E5M2
+GROUP = {0: 4, 1: 16}
+REST_BYTES_PER_COLUMN = {0: 16, 1: 12}
+
+
+def canonical_codes(lengths: list[int]) -> dict[str, int]:
+    """The symbol of each code, written as a string of bits in the order in which they come (huffman_c3)."""
+    used = sorted((length, symbol) for symbol, length in enumerate(lengths) if length)
+    if len(used) == 1:
+        return {"": used[0][1]}
+    codes, value, previous = {}, 0, used[0][0] if used else 0
+    for length, symbol in used:
+        value <<= length - previous
+        codes[format(value, f"0{length}b")] = symbol
+        value, previous = value + 1, length
+    return codes
+
+
+def lane_symbols(words: list[int], codes: dict[str, int], steps: int) -> list[list[int]]:
+    """The symbols of each lane: the lanes keep queues of bits, filled by stream_c2 and stream_c3."""
+    source = iter(words)
+    queues: list[list[int]] = [[] for _ in range(32)]
+    taken = [0] * 32  # bits used up of the lane's first word
+
+    def refill(lane: int) -> None:
+        word = next(source, 0)
+        queues[lane] += [word >> bit & 1 for bit in range(16)]
+
+    for _ in range(2):
+        for lane in range(32):
+            refill(lane)
+    symbols: list[list[int]] = [[] for _ in range(32)]
+    for _ in range(steps):
+        for lane in range(32):
+            for _ in range(2):
+                code = ""
+                while code not in codes:
+                    code += str(queues[lane].pop(0))
+                    taken[lane] += 1
+                symbols[lane].append(codes[code])
+        for lane in range(32):
+            if taken[lane] >= 16:
+                taken[lane] -= 16
+                refill(lane)
+    return symbols
+
+
+def rest_of(plane: bytes, element_type: int, position: int) -> int:
+    """The rest of the element at a position in tile order (rest_c1, rest_c2)."""
+    step, p = divmod(position, 64)
+    if element_type == 0:
+        byte = plane[step // 2 * 64 + p]
+        if step % 2:
+            byte = (byte >> 4 | byte << 4) & 0xFF
+        return byte & 0x87
+    group, j = divmod(step, 8)
+    mantissa = plane[group * 192 + j // 4 * 64 + p] >> (j % 4 * 2) & 3
+    sign = plane[group * 192 + 128 + p] >> j & 1
+    return sign << 7 | mantissa
+
+
+def decode(payload: bytes) -> bytes:
+    magic, major, _, header_bytes, required, _, payload_bytes, payload_hash, content_hash = struct.unpack_from(
+        "<4sBBHIIQQQ", payload
+    )
+    element_type, encoding, order, _, rank, _, _, _, tile_columns, flags = struct.unpack_from("<8BII", payload, 40)
+    rows, columns, rest_offset, table_offset, codes_offset, _ = struct.unpack_from("<6Q", payload, 64)
+    dims = struct.unpack_from(f"<{rank}Q", payload, 128)
+    assert (magic, major, header_bytes, required) == (b"ECF8", 1, 192, 0)
+    assert payload_bytes == len(payload) and len(payload) % 64 == 0
+    count = 1
+    for dim in dims:
+        count *= dim
+    assert rows * columns == count and columns == (dims[-1] if dims else 1)
+    if xxhash:
+        assert xxhash.xxh3_64_intdigest(payload[32:]) == payload_hash
+
+    if order == 0:
+        elements = payload[rest_offset : rest_offset + count]
+    else:
+        lengths = [payload[112 + i // 2] >> (i % 2 * 4) & 15 for i in range(32)]
+        codes = canonical_codes(lengths)
+        matrix = bytearray(count)
+        group = GROUP[element_type]
+        index, offset = 0, rest_offset
+        for first_row in range(0, rows, 32):
+            for first_column in range(0, columns, tile_columns):
+                width = min(tile_columns, columns - first_column)
+                padded = -(-width // group) * group
+                if encoding == 0:
+                    tile = payload[offset : offset + padded * 32]
+                    offset += padded * 32
+                else:
+                    begin, end = struct.unpack_from("<II", payload, table_offset + index * 4)
+                    words = struct.unpack_from(f"<{end - begin}H", payload, codes_offset + begin * 2)
+                    symbols = lane_symbols(list(words), codes, padded // 2)
+                    plane = payload[offset : offset + padded * REST_BYTES_PER_COLUMN[element_type]]
+                    offset += len(plane)
+                    tile = bytearray(padded * 32)
+                    for position in range(padded * 32):
+                        lane, column = position % 64 // 2, position // 64 * 2 + position % 2
+                        symbol = symbols[lane][column] << SHIFT[element_type]
+                        tile[position] = symbol | rest_of(plane, element_type, position)
+                for row in range(first_row, min(first_row + 32, rows)):
+                    in_strip = row - first_row
+                    lane = in_strip * 2 if in_strip < 16 else (in_strip - 16) * 2 + 1
+                    for column in range(width):
+                        value = tile[column // 2 * 64 + lane * 2 + column % 2]
+                        matrix[row * columns + first_column + column] = value
+                index += 1
+        elements = bytes(matrix)
+    if xxhash:
+        assert xxhash.xxh3_64_intdigest(elements) == content_hash
+    assert bool(flags & 8) == (0x80 in elements)
+    return elements
+
+
+def main() -> int:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    payloads = sorted((folder / "valid").glob("*.ecf8"))
+    wrong = [p.name for p in payloads if decode(p.read_bytes()) != p.with_suffix(".bin").read_bytes()]
+    if wrong or not payloads:
+        print(f"expected every payload to decode to its .bin, got differences in {wrong or 'none: no payloads'}")
+        return 1
+    print(f"{len(payloads)} payloads decoded, {'with' if xxhash else 'without'} hashes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
