@@ -5,6 +5,7 @@
 #include "ecf8/Conversion/Passes.h"
 #include "ecf8/Dialect/ECF8/IR/ECF8.h"
 #include "ecf8/Dialect/ECF8/Transforms/Passes.h"
+#include "ecf8/Pipelines/Pipelines.h"
 
 namespace mlir::ecf8 {
 
@@ -15,6 +16,7 @@ inline void registerAllDialects(DialectRegistry &registry) { registry.insert<ECF
 inline void registerAllPasses() {
   registerTransformsPasses();
   registerConversionPasses();
+  registerCPUPipelines();
 }
 
 } // namespace mlir::ecf8
