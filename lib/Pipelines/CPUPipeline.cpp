@@ -28,6 +28,8 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
   manager.addPass(createConvertElementwiseToLinalgPass());
   manager.addPass(createConvertTensorToLinalgPass());
   addCleanup(manager);
+  manager.addNestedPass<func::FuncOp>(createFuseElementwisePass());
+  addCleanup(manager);
 
   manager.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions bufferize;

@@ -54,6 +54,21 @@ def PrepareEntryPointsPass : Pass<"ecf8-prepare-entry-points", "::mlir::ModuleOp
   }];
 }
 
+def FuseElementwisePass : Pass<"ecf8-fuse-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "Fuse chains of elementwise ops where that computes nothing twice";
+  let description = [{
+    In: `linalg` ops on tensors. Out: elementwise named ops, transposes among them, as `linalg.generic`, and each
+    elementwise producer inside its only reader, if that is elementwise and reads each element once. So the extension,
+    scaling, rounding and transposition of an FP8 weight become one loop, and no decode is done twice.
+    Left alone: producers with several readers, broadcast reads, reductions and contractions.
+    Place in the pipeline: before bufferization.
+
+    Example: `test/Conversion/fuse-elementwise.mlir`.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def LowerLinalgPass : Pass<"ecf8-lower-linalg", "::mlir::func::FuncOp"> {
   let summary = "Turn structured ops on memrefs into loops over vectors that keep the order of every sum";
   let description = [{
