@@ -91,11 +91,15 @@ def check_pass_examples(files: list[Path]) -> list[str]:
 
 
 def check_links(files: list[Path]) -> list[str]:
-    """Relative links of the pages lead somewhere."""
+    """Relative links of the pages, and the paths of the tree that they name in code font, lead somewhere."""
     problems = []
     for path in files:
-        if path.suffix != ".md":
+        if path.suffix != ".md" or path.name == "Passes.md":  # check_pass_examples looks at its source
             continue
+        named = re.findall(
+            r"`((?:lib|include|tools|python|test|utils|cmake|docs|benchmarks)/[\w./-]+)`", path.read_text()
+        )
+        problems += [f"{path.relative_to(ROOT)}: {name} does not exist" for name in named if not (ROOT / name).exists()]
         targets = re.findall(
             r"\]\(([^)#\s:]+)(?:#[^)]*)?\)", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
         )
