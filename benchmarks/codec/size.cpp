@@ -1,0 +1,162 @@
+// Bits per weight of huffman payloads, next to the entropy bound. Prints JSON.
+//
+//   ecf8-bench-size benchmarks/data/fp8-checkpoint-statistics.json
+//
+// Two sources of weights, both drawn with a fixed seed: Gaussian values scaled to E4M3FN by block or by row, and the
+// exponent histograms of published FP8 checkpoints with random signs and mantissas. Every payload is decoded again.
+#include "ecf8/Codec/Decoder.h"
+#include "ecf8/Codec/Encoder.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <map>
+#include <numbers>
+#include <random>
+#include <string>
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Bytes = std::vector<uint8_t>;
+
+struct Shape {
+  uint64_t rows, columns;
+};
+
+class Random {
+public:
+  /// In (0, 1).
+  double uniform() { return (double(engine() >> 11) + 0.5) / 9007199254740992.0; }
+  uint64_t bits() { return engine(); }
+  /// Box and Muller's method: unlike std::normal_distribution the same everywhere.
+  double gaussian() { return std::sqrt(-2 * std::log(uniform())) * std::cos(2 * std::numbers::pi * uniform()); }
+
+private:
+  std::mt19937_64 engine{42};
+};
+
+/// Round to nearest even, saturating at 448. (OCP 8-bit Floating Point Specification, 1.0.)
+uint8_t toE4M3FN(double value) {
+  uint8_t sign = std::signbit(value) ? 0x80 : 0;
+  double magnitude = std::min(std::fabs(value), 448.0);
+  if (magnitude == 0)
+    return sign;
+  int exponent = std::max(std::ilogb(magnitude), -6);
+  int units = int(std::nearbyint(std::ldexp(magnitude, 3 - exponent))); // of the last place: 8 to 16 for normal numbers
+  if (units < 8)
+    return sign | uint8_t(units);
+  return sign | uint8_t(((exponent + 7) << 3) + (units - 8)); // 16 carries into the exponent
+}
+
+/// Gaussian weights; each block of blockRows x blockColumns is scaled so that its largest magnitude is 448.
+Bytes gaussianScaled(Shape shape, Shape block) {
+  Random random;
+  std::vector<double> values(shape.rows * shape.columns);
+  for (double &value : values)
+    value = random.gaussian();
+  Bytes bytes(values.size());
+  for (uint64_t row = 0; row < shape.rows; row += block.rows)
+    for (uint64_t column = 0; column < shape.columns; column += block.columns) {
+      auto forBlock = [&](auto visit) {
+        for (uint64_t r = row; r < std::min(shape.rows, row + block.rows); ++r)
+          for (uint64_t c = column; c < std::min(shape.columns, column + block.columns); ++c)
+            visit(r * shape.columns + c);
+      };
+      double largest = 0;
+      forBlock([&](uint64_t i) { largest = std::max(largest, std::fabs(values[i])); });
+      forBlock([&](uint64_t i) { bytes[i] = toE4M3FN(values[i] * 448 / largest); });
+    }
+  return bytes;
+}
+
+/// Weights whose exponents follow a published histogram by floor(log2 |w|). The greatest magnitude becomes the exponent
+/// field 15, and what lies more than 15 below it the field 0.
+Bytes drawnFrom(const Json &model, Shape shape) {
+  std::map<int, double> percents;
+  for (const auto &[key, percent] : model["percent_by_log2_magnitude"].items())
+    percents[std::stoi(key)] = percent.get<double>();
+  std::vector<double> weights(16, 0);
+  for (auto [log2, percent] : percents)
+    weights[size_t(std::max(0, 15 - (percents.rbegin()->first - log2)))] += percent;
+  std::vector<double> cumulative;
+  double total = 0;
+  for (double weight : weights)
+    cumulative.push_back(total += weight);
+  Random random;
+  Bytes bytes(shape.rows * shape.columns);
+  for (uint8_t &byte : bytes) {
+    auto exponent = std::upper_bound(cumulative.begin(), cumulative.end() - 1, random.uniform() * total);
+    byte = uint8_t((exponent - cumulative.begin()) << 3 | (random.bits() & 0x87));
+  }
+  return bytes;
+}
+
+[[noreturn]] void fail(const std::string &message) {
+  std::fprintf(stderr, "ecf8-bench-size: %s\n", message.c_str());
+  std::exit(1);
+}
+
+/// One row of the report.
+Json measure(const std::string &source, Shape shape, const Bytes &elements, unsigned maxCodeLength) {
+  uint64_t dims[] = {shape.rows, shape.columns};
+  ecf8::EncodeOptions options = ecf8::EncodeOptions::huffman(maxCodeLength);
+  ecf8::TensorStats stats = ecf8::collectStats(ecf8::ElementType::F8E4M3FN, elements);
+  std::clock_t begin = std::clock();
+  auto payload = ecf8::encode(options, ecf8::ElementType::F8E4M3FN, dims, elements);
+  double seconds = double(std::clock() - begin) / CLOCKS_PER_SEC;
+  if (!payload)
+    fail(payload.status().message());
+  auto decoded = ecf8::decode(*payload);
+  if (!decoded || *decoded != elements)
+    fail("expected the payload of '" + source + "' to decode to its elements");
+  double bits = 8.0 * double(payload->size()) / double(elements.size());
+  return {{"source", source},
+          {"shape", {shape.rows, shape.columns}},
+          {"max_code_length", maxCodeLength},
+          {"tile_columns", options.tileColumns},
+          {"payload_bytes", payload->size()},
+          {"bits_per_weight", bits},
+          {"exponent_entropy_bits", stats.exponentEntropy},
+          {"byte_entropy_bits", stats.byteEntropy},
+          {"bits_above_4_plus_exponent_entropy", bits - stats.entropyBound()},
+          {"encode_gb_per_cpu_second", double(elements.size()) / seconds / 1e9}};
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  if (argc != 2)
+    fail("usage: ecf8-bench-size STATISTICS.json");
+  std::ifstream file(argv[1]);
+  Json statistics = Json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (statistics.is_discarded())
+    fail(std::string(argv[1]) + ": expected a JSON file of checkpoint statistics");
+
+  Json rows = Json::array();
+  for (unsigned maxCodeLength : {8u, 7u}) {
+    // Payloads of one million weights and more.
+    for (Shape shape : {Shape{1024, 1024}, Shape{4096, 4096}, Shape{2048, 7168}, Shape{896, 7168}})
+      rows.push_back(
+          measure("Gaussian, 128x128 blocks scaled to 448", shape, gaussianScaled(shape, {128, 128}), maxCodeLength));
+    for (const Json &model : statistics["models"])
+      for (Shape shape : {Shape{1024, 1024}, Shape{4096, 4096}})
+        rows.push_back(measure(model["name"].get<std::string>(), shape, drawnFrom(model, shape), maxCodeLength));
+    // The linear layers of MiniLM.
+    for (Shape shape : {Shape{384, 384}, Shape{1536, 384}, Shape{384, 1536}})
+      rows.push_back(
+          measure("Gaussian, rows scaled to 448", shape, gaussianScaled(shape, {1, shape.columns}), maxCodeLength));
+  }
+  Json report = {{"benchmark", "size"},
+                 {"statistics_source", statistics["source"]},
+                 {"note", "checkpoint rows draw exponents from the published histogram of log2 magnitudes, signs and "
+                          "mantissas uniformly: the sizes are of those draws, not of the checkpoints"},
+                 {"rows", rows}};
+  std::printf("%s\n", report.dump(1).c_str());
+  return 0;
+}
