@@ -1,4 +1,4 @@
-# Configuration of lit: which files are tests, and what their RUN lines may call. The build sets it up (lit.site.cfg.py).
+# lit: which files are tests, and what their RUN lines may call. The build completes it (lit.site.cfg.py).
 # ruff: noqa: F821
 import platform
 from pathlib import Path
