@@ -43,5 +43,5 @@ for name, data, type_, message in CASES:
     if message:
         print(f"  // expected-error@+1 {{{{{message}}}}}")
     print(f"  %c = ecf8.constant dense_resource<{name}> : tensor<256xi8> : {type_}\n  return\n}}")
-    print('{-#\n  dialect_resources: {\n    builtin: {')
+    print("{-#\n  dialect_resources: {\n    builtin: {")
     print(f'      {name}: "0x{(struct.pack("<I", 16) + bytes(data)).hex().upper()}"\n    }}\n  }}\n#-}}\n\n// -----\n')
