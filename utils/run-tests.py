@@ -74,13 +74,18 @@ class Group:
 def test_groups(build: Path) -> list[Group]:
     python = sys.executable
     script = lambda name, *options: [python, str(ROOT / "utils" / name), *options]
+    quickstart = ["--output", str(build / "quickstart")]
     return [
         Group("style", [script("check-style.py"), script("check-layers.py", "--build", str(build))], count_checks),
         Group("docs", [script("update-docs.py", "--check", "--build", str(build))], count_checks),
         Group("unit", [["ctest", "--test-dir", str(build), "--output-on-failure"]], count_ctest),
         Group("lit", [["ninja", "-C", str(build), "check-ecf8-lit"]], count_lit),
         Group("python", [[python, "-m", "pytest", "-q", str(ROOT / "test" / "python")]], count_pytest),
-        Group("quickstart", [[python, "-m", "ecf8.quickstart"], script("check-quickstart.py")], count_checks),
+        Group(
+            "quickstart",
+            [[python, "-m", "ecf8.quickstart", *quickstart], script("check-quickstart.py", *quickstart)],
+            count_checks,
+        ),
     ]
 
 
