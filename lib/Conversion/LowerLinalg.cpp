@@ -3,6 +3,7 @@
 #include "ecf8/Conversion/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -51,6 +52,7 @@ public:
         signalPassFailure();
         continue;
       }
+      checkNest(op);
       emitNest(op, planNest(op, vectorBits));
     }
   }

@@ -76,13 +76,15 @@ def LowerLinalgPass : Pass<"ecf8-lower-linalg", "::mlir::func::FuncOp"> {
     A block is a few rows of vectors along a dimension in which the outputs are contiguous; the reduction loops run inside
     it, in the order of the op's loops, with one accumulator per output element, so that the results are the bytes that
     plain loops give. Multiplications and additions are not fused. Ops that cannot work on vectors, such as look-ups with
-    `cf.assert`, become scalar loops. Copies between strided memrefs become loops, others stay.
+    `cf.assert`, become scalar loops. Copies between strided memrefs become loops, others stay. What is known only at run
+    time is checked by `cf.assert`: that the shapes of the operands match, and that look-ups stay inside their tables.
     Left alone: everything else. Place in the pipeline: after bufferization, before `ecf8-expand-fp8`.
 
     Example: `test/Conversion/lower-linalg.mlir`.
   }];
   let options = [Option<"vectorBits", "vector-bits", "unsigned", /*default=*/"128", "Width of the CPU's vectors">];
-  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::cf::ControlFlowDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 
