@@ -13,7 +13,7 @@ from .errors import CompileError, Error, ExecutionError, ModelImportError, ToolN
 if TYPE_CHECKING:
     from . import quantize
     from ._capture import EntryPoint
-    from ._compile import compile, export_mlir
+    from ._compile import compile, compile_mlir, export_mlir
     from .model import CompiledModel, load, set_threads
 
 __version__ = "0.1.0"
@@ -27,6 +27,7 @@ __all__ = [
     "ModelImportError",
     "ToolNotFoundError",
     "compile",
+    "compile_mlir",
     "export_mlir",
     "load",
     "quantize",
@@ -37,6 +38,7 @@ _LAZY = {
     "CompiledModel": "model",
     "EntryPoint": "_capture",
     "compile": "_compile",
+    "compile_mlir": "_compile",
     "export_mlir": "_compile",
     "load": "model",
     "set_threads": "model",

@@ -16,7 +16,18 @@ from torch import Tensor, fx, nn
 from torch.export.graph_signature import InputKind, OutputKind
 
 from ._decompositions import decomposition_table
+from ._views import rewrite_dynamic_views
 from .errors import ModelImportError
+
+_UNSUPPORTED_DTYPES = (
+    torch.uint8,
+    torch.uint16,
+    torch.uint32,
+    torch.uint64,
+    torch.complex32,
+    torch.complex64,
+    torch.complex128,
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,9 @@ def capture(name: str, entry: EntryPoint, weights: WeightTable) -> Captured:
         raise _export_error(name, module, error) from error
     captured = Captured(name, module_name, program)
     _drop_metadata_checks(program.graph)
+    _refuse_random_numbers(captured)
+    _refuse_unsigned_interface(captured)
+    rewrite_dynamic_views(program.graph, name)
     _bind_weights(captured, module, weights)
     return captured
 
@@ -145,8 +159,9 @@ def _export_error(name: str, module: nn.Module, error: Exception) -> ModelImport
     folder = Path(tempfile.mkdtemp(prefix="ecf8-export-"))
     reproducer = folder / "export-error.txt"
     reproducer.write_text(f"{module!r}\n\n{''.join(traceback.format_exception(error))}")
-    lines = str(error).strip().splitlines()
-    reason = lines[0] if lines else type(error).__name__
+    # The first line says what failed, the second, often, why.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = " ".join(lines[:2]) or type(error).__name__
     return ModelImportError(
         f"torch.export could not export entry point '{name}' of {type(module).__name__}: {reason} "
         f"(module and traceback: {reproducer})",
@@ -160,6 +175,45 @@ def _drop_metadata_checks(graph: fx.Graph) -> None:
         if node.target is torch.ops.aten._assert_tensor_metadata.default:
             graph.erase_node(node)
     graph.eliminate_dead_code()
+
+
+def _refuse_random_numbers(captured: Captured) -> None:
+    for node in captured.program.graph.nodes:
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+            path, op = node_name(node)
+            raise ModelImportError(
+                f"could not import op '{op}' of submodule '{path}' ({captured.module_name}) for entry point "
+                f"'{captured.name}': compiled models have no random numbers",
+                module=path,
+                op=op,
+            )
+
+
+def _refuse_unsigned_interface(captured: Captured) -> None:
+    # MLIR's integers carry no sign: a function on ui8 and one on i8 look the same to a caller.
+    program = captured.program
+    nodes = {node.name: node for node in program.graph.nodes}
+    for kind, names in (
+        ("input", program.graph_signature.user_inputs),
+        ("output", program.graph_signature.user_outputs),
+    ):
+        for index, name in enumerate(names):
+            value = nodes[name].meta.get("val") if isinstance(name, str) else name
+            if not isinstance(value, Tensor):
+                raise ModelImportError(
+                    f"expected a tensor as {kind} {index} of entry point '{captured.name}', got {type(value).__name__}"
+                )
+            if value.dtype in _UNSUPPORTED_DTYPES:
+                raise ModelImportError(
+                    f"expected {kind} {index} of entry point '{captured.name}' to be floating, signed or bool, "
+                    f"got {value.dtype}"
+                )
+
+
+def node_name(node: fx.Node) -> tuple[str, str]:
+    """The submodule that a node comes from ("" for the whole module) and its operator."""
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    return stack[-1][0] if stack else "", str(node.target).removesuffix(".default")
 
 
 def _bind_weights(captured: Captured, module: nn.Module, weights: WeightTable) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._progress import progress
+from ._progress import Progress, progress
 from ._tools import find_compiler
 from .errors import CompileError, Error, ModelImportError
 from .model import STATS, CompiledModel
@@ -51,23 +51,34 @@ def compile(
     `ecf8-compile` refuses; both leave a reproducer file, named in the message.
     """
     entries = _entry_points(module, example_args, dynamic_shapes, entry_points)
-    compiler = find_compiler()
-    destination = _destination(output)
+    job = _Job(codec, target, target_cpu, output, options)
     with (
         progress("ecf8", stages=len(entries) + 4, enabled=show_progress) as bar,
         tempfile.TemporaryDirectory(prefix="ecf8-compile-") as folder,
     ):
         work = Path(folder)
         _import_model(entries, work, bar)
-        bar.stage("compiling")
-        bundle = destination if destination is not None else work / "model.ecf8"
-        arguments = [f"--target={target}", f"--codec={codec}", *([f"--target-cpu={target_cpu}"] if target_cpu else [])]
-        stats = _run_compiler(compiler, work, bundle, [*arguments, *options])
-        (bundle / STATS).write_text(stats)
-        bar.stage("loading")
-        if destination is not None:
-            return CompiledModel(destination)
-        return _load_temporary(bundle)
+        return job.run(work / PROGRAM, work / WEIGHTS, bar)
+
+
+def compile_mlir(
+    program: str | os.PathLike[str],
+    weights: str | os.PathLike[str],
+    codec: str = "auto",
+    target: str = "cpu",
+    *,
+    target_cpu: str | None = None,
+    output: str | os.PathLike[str] | None = None,
+    options: Sequence[str] = (),
+    show_progress: bool | None = None,
+) -> CompiledModel:
+    """Compiles what `export_mlir` wrote, or any program on linalg with its weights; arguments as in `compile`.
+
+    For several variants of one model: the import, which takes most of the time in Python, is done once.
+    """
+    job = _Job(codec, target, target_cpu, output, options)
+    with progress("ecf8", stages=2, enabled=show_progress) as bar:
+        return job.run(Path(program), Path(weights), bar)
 
 
 def export_mlir(
@@ -114,7 +125,7 @@ def _entry_points(
     }
 
 
-def _import_model(entries: Mapping[str, EntryPoint], work: Path, bar: Any) -> None:
+def _import_model(entries: Mapping[str, EntryPoint], work: Path, bar: Progress) -> None:
     """Writes the program and its weights into `work`."""
     try:
         from ._capture import WeightTable, capture
@@ -137,60 +148,67 @@ def _import_model(entries: Mapping[str, EntryPoint], work: Path, bar: Any) -> No
 
 def _own_memory(tensor: torch.Tensor) -> torch.Tensor:
     whole = tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes
-    return tensor if whole else tensor.clone(memory_format=_contiguous_format())
+    return tensor if whole else tensor.contiguous().clone()
 
 
-def _contiguous_format() -> torch.memory_format:
-    import torch
+class _Job:
+    """One run of `ecf8-compile`. Whether it can start is checked when the job is made, before any long work."""
 
-    return torch.contiguous_format
+    def __init__(
+        self,
+        codec: str,
+        target: str,
+        target_cpu: str | None,
+        output: str | os.PathLike[str] | None,
+        options: Sequence[str],
+    ) -> None:
+        self._compiler = find_compiler()
+        self._output = None if output is None else Path(output)
+        if self._output is not None and not self._output.parent.is_dir():
+            folder, name = self._output.parent, self._output.name
+            raise CompileError(f"expected a folder at '{folder}' to write the bundle '{name}' into")
+        self._arguments = [f"--target={target}", f"--codec={codec}"]
+        if target_cpu is not None:
+            self._arguments.append(f"--target-cpu={target_cpu}")
+        self._arguments += options
+
+    def run(self, program: Path, weights: Path, bar: Progress) -> CompiledModel:
+        bar.stage("compiling")
+        if self._output is not None:
+            self._compile(program, weights, self._output)
+            bar.stage("loading")
+            return CompiledModel(self._output)
+        folder = tempfile.TemporaryDirectory(prefix="ecf8-model-")
+        try:
+            bundle = Path(folder.name) / "model.ecf8"
+            self._compile(program, weights, bundle)
+            bar.stage("loading")
+            return CompiledModel(bundle, folder=folder)
+        except BaseException:
+            folder.cleanup()
+            raise
+
+    def _compile(self, program: Path, weights: Path, bundle: Path) -> None:
+        with tempfile.TemporaryDirectory(prefix="ecf8-stats-") as folder:
+            stats = Path(folder) / STATS
+            command = [str(self._compiler), str(program), f"--weights={weights}", "--stats=json"]
+            command += [f"--stats-file={stats}", *self._arguments, "-o", str(bundle)]
+            result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+            if result.returncode != 0:
+                raise _compile_error(result, program)
+            shutil.copy(stats, bundle / STATS)
 
 
-def _destination(output: str | os.PathLike[str] | None) -> Path | None:
-    if output is None:
-        return None
-    path = Path(output)
-    if not path.parent.is_dir():
-        raise CompileError(f"expected a folder at '{path.parent}' to write the bundle '{path.name}' into")
-    return path
-
-
-def _run_compiler(compiler: Path, work: Path, bundle: Path, arguments: list[str]) -> str:
-    """Runs `ecf8-compile` on the files in `work` and returns its statistics, as JSON text."""
-    stats = work / STATS
-    command = [
-        str(compiler),
-        str(work / PROGRAM),
-        f"--weights={work / WEIGHTS}",
-        "--stats=json",
-        f"--stats-file={stats}",
-        *arguments,
-        "-o",
-        str(bundle),
-    ]
-    result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if result.returncode == 0:
-        return stats.read_text()
-    reproducer = Path(tempfile.mkdtemp(prefix="ecf8-compile-failed-")) / PROGRAM
-    shutil.copy(work / PROGRAM, reproducer)
+def _compile_error(result: subprocess.CompletedProcess[str], program: Path) -> CompileError:
     diagnostics = result.stderr.strip()
-    reason = next((line for line in diagnostics.splitlines() if "error" in line), diagnostics)
+    reproducer = None
+    if program.is_file():
+        # The program's own folder may be a temporary one.
+        reproducer = Path(tempfile.mkdtemp(prefix="ecf8-compile-failed-")) / PROGRAM
+        shutil.copy(program, reproducer)
+    reason = next((line for line in diagnostics.splitlines() if "error" in line.lower()), diagnostics)
     status = f"signal {-result.returncode}" if result.returncode < 0 else f"status {result.returncode}"
-    raise CompileError(
-        f"ecf8-compile failed with {status}: {reason} (reproducer: {reproducer})",
-        diagnostics=diagnostics,
-        reproducer=reproducer,
+    suffix = "" if reproducer is None else f" (reproducer: {reproducer})"
+    return CompileError(
+        f"ecf8-compile failed with {status}: {reason}{suffix}", diagnostics=diagnostics, reproducer=reproducer
     )
-
-
-def _load_temporary(bundle: Path) -> CompiledModel:
-    folder = tempfile.TemporaryDirectory(prefix="ecf8-model-")
-    try:
-        moved = Path(folder.name) / bundle.name
-        shutil.move(bundle, moved)
-        model = CompiledModel(moved)
-    except BaseException:
-        folder.cleanup()
-        raise
-    model._folder = folder
-    return model

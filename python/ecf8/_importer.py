@@ -13,14 +13,16 @@ from torch_mlir.dialects import torch as torch_dialect
 from torch_mlir.extras.fx_importer import ContextCache, FxImporter
 from torch_mlir.passmanager import PassManager
 
-from ._capture import Captured
+from ._capture import Captured, node_name
 from ._guards import add_shape_checks
 from .errors import ModelImportError
 
 WEIGHT_ATTRIBUTE = "ecf8.weight"
+# `_views` spells dynamic views with these two; taken apart, they would be views again.
+KEPT_OPS = "aten.flatten.using_ints,aten.unflatten.int"
 PIPELINES = (
     "builtin.module(func.func(torch-match-quantized-custom-ops),"
-    "torchdynamo-export-to-torch-backend-pipeline{ extra-library=})",
+    f"torchdynamo-export-to-torch-backend-pipeline{{backend-legal-ops={KEPT_OPS} extra-library=}})",
     "builtin.module(torch-backend-to-linalg-on-tensors-backend-pipeline{allow-non-finites=true})",
 )
 # Dialects that no stock MLIR tool can read: an op of theirs is one that torch-mlir could not lower.
@@ -61,13 +63,12 @@ class _NamedLocations(ContextCache):  # type: ignore[misc]
             return None
         file, line = frames[-1]
         source = ir.Location.file(file, int(line), 0, context=self._c)
-        return ir.Location.name(_node_name(node), source, context=self._c)
+        return ir.Location.name(_location_name(node), source, context=self._c)
 
 
-def _node_name(node: Any) -> str:
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    path = stack[-1][0] if stack else ""
-    return f"{path or '<root>'}: {str(node.target).removesuffix('.default')}"
+def _location_name(node: Any) -> str:
+    path, op = node_name(node)
+    return f"{path or '<root>'}: {op}"
 
 
 def _import(importer: FxImporter, program: Captured) -> None:
@@ -85,7 +86,7 @@ def _first_unsupported(program: Captured) -> str:
     """The name of the first node whose operator the torch dialect does not have, for an error message."""
     for node in program.program.graph.nodes:
         if node.op == "call_function" and not str(node.target).startswith(("aten.", "prims.", "<built-in")):
-            return _node_name(node)
+            return _location_name(node)
     return ""
 
 

@@ -81,8 +81,16 @@ class Function:
 class CompiledModel:
     """A loaded bundle. Callable if it has one entry point or one named "main"; `model["name"]` gives any other."""
 
-    def __init__(self, path: str | os.PathLike[str], *, cpu: str | None = None, verify: bool = True) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        cpu: str | None = None,
+        verify: bool = True,
+        folder: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
         self.path = Path(path)
+        self._folder = folder  # removed with the model
         library = _capi.library()
         options = _capi.LoadOptions()
         library.ecf8_load_options_init(ctypes.byref(options))
@@ -92,7 +100,6 @@ class CompiledModel:
         _capi.check(library.ecf8_model_load(os.fsencode(self.path), ctypes.byref(options), ctypes.byref(handle)))
         self._handle = handle
         self._free = weakref.finalize(self, library.ecf8_model_free, handle)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._names = [
             _capi.text(library.ecf8_model_entry_name(handle, i)) for i in range(library.ecf8_model_entry_count(handle))
         ]

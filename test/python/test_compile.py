@@ -237,7 +237,7 @@ def test_raw_and_auto_codecs():
     assert encodings["raw"].startswith("#ecf8.raw") and encodings["auto"].startswith("#ecf8.huffman")
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64", "int32", "uint8", "bool", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64", "int32", "int8", "bool", "bfloat16"])
 def test_dtypes_in_and_out(dtype):
     class Pass(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -264,16 +264,23 @@ def test_scalar_and_empty_tensors():
     assert scaled.shape == (0, 2) and total.shape == () and total == 0.0
 
 
-class Unsupported(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x + torch.rand_like(x)
-
-
 def test_what_the_compiler_refuses_has_a_reproducer():
-    with pytest.raises(ecf8.Error) as raised:
-        ecf8.compile(Unsupported(), (torch.ones(2),), **QUICK)
+    with pytest.raises(ecf8.CompileError, match=r"ecf8-compile failed with status 1: .*none/ld\.lld") as raised:
+        ecf8.compile(mlp(4, 4), (torch.ones(1, 4),), target_cpu="generic", options=["--linker=/none/ld.lld"])
     reproducer = raised.value.reproducer
-    assert reproducer is not None and reproducer.is_file() and str(reproducer) in str(raised.value)
+    assert reproducer is not None and str(reproducer) in str(raised.value)
+    assert "func.func" in reproducer.read_text()
+    assert "/none/ld.lld" in raised.value.diagnostics
+
+
+def test_one_import_for_several_variants(tmp_path):
+    module, x = quantize_linears(mlp(64, 64)), torch.randn(2, 64)
+    program, weights = ecf8.export_mlir(module, (x,), tmp_path)
+    variants = [ecf8.compile_mlir(program, weights, codec, **QUICK) for codec in ("raw", "huffman")]
+    assert same_bytes(variants[0](x), variants[1](x))
+    with pytest.raises(ecf8.CompileError, match=r"none\.mlir") as raised:
+        ecf8.compile_mlir(tmp_path / "none.mlir", weights)
+    assert raised.value.reproducer is None
 
 
 @pytest.mark.parametrize(

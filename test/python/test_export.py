@@ -190,6 +190,39 @@ def test_not_exportable_module(tmp_path):
     assert e.value.reproducer is not None and "Traceback" in e.value.reproducer.read_text()
 
 
+def test_random_numbers(tmp_path):
+    class Noise(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + torch.rand_like(x)
+
+    with pytest.raises(ecf8.ModelImportError, match="compiled models have no random numbers") as raised:
+        exported(nn.Sequential(Noise()), torch.ones(2), folder=tmp_path)
+    assert raised.value.module == "0" and raised.value.op.startswith("aten.rand")
+
+
+def test_views_of_dynamic_sizes(tmp_path):
+    class Views(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            batch, length, width = x.shape
+            heads = x.view(batch * length, width).view(batch, length, 4, width // 4).transpose(1, 2)
+            return heads.contiguous().view(batch * 4, length, width // 4)
+
+    b, s = torch.export.Dim("b", min=1, max=9), torch.export.Dim("s", min=2, max=9)
+    text, _ = exported(Views(), torch.randn(3, 5, 8), folder=tmp_path, dynamic_shapes=({0: b, 1: s},))
+    assert "tensor<?x?x8xf32> into tensor<?x8xf32>" in text
+    assert "?x1x8" not in text  # what torch-mlir makes of the view by itself
+
+
+def test_dynamic_view_that_regroups(tmp_path):
+    class Regroup(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.reshape(x.shape[1], x.shape[0])
+
+    b, s = torch.export.Dim("b", min=2, max=9), torch.export.Dim("s", min=2, max=9)
+    with pytest.raises(ecf8.ModelImportError, match="expected a view that merges or splits neighbouring dimensions"):
+        exported(Regroup(), torch.randn(3, 5), folder=tmp_path, dynamic_shapes=({0: b, 1: s},))
+
+
 class Counter(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -212,6 +245,7 @@ class Counter(nn.Module):
             {},
             "expected parameter 'weight' on the CPU, got device 'meta'",
         ),
+        (nn.Flatten(0), (torch.ones(2, 2, dtype=torch.uint8),), {}, "input 0 .* signed or bool, got torch.uint8"),
         (nn.Identity(), None, {}, "expected either example_args or entry_points"),
         (nn.Identity(), None, {"entry_points": {}}, "expected at least one entry point, got none"),
         (

@@ -25,7 +25,7 @@ def test_running_a_bundle_needs_no_torch(run_python, bundle: Path):
     assert result.stdout.strip() == "False", result.stderr
 
 
-@pytest.mark.parametrize("order", itertools.permutations(STEPS), ids="-".join)
+@pytest.mark.parametrize("order", list(itertools.permutations(STEPS)), ids="-".join)
 def test_any_order_of_imports(run_python, bundle: Path, order: tuple[str, ...]):
     code = "\n".join(["import sys", *(STEPS[name] for name in order), "print('alive')"])
     result = run_python(code, str(bundle))

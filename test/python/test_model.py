@@ -144,10 +144,10 @@ def flip_last(content: bytearray) -> bytes:
 @pytest.mark.parametrize(
     ("name", "change", "code"),
     [
-        ("weights.safetensors", flip_last, "corrupt"),
-        ("weights.safetensors", lambda content: bytes(content[:-1]), "corrupt"),
-        ("weights.safetensors", lambda content: b"", "corrupt"),
-        ("manifest.json", lambda content: bytes(content[: len(content) // 2]), "corrupt"),
+        ("weights.safetensors", flip_last, "corrupt file"),
+        ("weights.safetensors", lambda content: bytes(content[:-1]), "corrupt file"),
+        ("weights.safetensors", lambda content: b"", "corrupt file"),
+        ("manifest.json", lambda content: bytes(content[: len(content) // 2]), "corrupt file"),
         ("manifest.json", lambda content: bytes(content).replace(b'"version": 1', b'"version": 99', 1), "unsupported"),
     ],
     ids=["altered", "truncated", "empty", "half a manifest", "newer version"],

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..quantize import FP8_DTYPES
 
-MINIMUM_ROUNDS = 5
+MINIMUM_ROUNDS = 3
 
 
 def exponent_histograms(model: nn.Module) -> dict[str, list[int]]:

@@ -74,7 +74,7 @@ def plot_exponents(histograms: Mapping[str, Sequence[int]], path: Path) -> None:
 
     names = [name.removeprefix("encoder.encoder.").removesuffix(".weight") for name in histograms]
     shares = [[count / sum(histogram) for count in histogram] for histogram in histograms.values()]
-    figure, axes = pyplot.subplots(figsize=(9, 0.22 * len(names) + 2.2), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(9, max(6.0, 0.22 * len(names) + 1.6)), layout="constrained")
     image = axes.imshow(shares, aspect="auto", cmap="viridis", vmin=0)
     axes.set_xlabel("exponent field")
     axes.set_xticks(range(len(shares[0])))
