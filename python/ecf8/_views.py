@@ -1,8 +1,8 @@
 """Views with dynamic sizes, spelled as the merges and splits of dimensions that they are.
 
 torch-mlir lowers `aten.view` by guessing which dimensions belong together. With several dynamic sizes it guesses
-wrongly, without a word: [batch, length, 384] to [batch * length, 384] becomes a collapse of the last two dimensions, which
-makes `length` 1. The symbolic sizes of torch.export tell what is meant.
+wrongly, without a word: [batch, length, 384] to [batch * length, 384] becomes a collapse of the last two dimensions,
+which makes `length` 1. The symbolic sizes of torch.export tell what is meant.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _is_part(left: sympy.Expr, right: sympy.Expr) -> bool:
     quotient = sympy.cancel(right / left) if left != 0 else sympy.nan
     if quotient.is_number:
         return bool(quotient > 1)
-    return sympy.denom(quotient) == 1
+    return bool(sympy.denom(quotient) == 1)
 
 
 def _spell(graph: fx.Graph, node: fx.Node, groups: list[Group]) -> Any:
