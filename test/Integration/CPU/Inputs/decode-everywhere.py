@@ -11,20 +11,39 @@ import safetensors.numpy
 
 LEVELS = {"generic": set(), "x86-64-v3": {"avx2"}, "x86-64-v4": {"avx512_vbmi2"}}
 TYPES = {"f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E5M2": ml_dtypes.float8_e5m2}
-SHAPES = [(1, 1), (32, 64), (7, 3), (33, 1000), (160, 1100), (129, 65), (576, 130), (2, 40, 48), (0, 5), (5, 0)]
+SHAPES = [
+    (1, 1),
+    (32, 64),
+    (7, 3),
+    (33, 1000),
+    (160, 1100),
+    (129, 65),
+    (576, 130),
+    (2, 40, 48),
+    (0, 5),
+    (5, 0),
+]
 
 
-def contents(shape: tuple[int, ...], generator: np.random.Generator) -> dict[str, np.ndarray]:
+def contents(
+    shape: tuple[int, ...], generator: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Bytes of every kind: what weights look like, all 256 values, one value, and counts that force the longest codes."""
     size = int(np.prod(shape))
-    gaussian = (generator.standard_normal(size).astype(np.float32) * 100).clip(-448, 448)
+    gaussian = (generator.standard_normal(size).astype(np.float32) * 100).clip(
+        -448, 448
+    )
     weights = np.array([1.618**-i for i in range(16)])
     steep = generator.choice(16, size, p=weights / weights.sum()) << 3
     return {
-        "gaussian": gaussian.astype(ml_dtypes.float8_e4m3fn).view(np.uint8).reshape(shape),
+        "gaussian": gaussian.astype(ml_dtypes.float8_e4m3fn)
+        .view(np.uint8)
+        .reshape(shape),
         "uniform": generator.integers(0, 256, size, dtype=np.uint8).reshape(shape),
         "nan": np.full(shape, 0x7F, np.uint8),
-        "steep": (steep | generator.integers(0, 8, size)).astype(np.uint8).reshape(shape),
+        "steep": (steep | generator.integers(0, 8, size))
+        .astype(np.uint8)
+        .reshape(shape),
     }
 
 
@@ -45,23 +64,53 @@ def main() -> None:
     safetensors.numpy.save_file(weights, folder / "weights.safetensors")
     (folder / "program.mlir").write_text("\n".join(functions) + "\n")
 
-    features = set((Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]).split())
+    features = set(
+        (
+            Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]
+        ).split()
+    )
     levels = [level for level, needed in LEVELS.items() if needed <= features]
     compared = 0
-    for options in (["--max-code-length=8"], ["--max-code-length=7", "--tile-columns=48"], ["--codec=raw"]):
+    for options in (
+        ["--max-code-length=8"],
+        ["--max-code-length=7", "--tile-columns=48"],
+        ["--codec=raw"],
+    ):
         bundle = folder / "all.ecf8"
         codec = [] if options[0].startswith("--codec") else ["--codec=huffman"]
         subprocess.run(
-            ["ecf8-compile", folder / "program.mlir", "--weights", folder / "weights.safetensors", "-q",
-             "--min-elements=0", *codec, *options, "-o", bundle],
+            [
+                "ecf8-compile",
+                folder / "program.mlir",
+                "--weights",
+                folder / "weights.safetensors",
+                "-q",
+                "--min-elements=0",
+                *codec,
+                *options,
+                "-o",
+                bundle,
+            ],
             check=True,
         )
         for level in levels:
             for name, expected in weights.items():
                 out = folder / "out.npy"
-                subprocess.run(["ecf8-run", bundle, f"--cpu={level}", f"--function={name}", f"--output=@{out}"], check=True)
+                subprocess.run(
+                    [
+                        "ecf8-run",
+                        bundle,
+                        f"--cpu={level}",
+                        f"--function={name}",
+                        f"--output=@{out}",
+                    ],
+                    check=True,
+                )
                 found = np.load(out)
-                if found.shape != expected.shape or found.tobytes() != expected.tobytes():
+                if (
+                    found.shape != expected.shape
+                    or found.tobytes() != expected.tobytes()
+                ):
                     sys.exit(f"{level} {options}: {name} differs")
                 compared += 1
     print(f"{compared} tensors equal on {', '.join(levels)}")
