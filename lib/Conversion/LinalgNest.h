@@ -22,8 +22,8 @@ struct NestPlan {
   int64_t grain = 1; ///< least number of iterations of the parallel loop worth a thread
 };
 
-/// Adds assertions for what only run time shows: that the shapes of the operands of `op` match, and that look-ups in its
-/// body stay inside their tables.
+/// Adds assertions for what only run time shows: that the shapes of the operands of `op` match, and that look-ups in
+/// its body stay inside their tables.
 void checkNest(linalg::LinalgOp op);
 
 /// The plan for `op`, which has buffer semantics, on a machine with vectors of `vectorBits`.

@@ -98,7 +98,8 @@ Status BundleWriter::create(const std::string &path) {
   mode_t mask = umask(0);
   umask(mask);
   chmod(temporaryPath.c_str(), 0777 & ~mask);
-  if (std::error_code code = sys::fs::create_directory(temporaryPath + "/code", /*IgnoreExisting=*/true, sys::fs::all_all))
+  if (std::error_code code =
+          sys::fs::create_directory(temporaryPath + "/code", /*IgnoreExisting=*/true, sys::fs::all_all))
     return ioError(path, "create", code);
   return Status::ok();
 }

@@ -68,8 +68,8 @@ static std::string printSaved(uint64_t before, uint64_t after) {
 void CompileStats::printTable(raw_ostream &stream) const {
   // name, shape, dtype, bytes before, after, saved, bits per weight, bound, codec, remark
   using Row = std::array<std::string, 10>;
-  std::vector<Row> rows = {{"weight", "shape", "dtype", "bytes", "stored", "saved", "bits/weight", "bound", "codec",
-                            "left alone because"}};
+  std::vector<Row> rows = {
+      {"weight", "shape", "dtype", "bytes", "stored", "saved", "bits/weight", "bound", "codec", "left alone because"}};
   for (const WeightStats &weight : weights)
     rows.push_back({weight.name, printShape(weight.shape), weight.dtype, std::to_string(weight.plainBytes),
                     std::to_string(weight.storedBytes), printSaved(weight.plainBytes, weight.storedBytes),

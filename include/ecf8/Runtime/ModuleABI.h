@@ -9,7 +9,8 @@
  * `operands` holds one pointer per input and then one per output. A tensor's pointer leads to its memref descriptor
  * {void *allocated; void *aligned; int64_t offset; int64_t sizes[rank]; int64_t strides[rank];} (offset and strides in
  * elements); a scalar's pointer leads to the value. Inputs are only read. Output descriptors are filled in by the call;
- * their `allocated` comes from `allocate` and belongs to the caller, who frees each distinct pointer once with `release`.
+ * their `allocated` comes from `allocate` and belongs to the caller, who frees each distinct pointer once with
+ * `release`.
  */
 #ifndef ECF8_RUNTIME_MODULEABI_H
 #define ECF8_RUNTIME_MODULEABI_H
@@ -21,7 +22,8 @@
 typedef struct EcfModuleImports {
   uint32_t abiVersion;  /* ECF8_MODULE_ABI_VERSION of the runtime */
   uint32_t structBytes; /* sizeof(EcfModuleImports) */
-  /* Returns `bytes` bytes aligned to `alignment` (a power of two). Never NULL: memory that is not to be had ends the call. */
+  /* Returns `bytes` bytes aligned to `alignment` (a power of two). Never NULL: memory that is not to be had ends the
+   * call. */
   void *(*allocate)(uint64_t bytes, uint64_t alignment);
   void (*release)(void *pointer);
   /* Ends the running call with an error status. `code` is an EcfStatusCode. Does not return. */
@@ -30,7 +32,8 @@ typedef struct EcfModuleImports {
   const void *(*weight)(int64_t index, int64_t *sizeBytes);
   /* Runs body(begin, end, context) over disjoint pieces of [0, count), each at least `grain` long except the last,
    * possibly at the same time on several threads; returns when all are done. An error in a piece ends the call. */
-  void (*parallelFor)(int64_t count, int64_t grain, void (*body)(int64_t begin, int64_t end, void *context), void *context);
+  void (*parallelFor)(int64_t count, int64_t grain, void (*body)(int64_t begin, int64_t end, void *context),
+                      void *context);
 } EcfModuleImports;
 
 #endif /* ECF8_RUNTIME_MODULEABI_H */
