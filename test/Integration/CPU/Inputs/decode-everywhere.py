@@ -28,7 +28,7 @@ SHAPES = [
 def contents(
     shape: tuple[int, ...], generator: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Bytes of every kind: what weights look like, all 256 values, one value, and counts that force the longest codes."""
+    """What weights look like, all 256 values, one value, and counts that force the longest codes."""
     size = int(np.prod(shape))
     gaussian = (generator.standard_normal(size).astype(np.float32) * 100).clip(
         -448, 448
@@ -58,8 +58,9 @@ def main() -> None:
                 name = f"{element}_{'x'.join(map(str, shape))}_{kind}"
                 weights[name] = content.view(numpy_type)
                 tensor = f"tensor<{''.join(f'{d}x' for d in shape)}{element}>"
+                argument = f'%w: {tensor} {{ecf8.weight = "{name}"}}'
                 functions.append(
-                    f'func.func @"{name}"(%w: {tensor} {{ecf8.weight = "{name}"}}) -> {tensor} {{ return %w : {tensor} }}'
+                    f'func.func @"{name}"({argument}) -> {tensor} {{ return %w : {tensor} }}'
                 )
     safetensors.numpy.save_file(weights, folder / "weights.safetensors")
     (folder / "program.mlir").write_text("\n".join(functions) + "\n")

@@ -41,7 +41,8 @@ def op(name: str, source: str, target: str, size: int) -> str:
     return f"""
 func.func @{name}_{source}_{target}(%a: tensor<{size}x{source}>) -> tensor<{size}x{target}> {{
   %e = tensor.empty() : tensor<{size}x{target}>
-  %0 = linalg.generic {{indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}}
+  %0 = linalg.generic
+      {{indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}}
       ins(%a : tensor<{size}x{source}>) outs(%e : tensor<{size}x{target}>) {{
   ^bb0(%x: {source}, %o: {target}):
     %y = arith.{name} %x : {source} to {target}
