@@ -25,25 +25,17 @@ SHAPES = [
 ]
 
 
-def contents(
-    shape: tuple[int, ...], generator: np.random.Generator
-) -> dict[str, np.ndarray]:
+def contents(shape: tuple[int, ...], generator: np.random.Generator) -> dict[str, np.ndarray]:
     """What weights look like, all 256 values, one value, and counts that force the longest codes."""
     size = int(np.prod(shape))
-    gaussian = (generator.standard_normal(size).astype(np.float32) * 100).clip(
-        -448, 448
-    )
+    gaussian = (generator.standard_normal(size).astype(np.float32) * 100).clip(-448, 448)
     weights = np.array([1.618**-i for i in range(16)])
     steep = generator.choice(16, size, p=weights / weights.sum()) << 3
     return {
-        "gaussian": gaussian.astype(ml_dtypes.float8_e4m3fn)
-        .view(np.uint8)
-        .reshape(shape),
+        "gaussian": gaussian.astype(ml_dtypes.float8_e4m3fn).view(np.uint8).reshape(shape),
         "uniform": generator.integers(0, 256, size, dtype=np.uint8).reshape(shape),
         "nan": np.full(shape, 0x7F, np.uint8),
-        "steep": (steep | generator.integers(0, 8, size))
-        .astype(np.uint8)
-        .reshape(shape),
+        "steep": (steep | generator.integers(0, 8, size)).astype(np.uint8).reshape(shape),
     }
 
 
@@ -59,17 +51,11 @@ def main() -> None:
                 weights[name] = content.view(numpy_type)
                 tensor = f"tensor<{''.join(f'{d}x' for d in shape)}{element}>"
                 argument = f'%w: {tensor} {{ecf8.weight = "{name}"}}'
-                functions.append(
-                    f'func.func @"{name}"({argument}) -> {tensor} {{ return %w : {tensor} }}'
-                )
+                functions.append(f'func.func @"{name}"({argument}) -> {tensor} {{ return %w : {tensor} }}')
     safetensors.numpy.save_file(weights, folder / "weights.safetensors")
     (folder / "program.mlir").write_text("\n".join(functions) + "\n")
 
-    features = set(
-        (
-            Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]
-        ).split()
-    )
+    features = set((Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]).split())
     levels = [level for level, needed in LEVELS.items() if needed <= features]
     compared = 0
     for options in (
@@ -108,10 +94,7 @@ def main() -> None:
                     check=True,
                 )
                 found = np.load(out)
-                if (
-                    found.shape != expected.shape
-                    or found.tobytes() != expected.tobytes()
-                ):
+                if found.shape != expected.shape or found.tobytes() != expected.tobytes():
                     sys.exit(f"{level} {options}: {name} differs")
                 compared += 1
     print(f"{compared} tensors equal on {', '.join(levels)}")

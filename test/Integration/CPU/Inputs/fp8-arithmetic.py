@@ -29,11 +29,7 @@ def values(wide: str) -> np.ndarray:
             np.nextafter(every, WIDE[wide](np.inf)),
             np.nextafter(every, WIDE[wide](-np.inf)),
         ]
-        random = (
-            np.random.default_rng(1)
-            .integers(0, 2**32, 1 << 18, dtype=np.uint32)
-            .view(np.float32)
-        )
+        random = np.random.default_rng(1).integers(0, 2**32, 1 << 18, dtype=np.uint32).view(np.float32)
         return np.concatenate([*steps, random.astype(WIDE[wide])])
 
 
@@ -79,25 +75,15 @@ def main() -> None:
                         source.astype(np.float32).astype(fp8_type),
                     )
                 )
-    (folder / "p.mlir").write_text(
-        "".join(op(n, s, t, len(x)) for n, s, t, x, _ in cases)
-    )
-    subprocess.run(
-        ["ecf8-compile", folder / "p.mlir", "-q", "-o", folder / "p.ecf8"], check=True
-    )
-    features = set(
-        (
-            Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]
-        ).split()
-    )
+    (folder / "p.mlir").write_text("".join(op(n, s, t, len(x)) for n, s, t, x, _ in cases))
+    subprocess.run(["ecf8-compile", folder / "p.mlir", "-q", "-o", folder / "p.ecf8"], check=True)
+    features = set((Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]).split())
     levels = [level for level, needed in LEVELS.items() if needed <= features]
     for level in levels:
         for name, source, target, given, expected in cases:
             np.save(
                 folder / "x.npy",
-                bits(given)
-                if given.dtype.kind == "V" or source not in ("f16", "f32", "f64")
-                else given,
+                bits(given) if given.dtype.kind == "V" or source not in ("f16", "f32", "f64") else given,
             )
             subprocess.run(
                 [
@@ -112,9 +98,7 @@ def main() -> None:
             )
             found = np.load(folder / "y.npy").view(expected.dtype)
             with np.errstate(all="ignore"):
-                wrong = (bits(found) != bits(expected)) & ~(
-                    np.isnan(found) & np.isnan(expected)
-                )
+                wrong = (bits(found) != bits(expected)) & ~(np.isnan(found) & np.isnan(expected))
             if wrong.any():
                 i = int(np.flatnonzero(wrong)[0])
                 sys.exit(
