@@ -47,7 +47,8 @@ public:
       return;
     if (errors > maximumErrors)
       getOperation().emitError() << "expected a module in the LLVM dialect, got " << errors
-                                 << " ops that are not lowered; the first " << maximumErrors << " are reported";
+                                 << " ops that are not lowered; the first " << maximumErrors.getValue()
+                                 << " are reported";
     signalPassFailure();
   }
 

@@ -25,7 +25,8 @@ public:
 
   void runOnOperation() override {
     if (vectorBits < 32 || !llvm::isPowerOf2_32(vectorBits)) {
-      getOperation().emitError() << "expected 'vector-bits' to be a power of two of at least 32, got " << vectorBits;
+      getOperation().emitError() << "expected 'vector-bits' to be a power of two of at least 32, got "
+                                 << vectorBits.getValue();
       return signalPassFailure();
     }
     // The conversion to LLVM calls a function of MLIR's runner for copies that are not contiguous.

@@ -88,7 +88,6 @@ LogicalResult Compiler::runPasses(ModuleOp target, llvm::function_ref<void(OpPas
 LogicalResult Compiler::print(llvm::SmallVectorImpl<char> &output) {
   llvm::raw_svector_ostream stream(output);
   module->print(stream);
-  stream << "\n";
   return success();
 }
 

@@ -107,7 +107,8 @@ void ObjectCompiler::setAttributes() {
       global.setLinkage(llvm::GlobalValue::InternalLinkage);
     }
   }
-  addSoftFloatFunctions(*module);
+  if (llvm::is_contained(level.features, "f16c"))
+    addSoftFloatFunctions(*module);
   for (llvm::Function &function : *module) {
     if (function.isDeclaration())
       continue;

@@ -1,4 +1,4 @@
-// The conversions that LLVM's x86 back end calls functions for where an instruction set has no instruction.
+// The conversion that LLVM's x86 back end calls a function of libgcc for.
 #ifndef ECF8_LIB_PIPELINES_SOFTFLOAT_H
 #define ECF8_LIB_PIPELINES_SOFTFLOAT_H
 
@@ -7,9 +7,9 @@
 
 namespace mlir::ecf8 {
 
-/// Adds hidden definitions of the f16 and bf16 conversion functions of libgcc (`__truncsfhf2` and so on) to `module`,
-/// so that shared objects need no compiler runtime library. Round to nearest even, as in hardware; the linker drops
-/// those that nothing calls.
+/// Adds a hidden definition of `__truncdfhf2` (f64 to f16, to nearest, ties to even) to `module`, so that shared
+/// objects need no compiler runtime library. For CPUs with F16C, which convert from f32 only; the linker drops it where
+/// nothing calls it. Without F16C, `ecf8-expand-fp8` leaves no conversion of f16 to LLVM.
 void addSoftFloatFunctions(llvm::Module &module);
 
 } // namespace mlir::ecf8

@@ -55,8 +55,10 @@ static LogicalResult verifyPayload(Operation *op, ElementsAttr payload, Compress
   if (size % 64 != 0 || size < static_cast<int64_t>(headerBytes)) // constant_c2
     return op->emitOpError() << "expected a payload of a multiple of 64 bytes and 192 at least, got " << size;
   ArrayRef<char> bytes = getPayloadBytes(payload);
-  if (bytes.size() < headerBytes)
+  if (bytes.empty())
     return success();
+  if (bytes.size() != static_cast<size_t>(size)) // constant_c2
+    return op->emitOpError() << "expected a resource of " << size << " bytes, got " << bytes.size();
 
   // constant_c3; offsets as in the format's description of the header.
   auto byteAt = [&](size_t offset) -> uint64_t { return static_cast<uint8_t>(bytes[offset]); };

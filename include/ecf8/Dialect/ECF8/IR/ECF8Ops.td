@@ -93,7 +93,7 @@ def ECF8_ConstantOp : ECF8_Op<"constant", [Pure, ConstantLike]> {
     Constraints:
 
     * (constant_c1) `payload` is a one-dimensional tensor of `i8`
-    * (constant_c2) its size is a multiple of 64 and 192 (the header) at least
+    * (constant_c2) its size is a multiple of 64 and 192 (the header) at least, and a resource holds as many bytes
     * (constant_c3) the payload's header agrees with the type: magic, version, element type, encoding, shape. Not
       checked where the bytes are not there, as in IR printed with elided resources
 

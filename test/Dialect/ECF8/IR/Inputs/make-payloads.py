@@ -26,6 +26,7 @@ def case(offset: int, code: str, value: int) -> bytearray:
 
 CASES = [
     ("valid", header(), TYPE, None),
+    ("short", header()[:200], TYPE, "expected a resource of 256 bytes, got 200"),
     ("magic", case(0, "<I", 0), TYPE, "expected a payload that begins with 'ECF8'"),
     ("major", case(4, "<B", 2), TYPE, EXPECTED.format("major version", 4, 1, 2)),
     ("element", case(40, "<B", 1), TYPE, EXPECTED.format("element type", 40, 0, 1)),
