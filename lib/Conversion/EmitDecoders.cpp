@@ -211,12 +211,12 @@ private:
       b.setInsertionPointToStart(units.getBody());
       Value unitColumn = units.getInductionVar();
       SmallVector<Value> state(units.getRegionIterArgs());
-      SmallVector<SmallVector<Value>> rest(count);
+      SmallVector<Value> unitAt;
       for (unsigned t = 0; t < count; ++t)
-        rest[t] = loadPlane(b.add(planeAt[t], b.mul(unitColumn, spec.planeBytesPerColumn())));
+        unitAt.push_back(b.add(planeAt[t], b.mul(unitColumn, spec.planeBytesPerColumn())));
       for (int64_t step = 0; step < spec.stepsPerRestUnit(); ++step)
         for (unsigned t = 0; t < count; ++t) {
-          Value bytes = rest[t][step];
+          Value bytes = loadPlane(unitAt[t], step); // not before its use: registers are scarce
           if (lanes) {
             MutableArrayRef<Value> own = MutableArrayRef(state).slice(t * perTile, perTile);
             bytes = b.orI(lanes->decodeStep(b, stream, own, t), bytes);
@@ -243,34 +243,23 @@ private:
 
   Value planeColumns() { return b.mul(b.ceilDivU(layout.columns, spec.columnsPerUnit()), spec.columnsPerUnit()); }
 
-  /// The stored bits of the steps of one unit at byte `at`: vector<64xi8> each, bits in their place in the element.
-  SmallVector<Value> loadPlane(Value at) {
+  /// The stored bits of one step of the unit at byte `at`: vector<64xi8>, bits in their place in the element.
+  Value loadPlane(Value at, int64_t step) {
     VectorType bytes = b.bytes(64), words = b.words(32);
-    SmallVector<Value> steps;
     auto load = [&](int64_t offset) { return b.loadBytes(layout.payload, b.add(at, offset), 64); };
-    if (isa<RawAttr>(spec.encoding)) {
-      for (int64_t step = 0; step < spec.stepsPerRestUnit(); ++step)
-        steps.push_back(load(64 * step));
-      return steps;
-    }
+    if (isa<RawAttr>(spec.encoding))
+      return load(64 * step);
     if (spec.isE4M3()) {
-      Value unit = load(0), wide = b.bitcast(unit, words);
-      steps.push_back(b.andI(unit, 0x87));
+      Value unit = load(0);
+      if (step == 0)
+        return b.andI(unit, 0x87);
       // The second step's bits stand rotated by four: bit 3 is the sign, bits 6 to 4 the mantissa.
-      Value second = b.orI(b.andI(b.shl(wide, 4), 0x8080), b.andI(b.shrU(wide, 4), 0x0707));
-      steps.push_back(b.bitcast(second, bytes));
-      return steps;
+      Value wide = b.bitcast(unit, words);
+      return b.bitcast(b.orI(b.andI(b.shl(wide, 4), 0x8080), b.andI(b.shrU(wide, 4), 0x0707)), bytes);
     }
-    Value signs = b.bitcast(load(128), words);
-    for (int64_t half = 0; half < 2; ++half) {
-      Value mantissas = b.bitcast(load(64 * half), words);
-      for (int64_t i = 0; i < 4; ++i) {
-        Value mantissa = b.andI(b.shrU(mantissas, 2 * i), 0x0303);
-        Value sign = b.andI(b.shl(signs, 7 - (4 * half + i)), 0x8080);
-        steps.push_back(b.bitcast(b.orI(mantissa, sign), bytes));
-      }
-    }
-    return steps;
+    Value signs = b.bitcast(load(128), words), mantissas = b.bitcast(load(64 * (step / 4)), words);
+    Value mantissa = b.andI(b.shrU(mantissas, 2 * (step % 4)), 0x0303);
+    return b.bitcast(b.orI(mantissa, b.andI(b.shl(signs, 7 - step), 0x8080)), bytes);
   }
 
   template <typename Body> void forRange(Value begin, Value end, int64_t step, Body body) {

@@ -48,9 +48,9 @@ public:
   Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state, unsigned) override {
     VectorType words = b.words(32), bytes = b.bytes(64);
     Value window = b.intrinsic("llvm.fshr", words, {state[Next], state[Current], state[Position]});
-    Value firstLength = lengthOf(b, window);
+    Value firstLength = b.bitcast(b.select(oddBytes(b), b.constant(bytes, 0), lengthOf(b, window)), words);
     Value secondWindow = b.shrU(window, firstLength);
-    Value secondLength = lengthOf(b, secondWindow);
+    Value secondLength = b.bitcast(lengthOf(b, secondWindow), words); // the high byte falls away with the mask below
     Value position = b.add(state[Position], b.add(firstLength, secondLength));
 
     // Refill: the lanes that used up their current word take the next words of the stream, in lane order.
@@ -78,11 +78,9 @@ private:
     return b.maskVector(mask);
   }
 
-  /// The code length at the low end of each 16-bit window, as 16-bit values.
+  /// The code length at the low end of each 16-bit window in the low bytes; the high bytes hold no meaning.
   Value lengthOf(LaneBuilder &b, Value window) const {
-    Value lengths = look(b, lengthTable, b.bitcast(window, b.bytes(64)));
-    Value lowOnly = b.select(oddBytes(b), b.constant(b.bytes(64), 0), lengths);
-    return b.bitcast(lowOnly, b.words(32));
+    return look(b, lengthTable, b.bitcast(window, b.bytes(64)));
   }
 
   /// Looks each byte of `indices` up in a table of 64, 128 or 256 entries; excess high bits are ignored.
