@@ -194,7 +194,7 @@ def main() -> None:
             "machine": {"cpu": model.split(":")[1].strip(), "system": platform.platform()},
             "commit": commit,
             "data": "Gaussian, blocks of 16384 scaled to 448, E4M3FN, seed 0",
-            "cache": measure(build, Path(folder), 128, 1024, 20, arguments.rounds),
+            "cache": measure(build, Path(folder), 128, 1024, 200, arguments.rounds),
             "memory": measure(build, Path(folder), 4096, 4096, 1, max(3, arguments.rounds // 3)),
         }
     json.dump(report, sys.stdout, indent=1)

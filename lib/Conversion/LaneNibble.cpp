@@ -82,8 +82,7 @@ public:
     }
     for (unsigned k = 0; k < prefixCount; ++k) {
       Value prefix = memref::LoadOp::create(b, tableBuffer, ValueRange{b.index(prefixesAt + k)});
-      bytePrefix[k] = vector::BroadcastOp::create(b, b.bytes(32), prefix);
-      lanePrefix[k] = vector::BroadcastOp::create(b, lanes(b), b.extend(prefix, b.getI32Type()));
+      prefixes[k] = vector::BroadcastOp::create(b, b.bytes(32), prefix);
     }
     patterns = lanePatternTable(b);
   }
@@ -93,62 +92,70 @@ public:
   }
 
   Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state, unsigned) override {
-    SmallVector<Value> pairs;
     Value &pointer = state[0];
+    Value windows[groups];
+    for (unsigned group = 0; group < groups; ++group)
+      windows[group] = b.shrU(state[1 + 2 * group], state[2 + 2 * group]);
+    auto [firstLengths, firstSymbols] = look(b, pack(b, windows));
+    SmallVector<Value> shifts = unpack(b, firstLengths);
+    for (unsigned group = 0; group < groups; ++group)
+      windows[group] = b.shrU(windows[group], shifts[group]);
+    auto [secondLengths, secondSymbols] = look(b, pack(b, windows));
+
+    SmallVector<Value> used = unpack(b, b.add(firstLengths, secondLengths));
     for (unsigned group = 0; group < groups; ++group) {
       Value &word = state[1 + 2 * group], &position = state[2 + 2 * group];
-      Value window = b.shrU(word, position);
-      Value firstLength = lengthOf(b, window);
-      Value secondWindow = b.shrU(window, firstLength);
-      Value secondLength = lengthOf(b, secondWindow);
-      pairs.push_back(b.orI(b.andI(window, 0xff), b.shl(b.andI(secondWindow, 0xff), 8)));
-      Value moved = b.add(position, b.add(firstLength, secondLength));
-      refillGroup(b, stream, patterns, word, position, pointer, moved);
+      refillGroup(b, stream, patterns, word, position, pointer, b.add(position, used[group]));
     }
-    // The windows of 16 lanes fill a vector of 32 bytes: one look-up of symbols for both columns.
-    SmallVector<Value> halves;
-    for (unsigned half = 0; half < 2; ++half) {
-      Value both = concatenate(b, pairs[2 * half], pairs[2 * half + 1]);
-      Value windows = b.bitcast(b.truncate(both, b.words(16)), b.bytes(32));
-      halves.push_back(symbolOf(b, windows));
-    }
-    return concatenate(b, halves[0], halves[1]);
+    // From byte 4 * lane + group of each column to the order of the step: lane by lane, both columns.
+    SmallVector<int64_t> order;
+    for (int64_t i = 0; i < 64; ++i)
+      order.push_back(32 * (i % 2) + 4 * (i / 2 % width) + i / 2 / width);
+    return vector::ShuffleOp::create(b, firstSymbols, secondSymbols, order);
   }
 
 private:
-  static VectorType lanes(LaneBuilder &b) { return VectorType::get({width}, b.getI32Type()); }
-
-  static Value shuffle(LaneBuilder &b, Value row, Value indices) {
-    return b.intrinsic("llvm.x86.avx2.pshuf.b", b.bytes(32), {row, indices});
-  }
-
-  /// The code length at the low end of each 32-bit window.
-  Value lengthOf(LaneBuilder &b, Value window) const {
-    Value low = b.andI(window, 15), high = b.andI(b.shrU(window, 4), 15);
-    auto look = [&](unsigned k, Value nibble) {
-      return b.bitcast(shuffle(b, lengthRows[k], b.bitcast(nibble, b.bytes(32))), lanes(b));
+  /// The low bytes of the windows of all groups: byte 4 * lane + group.
+  Value pack(LaneBuilder &b, ArrayRef<Value> windows) const {
+    VectorType words = b.words(16), bytes = b.bytes(32);
+    auto pair = [&](Value low, Value high) { // 16 bits of each
+      SmallVector<int64_t> order;
+      for (int64_t i = 0; i < 16; ++i)
+        order.push_back(i + 16 * (i % 2));
+      return Value(vector::ShuffleOp::create(b, b.bitcast(low, words), b.bitcast(b.shl(high, 16), words), order));
     };
-    Value length = look(0, low);
-    for (unsigned k = 0; k < prefixCount; ++k)
-      length = b.select(b.compare(arith::CmpIPredicate::eq, low, lanePrefix[k]), look(k + 1, high), length);
-    return b.andI(length, 15); // the other bytes of a lane looked up entry 0
+    Value even = pair(windows[0], windows[2]), odd = pair(windows[1], windows[3]);
+    return b.bitcast(b.orI(b.andI(even, 0xff), b.shl(odd, 8)), bytes);
   }
 
-  /// The symbol at the low end of each 8-bit window.
-  Value symbolOf(LaneBuilder &b, Value windows) const {
+  /// The bytes of `packed` as lanes of 32 bits, group by group.
+  SmallVector<Value> unpack(LaneBuilder &b, Value packed) const {
+    auto lanes = VectorType::get({width}, b.getI32Type());
+    Value wide = b.bitcast(packed, b.words(16));
+    Value even = b.bitcast(b.andI(wide, 0xff), lanes), odd = b.bitcast(b.shrU(wide, 8), lanes);
+    return {b.andI(even, 0xffff), b.andI(odd, 0xffff), b.shrU(even, 16), b.shrU(odd, 16)};
+  }
+
+  /// The lengths and the symbols of the codes at the low ends of 32 windows of 8 bits.
+  std::pair<Value, Value> look(LaneBuilder &b, Value windows) const {
+    auto shuffle = [&](Value row, Value indices) {
+      return b.intrinsic("llvm.x86.avx2.pshuf.b", b.bytes(32), {row, indices});
+    };
     Value low = b.andI(windows, 15);
     Value high = b.bitcast(b.andI(b.shrU(b.bitcast(windows, b.words(16)), 4), 0x0f0f), b.bytes(32));
-    Value symbol = shuffle(b, symbolRows[0], low);
-    for (unsigned k = 0; k < prefixCount; ++k)
-      symbol = b.select(b.compare(arith::CmpIPredicate::eq, low, bytePrefix[k]), shuffle(b, symbolRows[k + 1], high),
-                        symbol);
-    return symbol;
+    Value length = shuffle(lengthRows[0], low), symbol = shuffle(symbolRows[0], low);
+    for (unsigned k = 0; k < prefixCount; ++k) {
+      Value isLong = b.compare(arith::CmpIPredicate::eq, low, prefixes[k]);
+      length = b.select(isLong, shuffle(lengthRows[k + 1], high), length);
+      symbol = b.select(isLong, shuffle(symbolRows[k + 1], high), symbol);
+    }
+    return {length, symbol};
   }
 
   HuffmanSpec spec;
   unsigned prefixCount;
   Value lengthRows[1 + maxPrefixCount], symbolRows[1 + maxPrefixCount];
-  Value bytePrefix[maxPrefixCount], lanePrefix[maxPrefixCount], patterns;
+  Value prefixes[maxPrefixCount], patterns;
 };
 
 } // namespace

@@ -79,9 +79,7 @@ private:
   }
 
   /// The code length at the low end of each 16-bit window in the low bytes; the high bytes hold no meaning.
-  Value lengthOf(LaneBuilder &b, Value window) const {
-    return look(b, lengthTable, b.bitcast(window, b.bytes(64)));
-  }
+  Value lengthOf(LaneBuilder &b, Value window) const { return look(b, lengthTable, b.bitcast(window, b.bytes(64))); }
 
   /// Looks each byte of `indices` up in a table of 64, 128 or 256 entries; excess high bits are ignored.
   static Value look(LaneBuilder &b, ArrayRef<Value> table, Value indices) {
