@@ -14,6 +14,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <mutex>
+#include <set>
 #include <sys/stat.h>
 
 using namespace llvm;
@@ -68,9 +70,36 @@ static Status checkReplaceable(const std::string &path) {
   return Status(StatusCode::InvalidArgument, path + ": expected a new path or an ecf8 bundle to replace, got " + got);
 }
 
+namespace {
+/// The temporary folders of this process. Never destroyed: a thread may look at them while the process ends.
+struct Temporaries {
+  std::mutex mutex;
+  std::set<std::string> paths;
+};
+} // namespace
+
+static Temporaries &getTemporaries() {
+  static auto *temporaries = new Temporaries;
+  return *temporaries;
+}
+
+void removeTemporaryBundles() {
+  Temporaries &temporaries = getTemporaries();
+  temporaries.mutex.lock(); // for good: what this removes is not to be committed
+  for (const std::string &path : temporaries.paths)
+    // Other threads may still add files, until there is no folder to add them to.
+    for (int attempt = 0; attempt < 100 && sys::fs::exists(path); ++attempt)
+      sys::fs::remove_directories(path);
+}
+
 BundleWriter::~BundleWriter() {
+  if (registeredPath.empty())
+    return;
+  Temporaries &temporaries = getTemporaries();
+  std::lock_guard<std::mutex> lock(temporaries.mutex);
   if (!temporaryPath.empty())
     sys::fs::remove_directories(temporaryPath);
+  temporaries.paths.erase(registeredPath);
 }
 
 Status BundleWriter::create(const std::string &path) {
@@ -91,9 +120,14 @@ Status BundleWriter::create(const std::string &path) {
 
   SmallString<128> temporary = parent;
   sys::path::append(temporary, "." + sys::path::filename(finalPath) + ".tmp-XXXXXX");
-  if (!mkdtemp(const_cast<char *>(temporary.c_str())))
-    return ::ecf8::fileError(path, "create", errno);
-  temporaryPath = temporary.str().str();
+  {
+    Temporaries &temporaries = getTemporaries();
+    std::lock_guard<std::mutex> lock(temporaries.mutex);
+    if (!mkdtemp(const_cast<char *>(temporary.c_str())))
+      return ::ecf8::fileError(path, "create", errno);
+    temporaryPath = registeredPath = temporary.str().str();
+    temporaries.paths.insert(registeredPath);
+  }
   // mkdtemp makes the folder private; a bundle has the permissions of any new folder.
   mode_t mask = umask(0);
   umask(mask);
@@ -231,6 +265,7 @@ Status BundleWriter::commit(const std::vector<BundleEntryPoint> &entryPoints) {
   for (const Code &code : codes)
     totalBytes += code.sizeBytes;
 
+  std::lock_guard<std::mutex> lock(getTemporaries().mutex);
   // In between somebody may have put something else there.
   if (Status status = checkReplaceable(finalPath); !status.isOk())
     return status;

@@ -193,10 +193,23 @@ class _Job:
             stats = Path(folder) / STATS
             command = [str(self._compiler), str(program), f"--weights={weights}", "--stats=json"]
             command += [f"--stats-file={stats}", *self._arguments, "-o", str(bundle)]
-            result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+            result = _run(command)
             if result.returncode != 0:
                 raise _compile_error(result, program)
             shutil.copy(stats, bundle / STATS)
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run`, which kills; on an interrupt the compiler gets to remove its temporary folder."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, errors="replace") as process:
+        try:
+            stdout, stderr = process.communicate()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def _compile_error(result: subprocess.CompletedProcess[str], program: Path) -> CompileError:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,7 @@ import numpy
 import pytest
 import torch
 from conftest import QUICK, Block, mlp, same_bytes
+from ecf8._tools import find_compiler
 from ecf8.quantize import QuantizedLinear, quantize_linears
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -52,6 +58,40 @@ def test_ragged_blocks(shape):
 
 def test_transformer_block():
     check(quantize_linears(Block()), torch.randn(2, 7, 64))
+
+
+INTERRUPTED = """
+import sys, torch, ecf8
+sys.path.insert(0, sys.argv[1])
+from conftest import Block
+ecf8.compile(Block(), (torch.randn(2, 7, 64),), output=sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
+def test_interrupted_compiler_leaves_nothing(number, tmp_path):
+    program, weights = ecf8.export_mlir(Block(), (torch.randn(2, 7, 64),), tmp_path / "in")
+    output = tmp_path / "out"
+    output.mkdir()
+    command = [find_compiler(), program, f"--weights={weights}", "-o", output / "model.ecf8"]
+    assert interrupt(command, output, number) == -number
+    assert list(output.iterdir()) == []
+
+
+def test_interrupted_compile_leaves_nothing(tmp_path):
+    command = [sys.executable, "-c", INTERRUPTED, Path(__file__).parent, tmp_path / "model.ecf8"]
+    assert interrupt(command, tmp_path, signal.SIGINT) != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def interrupt(command: list[Any], folder: Path, number: int) -> int:
+    """Runs `command`, sends it a signal when something appears in `folder`, and returns the exit status."""
+    process = subprocess.Popen([os.fspath(part) for part in command], stderr=subprocess.DEVNULL)
+    while not any(folder.iterdir()):
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.send_signal(number)
+    return process.wait(timeout=60)
 
 
 def test_bf16():

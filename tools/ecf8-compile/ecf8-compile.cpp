@@ -1,4 +1,5 @@
 // ecf8-compile: reads flags, calls the compiler, writes its result.
+#include "ecf8/Pipelines/Bundle.h"
 #include "ecf8/Pipelines/Compile.h"
 #include "ecf8/Support/File.h"
 #include "mlir/IR/AsmState.h"
@@ -13,6 +14,7 @@
 #include "llvm/Support/Threading.h"
 #include "llvm/Support/WithColor.h"
 #include <csignal>
+#include <thread>
 
 using namespace mlir;
 using namespace mlir::ecf8;
@@ -156,7 +158,30 @@ int writeResult(llvm::StringRef path, llvm::ArrayRef<char> content) {
 
 } // namespace
 
+/// Lets Ctrl-C and its like end this process without a temporary folder beside the output. A thread waits for them:
+/// a signal handler may not list folders. Before any other thread starts, so that all have these signals blocked.
+static void cleanUpOnSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int signal : {SIGHUP, SIGINT, SIGTERM}) {
+    struct sigaction action;
+    if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler != SIG_IGN) // as nohup leaves SIGHUP
+      sigaddset(&signals, signal);
+  }
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread([signals] {
+    int signal;
+    if (sigwait(&signals, &signal) != 0)
+      return;
+    removeTemporaryBundles();
+    std::signal(signal, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    raise(signal);
+  }).detach();
+}
+
 int main(int argc, char **argv) {
+  cleanUpOnSignals();
   llvm::InitLLVM init(argc, argv);
   // A file that reaches the size limit is an error to report, not a reason to die and leave a partial bundle.
   std::signal(SIGXFSZ, SIG_IGN);

@@ -76,13 +76,18 @@ private:
   };
   std::string printManifest(const std::vector<BundleEntryPoint> &entryPoints) const;
 
-  std::string finalPath;     ///< links resolved
-  std::string temporaryPath; ///< empty where there is nothing to remove
+  std::string finalPath;      ///< links resolved
+  std::string registeredPath; ///< what removeTemporaryBundles knows
+  std::string temporaryPath;  ///< empty where there is nothing to remove
   std::vector<Code> codes;
   std::vector<WeightRecord> weightRecords;
   uint64_t weightsFileBytes = 0;
   uint64_t totalBytes = 0;
 };
+
+/// Removes the temporary folders of all bundles that are being written, for a process that a signal is about to end:
+/// writers that would commit or go away later wait forever. Not for a signal handler itself, but for a thread.
+void removeTemporaryBundles();
 
 /// The dtype of a safetensors file for one of the manifest's, such as F8_E4M3 for f8E4M3FN; nothing where there is
 /// none.
