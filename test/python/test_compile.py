@@ -102,12 +102,15 @@ def test_dynamic_batch():
     module = quantize_linears(Block())
     batch, length = torch.export.Dim("batch", min=1, max=8), torch.export.Dim("length", min=2, max=16)
     model = check(module, torch.randn(2, 7, 64), dynamic_shapes=({0: batch, 1: length},))
-    for sizes in ((1, 2), (8, 16), (3, 5)):
+    for sizes in itertools.product((1, 2, 3, 4, 8), (2, 5, 7, 16)):
         x = torch.randn(*sizes, 64)
         with torch.no_grad():
             assert torch.allclose(model(x), module(x), atol=1e-4)
     with pytest.raises(ecf8.ExecutionError, match="expected dimension 1 of input 0 to be at most 16"):
         model(torch.randn(1, 17, 64))
+    # torch.export takes a size of 1 as a constant, so programs with a dynamic length start at 2.
+    with pytest.raises(ecf8.ExecutionError, match="expected dimension 1 of input 0 to be at least 2"):
+        model(torch.randn(2, 1, 64))
 
 
 def test_sizes_that_must_agree():
