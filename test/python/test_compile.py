@@ -86,7 +86,11 @@ def test_interrupted_compile_leaves_nothing(tmp_path):
 
 def interrupt(command: list[Any], folder: Path, number: int) -> int:
     """Runs `command`, sends it a signal when something appears in `folder`, and returns the exit status."""
-    process = subprocess.Popen([os.fspath(part) for part in command], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [os.fspath(part) for part in command],
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs in the background start with it ignored
+    )
     while not any(folder.iterdir()):
         assert process.poll() is None
         time.sleep(0.001)
