@@ -4,8 +4,10 @@
 
 The model is the quickstart's, its linear layers in FP8. Each sample is a process of its own; memory is the largest sum
 of the resident sets of that process and the compiler that it starts, looked at every 5 ms, less that of a process that
-only imports torch and torch-mlir. (ru_maxrss will not do: a child inherits its parent's.) It contains the model itself
-and transformers, so the part that was there before `ecf8.compile` is shown, too. Figures are medians over the rounds.
+only imports torch and torch-mlir. (ru_maxrss will not do: a child inherits its parent's.) It contains transformers and
+the model itself, in f32 and quantized, so what was there before `ecf8.compile` is shown, too, all weights read once:
+transformers maps them, and a mapped weight is in memory only after somebody has read it. Figures are medians over the
+rounds.
 """
 
 import argparse
@@ -25,6 +27,7 @@ VARIANTS = ("imports", "static", "dynamic")
 
 def sample(variant: str) -> dict:
     """One measurement, of this process."""
+    import torch
     import torch_mlir.fx  # noqa: F401  # loaded for its time and memory
 
     seconds = 0.0
@@ -38,6 +41,8 @@ def sample(variant: str) -> dict:
         model = ecf8.quantize.quantize_linears(model)
         inputs = _embedding.tokenize([_embedding.QUERY, *_embedding.SENTENCES])
         shapes = _embedding.dynamic_shapes() if variant == "dynamic" else None
+        for tensor in model.state_dict().values():
+            tensor.view(-1).view(torch.uint8).amax()
         before = resident_bytes(os.getpid())
         begin = time.perf_counter()
         ecf8.compile(model, inputs, dynamic_shapes=shapes)
@@ -104,7 +109,9 @@ def measure(build: Path, rounds: int) -> dict:
             "compiler_process_bytes": int(median(variant, "compiler_bytes")),
             "peak_in_model_sizes": round(peak / size, 2),
             "peak_since_model_loaded_in_model_sizes": round((peak - before) / size, 2),
-            "within_limits": seconds <= LIMIT_SECONDS and peak <= LIMIT_MODEL_SIZES * size,
+            "within_seconds": seconds <= LIMIT_SECONDS,
+            "within_memory_over_imports": peak <= LIMIT_MODEL_SIZES * size,
+            "within_memory_since_model_loaded": peak - before <= LIMIT_MODEL_SIZES * size,
         }
     return report
 

@@ -138,7 +138,11 @@ Status BundleWriter::create(const std::string &path) {
   return Status::ok();
 }
 
-Status BundleWriter::writeWeights(const std::vector<BundleWeight> &weights) {
+/// What a large weight takes of memory while it goes from its file to the bundle's.
+static constexpr size_t writePieceBytes = 4 << 20;
+
+Status BundleWriter::writeWeights(const std::vector<BundleWeight> &weights,
+                                  llvm::function_ref<void(size_t)> pieceWritten) {
   std::vector<::ecf8::SafetensorsSpec> specs;
   json::Object decodedTypes;
   for (const BundleWeight &weight : weights) {
@@ -164,9 +168,16 @@ Status BundleWriter::writeWeights(const std::vector<BundleWeight> &weights) {
   if (!writer)
     return writer.status();
   for (auto [index, weight] : enumerate(weights)) {
-    if (Status status = writer->write(index, weight.content); !status.isOk())
-      return status;
-    WeightRecord record{weight, weight.content.size(), ::ecf8::hashBytes(weight.content)};
+    ::ecf8::Hasher hasher;
+    for (::ecf8::ByteSpan rest = weight.content; !rest.empty();) {
+      ::ecf8::ByteSpan piece = rest.first(std::min(rest.size(), writePieceBytes));
+      rest = rest.subspan(piece.size());
+      hasher.update(piece);
+      if (Status status = writer->write(index, piece); !status.isOk())
+        return status;
+      pieceWritten(index);
+    }
+    WeightRecord record{weight, weight.content.size(), hasher.digest()};
     record.weight.content = {};
     weightRecords.push_back(std::move(record));
   }

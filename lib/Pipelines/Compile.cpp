@@ -230,7 +230,8 @@ LogicalResult Compiler::emitBundle() {
         llvm::raw_string_ostream(entry.encoding) << code.encoding;
       entry.content = getStoredBytes(weight, code);
     }
-    if (failed(report(bundle.writeWeights(bundleWeights))) || failed(report(bundle.commit(entryPoints))))
+    auto release = [&](size_t index) { weights[index].releasePages(); };
+    if (failed(report(bundle.writeWeights(bundleWeights, release))) || failed(report(bundle.commit(entryPoints))))
       return failure();
     stats.bundleBytes = bundle.getTotalBytes();
     return success();

@@ -118,6 +118,7 @@ LogicalResult encodeWeights(const std::vector<ModuleWeight> &weights, const Code
   std::vector<Status> statuses(weights.size());
   auto encodeOne = [&](size_t index, unsigned innerThreads) {
     statuses[index] = encodeWeight(weights[index], options, innerThreads, encoding, encoded[index]);
+    weights[index].releasePages();
   };
   {
     llvm::DefaultThreadPool pool(llvm::hardware_concurrency(threads));

@@ -133,6 +133,7 @@ static LogicalResult bindKey(ModuleWeight &weight, const WeightFiles &files) {
     return error() << "expected a tensor of this name in " << files.describe() << ", got none";
   }
   const ::ecf8::SafetensorsTensor &tensor = *entry->tensor;
+  weight.source = entry;
   weight.content = entry->bytes();
   if (weight.global.isCompressed()) {
     if (tensor.dtype == ::ecf8::SafetensorsDType::U8 && tensor.shape.size() == 1)

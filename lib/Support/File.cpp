@@ -71,6 +71,15 @@ Result<MappedFile> MappedFile::open(const std::string &path) {
   return file;
 }
 
+void MappedFile::releasePages(ByteSpan part) const {
+  uintptr_t pageBytes = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  uintptr_t begin = (reinterpret_cast<uintptr_t>(part.data()) + pageBytes - 1) / pageBytes * pageBytes;
+  uintptr_t end = (reinterpret_cast<uintptr_t>(part.data()) + part.size()) / pageBytes * pageBytes;
+  // The mapping is private and was never written, so its pages can be had again. A failure costs memory, nothing else.
+  if (begin < end)
+    madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
+}
+
 //===-- AtomicFile
 //--------------------------------------------------------------------------------------------------===//
 

@@ -263,26 +263,28 @@ Result<SafetensorsWriter> SafetensorsWriter::create(const std::string &path, std
   for (SafetensorsTensor &place : places)
     place.fileOffset += 8 + text.size();
   writer.totalBytes = 8 + text.size() + end;
-  writer.written.resize(places.size());
+  writer.writtenBytes.resize(places.size());
   writer.places = std::move(places);
   return writer;
 }
 
 Status SafetensorsWriter::write(size_t index, ByteSpan bytes) {
   const SafetensorsTensor &place = places.at(index);
-  if (bytes.size() != place.sizeBytes)
+  uint64_t &done = writtenBytes[index];
+  if (bytes.size() > place.sizeBytes - done)
     return Status(StatusCode::InvalidArgument, path + ": tensor '" + place.name + "': expected " +
                                                    std::to_string(place.sizeBytes) + " bytes, got " +
-                                                   std::to_string(bytes.size()));
-  if (written[index])
-    return Status(StatusCode::InvalidArgument, path + ": tensor '" + place.name + "' is written twice");
-  written[index] = true;
-  return output.writeAt(place.fileOffset, bytes);
+                                                   std::to_string(done + bytes.size()));
+  Status status = output.writeAt(place.fileOffset + done, bytes);
+  done += bytes.size();
+  return status;
 }
 
 Status SafetensorsWriter::commit() {
   for (size_t i = 0; i < places.size(); ++i)
-    if (!written[i] && places[i].sizeBytes != 0)
-      return Status(StatusCode::InvalidArgument, path + ": tensor '" + places[i].name + "' was not written");
+    if (writtenBytes[i] != places[i].sizeBytes)
+      return Status(StatusCode::InvalidArgument, path + ": tensor '" + places[i].name + "': expected " +
+                                                     std::to_string(places[i].sizeBytes) + " bytes, got " +
+                                                     std::to_string(writtenBytes[i]));
   return output.commit();
 }

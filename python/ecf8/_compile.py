@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import re
 import shutil
@@ -58,6 +60,7 @@ def compile(
     ):
         work = Path(folder)
         _import_model(entries, work, bar)
+        _return_free_memory()
         return job.run(work / PROGRAM, work / WEIGHTS, bar)
 
 
@@ -144,6 +147,14 @@ def _import_model(entries: Mapping[str, EntryPoint], work: Path, bar: Progress) 
     bar.stage("writing weights")
     # Tensors that share memory without being the same (views) must be copied: the format has no sharing.
     save_file({name: _own_memory(tensor) for name, tensor in weights.tensors.items()}, work / WEIGHTS)
+
+
+def _return_free_memory() -> None:
+    """Gives what tracing left behind back to the system, before a process that needs memory of its own."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    if trim is not None:
+        trim(0)
 
 
 def _own_memory(tensor: torch.Tensor) -> torch.Tensor:

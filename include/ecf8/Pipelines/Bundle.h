@@ -6,6 +6,7 @@
 #include "ecf8/Support/File.h"
 #include "ecf8/Support/Safetensors.h"
 #include "ecf8/Support/Status.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,7 +34,7 @@ struct BundleWeight {
   std::string dtype; ///< of the decoded elements
   std::vector<int64_t> shape;
   std::string encoding;     ///< the encoding attribute as text; empty for a plain tensor
-  ::ecf8::ByteSpan content; ///< the payload, or the plain elements; valid until `BundleWriter::writeWeights` returns
+  ::ecf8::ByteSpan content; ///< the payload, or the plain elements; valid until it is written
 };
 
 /// Assembles a bundle in a temporary folder next to `path`. Without a successful `commit` the temporary folder is
@@ -48,8 +49,9 @@ public:
   /// Fails when `path` cannot be written, or holds something that is neither a bundle nor an empty folder.
   ::ecf8::Status create(const std::string &path);
 
-  /// Writes weights.safetensors. Once.
-  ::ecf8::Status writeWeights(const std::vector<BundleWeight> &weights);
+  /// Writes weights.safetensors. Once. After each piece of weight i calls `pieceWritten(i)`: what the caller read
+  /// into memory of it so far is not needed any more.
+  ::ecf8::Status writeWeights(const std::vector<BundleWeight> &weights, llvm::function_ref<void(size_t)> pieceWritten);
 
   /// Where the linker is to write the code of `level`.
   std::string getCodePath(const CpuLevel &level) const;

@@ -21,6 +21,7 @@ public:
     const ::ecf8::SafetensorsFile *file;
     const ::ecf8::SafetensorsTensor *tensor;
     ::ecf8::ByteSpan bytes() const { return file->bytes(*tensor); }
+    void releasePages() const { file->releasePages(*tensor); }
   };
 
   /// Each path is a file, or a folder with shards: the files that its model.safetensors.index.json names, else all
@@ -48,7 +49,14 @@ struct ModuleWeight {
   std::string name;        ///< the key, or the symbol where the content is inline
   std::string dtype;       ///< of the decoded elements, as in the manifest
   ::ecf8::ByteSpan content;
-  std::vector<uint8_t> storage; ///< backs `content` where the IR does not hold plain bytes
+  const WeightFiles::Entry *source = nullptr; ///< backs `content` where that comes from a file
+  std::vector<uint8_t> storage;               ///< backs `content` where the IR does not hold plain bytes
+
+  /// For when `content` will not be read for a while: keeps what can be read again from its file out of memory.
+  void releasePages() const {
+    if (source)
+      source->releasePages();
+  }
 };
 
 struct BindOptions {

@@ -34,6 +34,10 @@ public:
   uint64_t sizeBytes() const { return byteCount; }
   const std::string &path() const { return filePath; }
 
+  /// Takes the pages that lie wholly in `part` of `bytes()` out of this process's memory; touched again, they are read
+  /// again. For whoever goes through a large file once.
+  void releasePages(ByteSpan part) const;
+
 private:
   const uint8_t *address = nullptr; // page aligned
   uint64_t byteCount = 0;

@@ -81,6 +81,8 @@ public:
   ByteSpan bytes(const SafetensorsTensor &tensor) const {
     return file.bytes().subspan(tensor.fileOffset, tensor.sizeBytes);
   }
+  /// Takes the pages of a tensor out of this process's memory until they are touched again.
+  void releasePages(const SafetensorsTensor &tensor) const { file.releasePages(bytes(tensor)); }
   const SafetensorsMetadata &metadata() const { return metadataMap; }
   const std::string &path() const { return file.path(); }
   uint64_t fileSizeBytes() const { return file.sizeBytes(); }
@@ -100,21 +102,22 @@ struct SafetensorsSpec {
   bool isBlob = false; ///< a compressed payload: placed first, at a multiple of 64; its size must be a multiple of 64
 };
 
-/// Writes a safetensors file, one tensor at a time and in any order. The header is padded with spaces so that the data
-/// begins at a multiple of 64 of the file. Placement: blobs, then tensors whose size is a multiple of 64, then the
-/// others by the size of their dtype, largest first; within a group in the given order. So every tensor is aligned to
-/// its dtype, and all but the few odd-sized ones to 64. The same specs and bytes give the same file.
+/// Writes a safetensors file, each tensor in one piece or several, the tensors in any order. The header is padded with
+/// spaces so that the data begins at a multiple of 64 of the file. Placement: blobs, then tensors whose size is a
+/// multiple of 64, then the others by the size of their dtype, largest first; within a group in the given order. So
+/// every tensor is aligned to its dtype, and all but the few odd-sized ones to 64. The same specs and bytes give the
+/// same file.
 class SafetensorsWriter {
 public:
   static Result<SafetensorsWriter> create(const std::string &path, std::vector<SafetensorsSpec> specs,
                                           const SafetensorsMetadata &metadata = {});
 
-  /// `index` counts the specs given to `create`. The size must be the spec's; each tensor is written once.
+  /// Writes the next bytes of a tensor; `index` counts the specs given to `create`. Fails on more than the spec says.
   Status write(size_t index, ByteSpan bytes);
   /// Where tensor `index` lies, from the first byte of the file.
   uint64_t fileOffset(size_t index) const { return places[index].fileOffset; }
   uint64_t fileSizeBytes() const { return totalBytes; }
-  /// Fails if a tensor is missing; otherwise the file is complete and in place.
+  /// Fails if a tensor is not complete; otherwise the file is complete and in place.
   Status commit();
 
 private:
@@ -123,7 +126,7 @@ private:
   AtomicFile output;
   std::string path;
   std::vector<SafetensorsTensor> places;
-  std::vector<bool> written;
+  std::vector<uint64_t> writtenBytes;
   uint64_t totalBytes = 0;
 };
 

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -29,6 +31,31 @@ TEST(MappedFile, EmptyFile) {
   Result<MappedFile> file = MappedFile::open(folder.path("a"));
   ASSERT_TRUE(file.isOk());
   EXPECT_EQ(file->sizeBytes(), 0u);
+}
+
+/// Bytes of this process in memory, by the kernel's count.
+static uint64_t residentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  uint64_t total = 0, resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST(MappedFile, ReleasedPagesLeaveMemoryAndComeBack) {
+  TemporaryFolder folder;
+  constexpr size_t size = 32 << 20;
+  folder.write("a", std::string(size, 'x'));
+  Result<MappedFile> file = MappedFile::open(folder.path("a"));
+  ASSERT_TRUE(file.isOk());
+  auto count = [&] { return std::count(file->bytes().begin(), file->bytes().end(), 'x'); };
+  EXPECT_EQ(count(), ptrdiff_t(size));
+  uint64_t before = residentBytes();
+  file->releasePages(file->bytes().subspan(1, size - 1)); // the first page is not wholly in it
+  EXPECT_LT(residentBytes() + size / 2, before);
+  EXPECT_EQ(count(), ptrdiff_t(size));
+  file->releasePages(file->bytes().subspan(5, 10));
+  file->releasePages({});
+  EXPECT_EQ(count(), ptrdiff_t(size));
 }
 
 TEST(MappedFile, Errors) {
