@@ -102,7 +102,7 @@ Status decodeHuffmanTile(const Payload &payload, uint64_t strip, uint64_t tile, 
   if (Status status = decodeSymbols(payload, strip, tile, elements); !status.isOk())
     return status;
   const uint8_t *plane = payload.bytes.data() + header.restOffset +
-                         header.grid().columnsBefore(strip, tile) * header.split().restBytesPerColumn;
+                         header.grid().columnsBefore(strip, tile) * header.storage().bytesPerColumn;
   for (uint64_t i = 0; i < elements.size(); ++i) {
     uint8_t rest = decodeRest(header.elementType, plane, i / 64 * 2 + i % 2, unsigned(i % 64));
     elements[i] = header.split().elementOf(elements[i], rest);
@@ -176,7 +176,8 @@ Result<std::vector<uint8_t>> decodeTile(const Payload &payload, uint64_t strip, 
     if (Status status = decodeHuffmanTile(payload, strip, tile, elements); !status.isOk())
       return status;
   } else { // [raw_c2]
-    const uint8_t *data = payload.bytes.data() + header.restOffset + grid.columnsBefore(strip, tile) * laneCount;
+    const uint8_t *data =
+        payload.bytes.data() + header.restOffset + grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn;
     std::copy_n(data, elements.size(), elements.begin());
   }
   if (Status status = checkPadding(payload, strip, tile, elements); !status.isOk())

@@ -1,23 +1,15 @@
-// Assembles a payload. Strips are encoded independently, each into memory of its own, and then laid out in order, so
-// that the bytes do not depend on the number of threads.
+// The entry points of the encoder, their checks, and encoding raw. The other encodings have files of their own.
 #include "ecf8/Codec/Encoder.h"
 
+#include "HuffmanEncoder.h"
 #include "ParallelFor.h"
-#include "TileEncoder.h"
-#include "ecf8/Support/Hash.h"
+#include "PayloadWriter.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 
 namespace ecf8 {
 namespace {
-
-/// The coded words of one strip, tile after tile.
-struct StripCodes {
-  std::vector<uint16_t> words;
-  std::vector<uint64_t> tileWords; ///< number of words of each tile
-};
 
 /// Fewer strips than this are not worth a thread of their own.
 constexpr uint64_t minElementsPerThread = uint64_t(1) << 16;
@@ -58,43 +50,6 @@ Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats
   return header;
 }
 
-Result<CanonicalCode> makeCode(const Header &header) {
-  return CanonicalCode::create(header.codeLengths, header.split().symbolCount, header.maxCodeLength);
-}
-
-/// Calls visit(tile, elements in tile order) for each tile of `strip`; padding elements are 0.
-template <typename Visit>
-void forEachTile(const TileGrid &grid, std::span<const uint8_t> bytes, uint64_t strip, const Visit &visit) {
-  std::vector<uint8_t> elements;
-  for (uint64_t tile = 0; tile < grid.tilesPerStrip(); ++tile) {
-    const uint8_t *source = bytes.data() + strip * laneCount * grid.shape.columns + tile * grid.tileColumns;
-    elements.resize(grid.paddedWidth(tile) * laneCount);
-    reorderTile(source, grid.shape.columns, grid.stripRows(strip), grid.tileWidth(tile), grid.paddedWidth(tile),
-                elements.data());
-    visit(tile, std::span<const uint8_t>(elements));
-  }
-}
-
-/// Lays out the sections that `header` describes, with zeros in them, and fills in the header's sizes and offsets.
-Result<std::vector<uint8_t>> makePayload(Header &header) {
-  Result<SectionLayout> layout = computeLayout(header);
-  if (!layout)
-    return layout.status();
-  header.tileTableOffset = layout->tileTableOffset;
-  header.codesOffset = layout->codesOffset;
-  header.restOffset = layout->restOffset;
-  header.payloadBytes = layout->payloadBytes;
-  return std::vector<uint8_t>(header.payloadBytes);
-}
-
-/// Writes the header and both hashes.
-void finishPayload(Header &header, std::span<const uint8_t> elements, std::vector<uint8_t> &payload) {
-  header.contentHash = hashBytes(elements);
-  std::array<uint8_t, headerBytes> bytes = serializeHeader(header);
-  std::copy(bytes.begin(), bytes.end(), payload.begin());
-  updatePayloadHash(payload);
-}
-
 Result<std::vector<uint8_t>> encodeRaw(Header header, std::span<const uint8_t> bytes, unsigned threads) {
   Result<std::vector<uint8_t>> payload = makePayload(header);
   if (!payload)
@@ -103,74 +58,12 @@ Result<std::vector<uint8_t>> encodeRaw(Header header, std::span<const uint8_t> b
     std::copy(bytes.begin(), bytes.end(), payload->begin() + header.restOffset);
   } else if (TileGrid grid = header.grid(); grid.tileCount() != 0) { // [raw_c2]
     parallelFor(grid.strips(), threads, [&](uint64_t strip) {
-      forEachTile(grid, bytes, strip, [&](uint64_t tile, std::span<const uint8_t> elements) {
-        uint64_t offset = header.restOffset + grid.columnsBefore(strip, tile) * laneCount;
+      forEachTile(grid, bytes, strip, /*padding=*/0, [&](uint64_t tile, std::span<const uint8_t> elements) {
+        uint64_t offset = header.restOffset + grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn;
         std::copy(elements.begin(), elements.end(), payload->begin() + offset);
       });
     });
   }
-  finishPayload(header, bytes, *payload);
-  return payload;
-}
-
-StripCodes encodeStrip(const TileGrid &grid, TileEncoder &encoder, std::span<const uint8_t> bytes, uint64_t strip) {
-  StripCodes codes;
-  const uint8_t *source = bytes.data() + strip * laneCount * grid.shape.columns;
-  for (uint64_t tile = 0; tile < grid.tilesPerStrip(); ++tile) {
-    uint64_t count = encoder.encode(source + tile * grid.tileColumns, grid.shape.columns, grid.stripRows(strip),
-                                    grid.tileWidth(tile), grid.paddedWidth(tile));
-    codes.words.insert(codes.words.end(), encoder.words(), encoder.words() + count);
-    codes.tileWords.push_back(count);
-  }
-  return codes;
-}
-
-void storeWords(std::span<const uint16_t> words, uint8_t *out) {
-  for (size_t i = 0; i < words.size(); ++i)
-    storeLittle(out + i * 2, words[i]);
-}
-
-Result<std::vector<uint8_t>> encodeHuffman(Header header, std::span<const uint8_t> bytes, unsigned threads) {
-  Result<CanonicalCode> code = makeCode(header);
-  if (!code)
-    return code.status();
-  TileGrid grid = header.grid();
-  uint64_t strips = grid.tileCount() == 0 ? 0 : grid.strips();
-  const TileEncoder prototype(*code, header.elementType);
-  std::vector<StripCodes> codes(strips);
-  parallelFor(strips, threads, [&](uint64_t strip) {
-    TileEncoder encoder = prototype;
-    codes[strip] = encodeStrip(grid, encoder, bytes, strip);
-  });
-
-  std::vector<uint64_t> stripBegin; // in words
-  uint64_t words = 0;
-  for (const StripCodes &strip : codes) {
-    stripBegin.push_back(words);
-    words += strip.words.size();
-  }
-  if (words > std::numeric_limits<uint32_t>::max())
-    return Status(StatusCode::Unsupported, "expected at most 2^32 - 1 words of codes in one tensor, got " +
-                                               std::to_string(words) + " [table_c1]");
-  header.codesBytes = words * 2;
-  Result<std::vector<uint8_t>> payload = makePayload(header);
-  if (!payload)
-    return payload;
-
-  parallelFor(strips, threads, [&](uint64_t strip) {
-    uint8_t *table = payload->data() + header.tileTableOffset + strip * grid.tilesPerStrip() * 4;
-    uint64_t end = stripBegin[strip];
-    for (uint64_t tileWords : codes[strip].tileWords) {
-      table += 4; // entry 0 of the whole table is 0; each tile writes where it ends
-      storeLittle(table, uint32_t(end += tileWords));
-    }
-    storeWords(codes[strip].words, payload->data() + header.codesOffset + stripBegin[strip] * 2);
-    codes[strip] = {};
-    forEachTile(grid, bytes, strip, [&](uint64_t tile, std::span<const uint8_t> elements) {
-      uint64_t offset = header.restOffset + grid.columnsBefore(strip, tile) * header.split().restBytesPerColumn;
-      encodeRest(header.elementType, elements, payload->data() + offset);
-    });
-  });
   finishPayload(header, bytes, *payload);
   return payload;
 }
@@ -232,22 +125,15 @@ Result<SizeEstimate> estimatePayloadBytes(const EncodeOptions &options, const Te
   if (!made)
     return made.status();
   Header &header = *made;
-  uint64_t minWords = 0, maxWords = 0;
+  CodeWords codes;
   if (options.encoding == Encoding::Huffman) {
-    Result<CanonicalCode> code = makeCode(header);
-    if (!code)
-      return code.status();
-    TileGrid grid = header.grid();
-    uint64_t storedElements = grid.tileCount() == 0 ? 0 : grid.strips() * grid.paddedColumns() * laneCount;
-    uint64_t bits = (storedElements - stats.elementCount) * code->streamLength(code->paddingSymbol());
-    for (unsigned symbol = 0; symbol < maxSymbolCount; ++symbol)
-      bits += stats.symbolCounts[symbol] * code->streamLength(symbol);
-    minWords = (bits + wordBits - 1) / wordBits;
-    // Each lane leaves at most two words unfilled at its end; without any bits nothing is stored.
-    maxWords = bits == 0 ? 0 : minWords + grid.tileCount() * laneCount * 2;
+    Result<CodeWords> words = estimateHuffmanWords(header, stats);
+    if (!words)
+      return words.status();
+    codes = *words;
   }
   SizeEstimate estimate;
-  for (auto [words, result] : {std::pair(minWords, &estimate.minBytes), std::pair(maxWords, &estimate.maxBytes)}) {
+  for (auto [words, result] : {std::pair(codes.min, &estimate.minBytes), std::pair(codes.max, &estimate.maxBytes)}) {
     header.codesBytes = words * 2;
     Result<SectionLayout> layout = computeLayout(header);
     if (!layout)

@@ -189,8 +189,8 @@ Status HeaderReader::checkSections(Header &header) {
   header.tileTableOffset = field<uint64_t>(at::tileTableOffset);
   header.codesOffset = field<uint64_t>(at::codesOffset);
   header.codesBytes = field<uint64_t>(at::codesBytes);
-  if (header.encoding == Encoding::Raw ? header.codesBytes != 0 : header.codesBytes % 2 != 0)
-    return corrupt(header.encoding == Encoding::Raw ? "0 bytes of codes for raw" : "an even number of bytes of codes",
+  if (header.hasCodes() ? header.codesBytes % 2 != 0 : header.codesBytes != 0)
+    return corrupt(header.hasCodes() ? "an even number of bytes of codes" : "0 bytes of codes for raw",
                    std::to_string(header.codesBytes), at::codesBytes, "layout_c1");
   Result<SectionLayout> layout = computeLayout(header);
   if (!layout)
@@ -209,7 +209,7 @@ Status HeaderReader::checkSections(Header &header) {
 
 Status HeaderReader::checkGaps(Header &header) {
   SectionLayout layout = *computeLayout(header);
-  if (header.encoding == Encoding::Huffman) {
+  if (header.hasCodes()) {
     uint64_t tableEnd = header.tileTableOffset + (header.grid().tileCount() + 1) * 4;
     if (Status status = checkZero(tableEnd, header.codesOffset, "layout_c3"); !status.isOk())
       return status;
@@ -273,7 +273,7 @@ Result<Payload> readPayload(std::span<const uint8_t> bytes, bool verifyHash) {
   payload.code = code.take();
   if (Status status = checkCode(header, payload.code); !status.isOk())
     return status;
-  if (header.encoding == Encoding::Huffman)
+  if (header.hasCodes())
     if (Status status = checkTable(payload); !status.isOk())
       return status;
   return payload;

@@ -45,11 +45,9 @@ inline constexpr unsigned wordBits = 16;
 
 /// How an element is cut into a coded symbol and a raw rest [element_c1].
 struct ElementSplit {
-  unsigned symbolCount;        ///< 16 or 32
-  unsigned symbolShift;        ///< symbol = (element >> symbolShift) & (symbolCount - 1)
-  uint8_t restMask;            ///< rest = element & restMask
-  unsigned columnGroup;        ///< columns of a tile are padded to a multiple of this [tile_c3]
-  unsigned restBytesPerColumn; ///< of a tile: 32 rows of one column
+  unsigned symbolCount; ///< 16 or 32
+  unsigned symbolShift; ///< symbol = (element >> symbolShift) & (symbolCount - 1)
+  uint8_t restMask;     ///< rest = element & restMask
 
   unsigned symbolOf(uint8_t element) const { return (element >> symbolShift) & (symbolCount - 1); }
   uint8_t elementOf(unsigned symbol, uint8_t rest) const { return uint8_t(symbol << symbolShift) | rest; }
@@ -57,6 +55,13 @@ struct ElementSplit {
 
 /// The split of an implemented element type (others: E4M3FN's; a parsed Header never holds one).
 const ElementSplit &getElementSplit(ElementType type);
+
+/// How much a tile of order rows32 stores. The one place that knows it.
+struct TileStorage {
+  unsigned columnGroup;    ///< columns of a tile are padded to a multiple of this [element_c1] [tile_c3]
+  unsigned bytesPerColumn; ///< of the last section: the rest of 32 rows of one column, for raw their elements
+};
+TileStorage getTileStorage(ElementType type, Encoding encoding);
 
 /// The DataFlags that one element sets.
 uint32_t dataFlagsOf(ElementType type, uint8_t element);
@@ -80,7 +85,7 @@ Result<MatrixShape> getMatrixShape(std::span<const uint64_t> dims);
 struct TileGrid {
   MatrixShape shape;
   uint64_t tileColumns = 0; ///< a positive multiple of 16
-  unsigned columnGroup = 0; ///< of the element type
+  unsigned columnGroup = 0; ///< of the element type and encoding
 
   uint64_t strips() const { return shape.rows / laneCount + (shape.rows % laneCount != 0); }
   uint64_t tilesPerStrip() const { return shape.columns / tileColumns + (shape.columns % tileColumns != 0); }
@@ -137,8 +142,11 @@ struct Header {
   std::span<const uint64_t> getDims() const { return {dims.data(), rank}; }
   uint64_t elementCount() const { return shape.elementCount(); }
   const ElementSplit &split() const { return getElementSplit(elementType); }
+  TileStorage storage() const { return getTileStorage(elementType, encoding); }
   /// Only for order rows32.
-  TileGrid grid() const { return {shape, tileColumns, split().columnGroup}; }
+  TileGrid grid() const { return {shape, tileColumns, storage().columnGroup}; }
+  /// Whether there is a tile table and a section of codes.
+  bool hasCodes() const { return encoding != Encoding::Raw; }
 };
 
 /// Byte offsets of the header's fields, for messages and for programs that patch a payload.
