@@ -36,14 +36,14 @@ Header makeSliceHeader(const Header &whole, const Slice &slice, const TensorStat
   header.maxExponent = stats.maxExponent;
   header.codesBytes = 0;
   if (header.elementCount() == 0)
-    header.codeLengths = {}; // [huffman_c5]
+    header.codeLengths = {}; // [huffman_c5] [planes_c3]
   return header;
 }
 
 } // namespace
 
 Result<std::vector<uint8_t>> reencode(const Payload &payload, const EncodeOptions &options, unsigned threads) {
-  Result<std::vector<uint8_t>> elements = decode(payload);
+  Result<std::vector<uint8_t>> elements = decode(payload, threads);
   if (!elements)
     return elements;
   return encode(options, payload.header.elementType, payload.header.getDims(), *elements, threads);

@@ -3,7 +3,8 @@
 
 #include "HuffmanEncoder.h"
 #include "ParallelFor.h"
-#include "PayloadWriter.h"
+#include "PlanesEncoder.h"
+#include "ecf8/Codec/Planes.h"
 
 #include <algorithm>
 #include <string>
@@ -31,6 +32,7 @@ Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats
                                                    std::to_string(stats.elementCount));
   Header header;
   header.elementType = stats.elementType;
+  header.minor = getMinorVersion(options.encoding);
   header.encoding = options.encoding;
   header.order = options.order;
   header.rank = uint8_t(dims.size());
@@ -46,6 +48,8 @@ Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats
     header.group = 1;
     header.maxCodeLength = uint8_t(options.maxCodeLength);
     header.codeLengths = buildCodeLengths(stats.symbolCounts, options.maxCodeLength);
+  } else if (options.encoding == Encoding::Planes) {
+    header.codeLengths = buildRankNibbles(stats.symbolCounts);
   }
   return header;
 }
@@ -79,19 +83,22 @@ Status checkElementType(ElementType type) {
 
 Status checkEncodeOptions(const EncodeOptions &options) {
   auto unsupported = [](std::string message) { return Status(StatusCode::Unsupported, std::move(message)); };
-  bool isHuffman = options.encoding == Encoding::Huffman;
-  if (!isHuffman && options.encoding != Encoding::Raw)
-    return unsupported("expected encoding raw or huffman, got " + std::string(getName(options.encoding)) +
-                       " [header_c8]");
-  if (options.order != Order::Rows32 && (isHuffman || options.order != Order::RowMajor))
-    return unsupported(std::string(isHuffman ? "expected order rows32 for huffman, got "
-                                             : "expected order row_major or rows32 for raw, got ") +
-                       std::string(getName(options.order)) + " [header_c9]");
+  bool isRaw = options.encoding == Encoding::Raw, isHuffman = options.encoding == Encoding::Huffman;
+  bool isPlanes = options.encoding == Encoding::Planes;
+  std::string encoding(getName(options.encoding));
+  if (!isRaw && !isHuffman && !isPlanes)
+    return unsupported("expected encoding raw, huffman or planes, got " + encoding + " [header_c8]");
+  if (options.order != Order::Rows32 && (!isRaw || options.order != Order::RowMajor))
+    return unsupported(std::string(isRaw ? "expected order row_major or rows32 for " : "expected order rows32 for ") +
+                       encoding + ", got " + std::string(getName(options.order)) + " [header_c9]");
   if (isHuffman && options.maxCodeLength != 7 && options.maxCodeLength != 8)
     return unsupported("expected code length limit 7 or 8, got " + std::to_string(options.maxCodeLength) +
                        " [header_c12]");
   if (options.order == Order::Rows32 && (options.tileColumns == 0 || options.tileColumns % 16 != 0))
     return Status(StatusCode::InvalidArgument, "expected tile columns that are a positive multiple of 16, got " +
+                                                   std::to_string(options.tileColumns) + " [header_c14]");
+  if (isPlanes && options.tileColumns > maxPlanesTileColumns)
+    return Status(StatusCode::InvalidArgument, "expected at most 1024 tile columns for planes, got " +
                                                    std::to_string(options.tileColumns) + " [header_c14]");
   return Status::ok();
 }
@@ -115,8 +122,15 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorSt
   if (!header)
     return header.status();
   threads = usefulThreads(threads, bytes.size());
-  return options.encoding == Encoding::Raw ? encodeRaw(*header, bytes, threads)
-                                           : encodeHuffman(*header, bytes, threads);
+  switch (options.encoding) {
+  case Encoding::Raw:
+    return encodeRaw(*header, bytes, threads);
+  case Encoding::Huffman:
+    return encodeHuffman(*header, bytes, threads);
+  case Encoding::Planes:
+    break;
+  }
+  return encodePlanes(*header, bytes, threads);
 }
 
 Result<SizeEstimate> estimatePayloadBytes(const EncodeOptions &options, const TensorStats &stats,
@@ -131,6 +145,8 @@ Result<SizeEstimate> estimatePayloadBytes(const EncodeOptions &options, const Te
     if (!words)
       return words.status();
     codes = *words;
+  } else if (options.encoding == Encoding::Planes) {
+    codes = estimatePlanesWords(header, stats);
   }
   SizeEstimate estimate;
   for (auto [words, result] : {std::pair(codes.min, &estimate.minBytes), std::pair(codes.max, &estimate.maxBytes)}) {

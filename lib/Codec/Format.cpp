@@ -23,11 +23,15 @@ Wide alignUp(Wide value) { return (value + (sectionAlignment - 1)) / sectionAlig
 
 const ElementSplit &getElementSplit(ElementType type) { return type == ElementType::F8E5M2 ? splitE5M2 : splitE4M3FN; }
 
+uint8_t getMinorVersion(Encoding encoding) { return encoding == Encoding::Planes ? 1 : 0; }
+
 TileStorage getTileStorage(ElementType type, Encoding encoding) {
   bool isE5M2 = type == ElementType::F8E5M2;
-  if (encoding == Encoding::Raw)
+  if (encoding == Encoding::Raw) // [raw_c2]
     return {isE5M2 ? 16u : 4u, laneCount};
-  return isE5M2 ? TileStorage{16, 12} : TileStorage{4, 16};
+  if (encoding == Encoding::Planes) // [units_c2] [units_c3]
+    return isE5M2 ? TileStorage{16, 20} : TileStorage{8, 24};
+  return isE5M2 ? TileStorage{16, 12} : TileStorage{4, 16}; // [rest_c1] [rest_c2]
 }
 
 uint32_t dataFlagsOf(ElementType type, uint8_t element) {

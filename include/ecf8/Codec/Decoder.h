@@ -7,10 +7,10 @@
 
 namespace ecf8 {
 
-/// Decodes all elements in row-major order. Checks also what only decoding shows: the stream rules, padding, the
-/// content hash and the data fields. Allocates one byte per element, which a checked payload bounds by 3 times its own
-/// size.
-Result<std::vector<uint8_t>> decode(const Payload &payload);
+/// Decodes all elements in row-major order, with up to `threads` threads. Checks also what only decoding shows: the
+/// stream rules, padding, the content hash and the data fields. Allocates one byte per element, which a checked payload
+/// bounds by 3 times its own size.
+Result<std::vector<uint8_t>> decode(const Payload &payload, unsigned threads = 1);
 
 /// Reads and decodes `bytes`.
 Result<std::vector<uint8_t>> decode(std::span<const uint8_t> bytes);
@@ -20,9 +20,10 @@ Result<std::vector<uint8_t>> decode(std::span<const uint8_t> bytes);
 Result<std::vector<uint8_t>> decodeTile(const Payload &payload, uint64_t strip, uint64_t tile);
 
 /// Decodes the rectangle of `rowCount` x `columnCount` elements that starts at (`row`, `column`) of the matrix view, in
-/// row-major order. Any rectangle inside the matrix will do; only the tiles it touches are decoded.
+/// row-major order, with up to `threads` threads. Any rectangle inside the matrix will do; only the tiles it touches
+/// are decoded.
 Result<std::vector<uint8_t>> decodeSlice(const Payload &payload, uint64_t row, uint64_t column, uint64_t rowCount,
-                                         uint64_t columnCount);
+                                         uint64_t columnCount, unsigned threads = 1);
 
 } // namespace ecf8
 

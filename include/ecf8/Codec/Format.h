@@ -16,7 +16,7 @@ namespace ecf8 {
 /// Element types by their number in the header. This version implements the first two and refuses the others.
 enum class ElementType : uint8_t { F8E4M3FN = 0, F8E5M2 = 1, F8E4M3FNUZ = 2, F8E5M2FNUZ = 3, F8E8M0FNU = 4, BF16 = 5 };
 
-/// Planes is reserved.
+/// In the order in which the versions of the format brought them.
 enum class Encoding : uint8_t { Raw = 0, Huffman = 1, Planes = 2 };
 
 /// How elements lie over lanes and steps. Mma is reserved.
@@ -34,7 +34,6 @@ enum DataFlags : uint32_t {
 };
 
 inline constexpr uint8_t formatMajor = 1;
-inline constexpr uint8_t formatMinor = 0;
 inline constexpr uint64_t headerBytes = 192;
 inline constexpr uint64_t sectionAlignment = 64;
 inline constexpr unsigned maxRank = 8;
@@ -55,6 +54,9 @@ struct ElementSplit {
 
 /// The split of an implemented element type (others: E4M3FN's; a parsed Header never holds one).
 const ElementSplit &getElementSplit(ElementType type);
+
+/// The minor version that a payload of this encoding carries.
+uint8_t getMinorVersion(Encoding encoding);
 
 /// How much a tile of order rows32 stores. The one place that knows it.
 struct TileStorage {
@@ -113,7 +115,7 @@ inline constexpr uint64_t tilePosition(unsigned lane, uint64_t column) {
 /// The header of a payload, its fields as stored.
 struct Header {
   uint8_t major = formatMajor;
-  uint8_t minor = formatMinor;
+  uint8_t minor = 0; ///< the lowest that describes the payload: getMinorVersion
   uint32_t requiredFlags = 0;
   uint32_t optionalFlags = 0;
   uint64_t payloadBytes = 0;
@@ -136,7 +138,7 @@ struct Header {
   uint64_t tileTableOffset = 0;
   uint64_t codesOffset = 0;
   uint64_t codesBytes = 0;
-  std::array<uint8_t, maxSymbolCount> codeLengths{};
+  std::array<uint8_t, maxSymbolCount> codeLengths{}; ///< nibbles; for planes rank + 1
   std::array<uint64_t, maxRank> dims{};
 
   std::span<const uint64_t> getDims() const { return {dims.data(), rank}; }
