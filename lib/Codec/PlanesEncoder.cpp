@@ -97,16 +97,18 @@ EscapeCounts PlanesCoder::countEscapes(const uint8_t *source, uint64_t rowStride
 
 Masks PlanesCoder::codePlane(const uint8_t *elements, unsigned firstRank) const {
   const uint8_t first = symbols[firstRank], second = symbols[firstRank + 1], third = symbols[firstRank + 2];
-  uint8_t codes[stepElements];
-  for (unsigned i = 0; i < stepElements; ++i) { // in a form that compilers turn into vectors
+  // Byte by byte first, in a form that compilers turn into vectors: codes 1 and 3 have the low bit, 2 and 3 the high
+  // one.
+  uint8_t low[stepElements], high[stepElements];
+  for (unsigned i = 0; i < stepElements; ++i) {
     uint8_t symbol = elements[i] & symbolMask;
-    codes[i] = uint8_t(escapeCode ^ (symbol == first ? 3 : 0) ^ (symbol == second ? 2 : 0) ^ (symbol == third ? 1 : 0));
+    low[i] = uint8_t((symbol != first) & (symbol != third));
+    high[i] = uint8_t((symbol != first) & (symbol != second));
   }
   Masks masks;
   for (unsigned i = 0; i < stepElements; i += 8) {
-    uint64_t word = loadLittle<uint64_t>(codes + i);
-    masks.low |= gatherLowBits(word) << i;
-    masks.high |= gatherLowBits(word >> 1) << i;
+    masks.low |= gatherLowBits(loadLittle<uint64_t>(low + i)) << i;
+    masks.high |= gatherLowBits(loadLittle<uint64_t>(high + i)) << i;
   }
   return masks;
 }

@@ -46,6 +46,8 @@ void checkRoundTrip(const EncodeOptions &options, ElementType type, const std::v
   Result<std::vector<uint8_t>> decoded = decode(*payload);
   ASSERT_TRUE(decoded) << decoded.status().message();
   EXPECT_EQ(*decoded, elements);
+  EXPECT_EQ(*decode(*readPayload(*payload), 3), elements);
+  EXPECT_EQ(decodeUnchecked(*readPayload(*payload), 3), elements);
   Result<std::vector<uint8_t>> threaded = encode(options, type, dims, elements, 3);
   ASSERT_TRUE(threaded) << threaded.status().message();
   EXPECT_EQ(*threaded, *payload);
