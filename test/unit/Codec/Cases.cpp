@@ -212,6 +212,7 @@ void addPlanesCases(CaseList &list, const Bases &base) {
     put(p, get64(p, at::codesOffset) + 2, thirdCodes);
   };
   list.add("codes_c2-a-group-too-many", base.planes, [=](Bytes &p) { setCounts(p, 2, 3); });
+  list.add("codes_c2-a-word-too-many", base.planes, [=](Bytes &p) { setCounts(p, 1, 0); });
   list.add("codes_c2-counts-of-65535", base.planes, [=](Bytes &p) { setCounts(p, 0xFFFF, 0xFFFF); });
   list.add("codes_c2-no-words", base.planes, [](Bytes &p) {
     // A payload of no codes at all: the section shrinks to nothing, and the rest moves up.
