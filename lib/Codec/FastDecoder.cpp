@@ -56,9 +56,8 @@ public:
   }
 
   void decode(std::span<const uint8_t> stream, const uint8_t *rest, std::span<uint8_t> elements) {
-    unsigned unitElements = type == ElementType::F8E5M2 ? 8 * stepElements : 2 * stepElements;
-    unsigned unitBytes = type == ElementType::F8E5M2 ? 192 : 64;
-    for (size_t i = 0; i < elements.size(); i += unitElements, rest += unitBytes)
+    RestUnit unit = getRestUnit(type);
+    for (size_t i = 0; i < elements.size(); i += unit.columns * laneCount, rest += unit.bytes)
       decodeRestUnit(type, rest, elements.data() + i);
 
     // As many words as lanes could take; what lies after the stored ones does not matter [stream_c4].
@@ -113,23 +112,17 @@ constexpr std::array<uint64_t, 256> byteMasks = [] {
 class PlanesTiles {
 public:
   explicit PlanesTiles(const Payload &payload)
-      : type(payload.header.elementType), storage(payload.header.storage()), split(payload.header.split()),
-        first(payload, 0), second(payload, ranksPerPlane) {}
+      : payload(payload), type(payload.header.elementType), first(payload, 0), second(payload, ranksPerPlane) {}
 
   void decode(std::span<const uint8_t> stream, const uint8_t *units, std::span<uint8_t> elements) {
     decodeEscapes(stream, elements.size());
     const uint8_t *nextEscape = escapes.data();
-    size_t unitElements = storage.columnGroup * laneCount;
+    size_t unitElements = payload.header.storage().columnGroup * laneCount;
+    RestUnit rest = getRestUnit(type);
     for (size_t unit = 0; unit < elements.size(); unit += unitElements) {
       uint8_t *out = elements.data() + unit;
-      if (type == ElementType::F8E4M3FN) { // [units_c2]
-        decodeRestUnit(type, units, out);
-        decodeRestUnit(type, units + 64, out + 2 * stepElements);
-        units += 128;
-      } else { // [units_c3]
-        decodeRestUnit(type, units, out);
-        units += 192;
-      }
+      for (size_t i = 0; i < unitElements; i += rest.columns * laneCount, units += rest.bytes) // [units_c2] [units_c3]
+        decodeRestUnit(type, units, out + i);
       for (size_t i = 0; i < unitElements; i += stepElements, units += 16)
         for (uint64_t set = first.decode(units, out + i); set != 0; set &= set - 1)
           out[i + size_t(std::countr_zero(set))] |= *nextEscape++;
@@ -182,14 +175,13 @@ private:
         unsigned symbol = next / 2 < third.size() ? third[next / 2] >> (next % 2 * 4) & 15u : 0;
         if (type == ElementType::F8E5M2 && next / 8 < high.size())
           symbol |= (high[next / 8] >> (next % 8) & 1u) << 4;
-        out[std::countr_zero(set)] = split.elementOf(symbol, 0);
+        out[std::countr_zero(set)] = payload.header.split().elementOf(symbol, 0);
       }
     }
   }
 
+  const Payload &payload;
   ElementType type;
-  TileStorage storage;
-  ElementSplit split;
   Plane first, second;
   std::vector<uint8_t> escapes;
 };

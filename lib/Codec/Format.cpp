@@ -23,6 +23,8 @@ Wide alignUp(Wide value) { return (value + (sectionAlignment - 1)) / sectionAlig
 
 const ElementSplit &getElementSplit(ElementType type) { return type == ElementType::F8E5M2 ? splitE5M2 : splitE4M3FN; }
 
+RestUnit getRestUnit(ElementType type) { return type == ElementType::F8E5M2 ? RestUnit{16, 192} : RestUnit{4, 64}; }
+
 uint8_t getMinorVersion(Encoding encoding) { return encoding == Encoding::Planes ? 1 : 0; }
 
 TileStorage getTileStorage(ElementType type, Encoding encoding) {

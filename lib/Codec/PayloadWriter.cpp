@@ -30,8 +30,6 @@ void reorderTile(const uint8_t *source, uint64_t rowStride, uint64_t rows, uint6
   }
 }
 
-RestUnit getRestUnit(ElementType type) { return type == ElementType::F8E5M2 ? RestUnit{16, 192} : RestUnit{4, 64}; }
-
 void encodeRestUnit(ElementType type, const uint8_t *elements, uint8_t *out) {
   constexpr unsigned stepBytes = 2 * laneCount;
   if (type == ElementType::F8E4M3FN) {

@@ -12,12 +12,6 @@ namespace ecf8 {
 void reorderTile(const uint8_t *source, uint64_t rowStride, uint64_t rows, uint64_t columns, uint64_t paddedColumns,
                  uint8_t padding, uint8_t *out);
 
-/// A unit of the rest: `columns` columns of a tile in `bytes` bytes.
-struct RestUnit {
-  unsigned columns, bytes;
-};
-RestUnit getRestUnit(ElementType type);
-
 /// Writes the rest of one unit's elements, given in tile order, to `out`. [rest_c1] [rest_c2]
 void encodeRestUnit(ElementType type, const uint8_t *elements, uint8_t *out);
 

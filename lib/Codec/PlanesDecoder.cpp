@@ -87,7 +87,8 @@ Status PlanesTileDecoder::decodeUnits() {
       payload.bytes.data() + header.restOffset + header.grid().columnsBefore(strip, tile) * storage.bytesPerColumn;
   uint64_t unitBytes = uint64_t(storage.columnGroup) * storage.bytesPerColumn;
   // A unit is its rest and then 16 bytes of masks for each step of 2 columns. [units_c2] [units_c3]
-  uint64_t restBytes = unitBytes - storage.columnGroup / 2 * 16;
+  RestUnit restUnit = getRestUnit(type);
+  uint64_t restBytes = storage.columnGroup / restUnit.columns * restUnit.bytes;
   for (uint64_t position = 0; position < elements.size(); ++position) {
     uint64_t column = position / 64 * 2 + position % 2, inUnit = column % storage.columnGroup;
     unsigned p = unsigned(position % 64);

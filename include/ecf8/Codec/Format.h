@@ -65,6 +65,12 @@ struct TileStorage {
 };
 TileStorage getTileStorage(ElementType type, Encoding encoding);
 
+/// A unit of the rest: `columns` columns of a tile in `bytes` bytes [rest_c1] [rest_c2].
+struct RestUnit {
+  unsigned columns, bytes;
+};
+RestUnit getRestUnit(ElementType type);
+
 /// The DataFlags that one element sets.
 uint32_t dataFlagsOf(ElementType type, uint8_t element);
 
