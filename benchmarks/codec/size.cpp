@@ -1,11 +1,12 @@
-// Bits per weight of huffman payloads, next to the entropy bound. Prints JSON.
+// Bits per weight of huffman and planes payloads, next to the entropy bound, and the speed of encoding and re-encoding.
+// Prints JSON.
 //
 //   ecf8-bench-size benchmarks/data/fp8-checkpoint-statistics.json
 //
 // Two sources of weights, both drawn with a fixed seed: Gaussian values scaled to E4M3FN by block or by row, and the
 // exponent histograms of published FP8 checkpoints with random signs and mantissas. Every payload is decoded again.
+#include "ecf8/Codec/Convert.h"
 #include "ecf8/Codec/Decoder.h"
-#include "ecf8/Codec/Encoder.h"
 
 #include <nlohmann/json.hpp>
 
@@ -102,30 +103,48 @@ Bytes drawnFrom(const Json &model, Shape shape) {
   std::exit(1);
 }
 
-/// One row of the report.
-Json measure(const std::string &source, Shape shape, const Bytes &elements, unsigned maxCodeLength) {
-  uint64_t dims[] = {shape.rows, shape.columns};
-  ecf8::EncodeOptions options = ecf8::EncodeOptions::huffman(maxCodeLength);
-  ecf8::TensorStats stats = ecf8::collectStats(ecf8::ElementType::F8E4M3FN, elements);
+/// Calls `make`, which gives a payload, and returns the payload and the GB of weights per second of processor time.
+template <typename Make> std::pair<Bytes, double> timed(size_t elementCount, const Make &make) {
   std::clock_t begin = std::clock();
-  auto payload = ecf8::encode(options, ecf8::ElementType::F8E4M3FN, dims, elements);
+  ecf8::Result<Bytes> payload = make();
   double seconds = double(std::clock() - begin) / CLOCKS_PER_SEC;
   if (!payload)
     fail(payload.status().message());
-  auto decoded = ecf8::decode(*payload);
+  return {payload.take(), double(elementCount) / seconds / 1e9};
+}
+
+/// One row of the report.
+Json measure(const std::string &source, Shape shape, const Bytes &elements, const ecf8::EncodeOptions &options) {
+  uint64_t dims[] = {shape.rows, shape.columns};
+  ecf8::TensorStats stats = ecf8::collectStats(ecf8::ElementType::F8E4M3FN, elements);
+  auto [payload, encodeSpeed] =
+      timed(elements.size(), [&] { return ecf8::encode(options, ecf8::ElementType::F8E4M3FN, dims, elements); });
+  auto decoded = ecf8::decode(payload);
   if (!decoded || *decoded != elements)
     fail("expected the payload of '" + source + "' to decode to its elements");
-  double bits = 8.0 * double(payload->size()) / double(elements.size());
-  return {{"source", source},
-          {"shape", {shape.rows, shape.columns}},
-          {"max_code_length", maxCodeLength},
-          {"tile_columns", options.tileColumns},
-          {"payload_bytes", payload->size()},
-          {"bits_per_weight", bits},
-          {"exponent_entropy_bits", stats.exponentEntropy},
-          {"byte_entropy_bits", stats.byteEntropy},
-          {"bits_above_4_plus_exponent_entropy", bits - stats.entropyBound()},
-          {"encode_gb_per_cpu_second", double(elements.size()) / seconds / 1e9}};
+  double bits = 8.0 * double(payload.size()) / double(elements.size());
+  Json row = {{"source", source},
+              {"shape", {shape.rows, shape.columns}},
+              {"encoding", ecf8::getName(options.encoding)},
+              {"max_code_length", options.maxCodeLength},
+              {"tile_columns", options.tileColumns},
+              {"payload_bytes", payload.size()},
+              {"bits_per_weight", bits},
+              {"exponent_entropy_bits", stats.exponentEntropy},
+              {"byte_entropy_bits", stats.byteEntropy},
+              {"bits_above_4_plus_exponent_entropy", bits - stats.entropyBound()},
+              {"encode_gb_per_cpu_second", encodeSpeed}};
+  if (options.encoding == ecf8::Encoding::Planes) { // to huffman and back
+    auto [huffman, toHuffman] = timed(
+        elements.size(), [&] { return ecf8::reencode(*ecf8::readPayload(payload), ecf8::EncodeOptions::huffman()); });
+    auto [planes, fromHuffman] =
+        timed(elements.size(), [&] { return ecf8::reencode(*ecf8::readPayload(huffman), options); });
+    if (planes != payload)
+      fail("expected '" + source + "' to be the same payload after re-encoding");
+    row["huffman_to_planes_gb_per_cpu_second"] = fromHuffman;
+    row["planes_to_huffman_gb_per_cpu_second"] = toHuffman;
+  }
+  return row;
 }
 
 } // namespace
@@ -139,18 +158,19 @@ int main(int argc, char **argv) {
     fail(std::string(argv[1]) + ": expected a JSON file of checkpoint statistics");
 
   Json rows = Json::array();
-  for (unsigned maxCodeLength : {8u, 7u}) {
+  for (const ecf8::EncodeOptions &options :
+       {ecf8::EncodeOptions::huffman(8), ecf8::EncodeOptions::huffman(7), ecf8::EncodeOptions::planes()}) {
     // Payloads of one million weights and more.
     for (Shape shape : {Shape{1024, 1024}, Shape{4096, 4096}, Shape{2048, 7168}, Shape{896, 7168}})
       rows.push_back(
-          measure("Gaussian, 128x128 blocks scaled to 448", shape, gaussianScaled(shape, {128, 128}), maxCodeLength));
+          measure("Gaussian, 128x128 blocks scaled to 448", shape, gaussianScaled(shape, {128, 128}), options));
     for (const Json &model : statistics["models"])
       for (Shape shape : {Shape{1024, 1024}, Shape{4096, 4096}})
-        rows.push_back(measure(model["name"].get<std::string>(), shape, drawnFrom(model, shape), maxCodeLength));
+        rows.push_back(measure(model["name"].get<std::string>(), shape, drawnFrom(model, shape), options));
     // The linear layers of MiniLM.
     for (Shape shape : {Shape{384, 384}, Shape{1536, 384}, Shape{384, 1536}})
       rows.push_back(
-          measure("Gaussian, rows scaled to 448", shape, gaussianScaled(shape, {1, shape.columns}), maxCodeLength));
+          measure("Gaussian, rows scaled to 448", shape, gaussianScaled(shape, {1, shape.columns}), options));
   }
   Json report = {{"benchmark", "size"},
                  {"statistics_source", statistics["source"]},

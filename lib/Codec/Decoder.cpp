@@ -1,13 +1,38 @@
 // The reference decoder. Read it next to docs/Format.md: each function is one of its sections.
 #include "ecf8/Codec/Decoder.h"
 
+#include "ParallelFor.h"
+#include "TileDecoder.h"
 #include "ecf8/Support/Hash.h"
 
 #include <algorithm>
 #include <bit>
-#include <string>
 
 namespace ecf8 {
+
+std::string tileName(uint64_t strip, uint64_t tile) {
+  return "tile " + std::to_string(tile) + " of strip " + std::to_string(strip);
+}
+
+Status corruptTile(uint64_t strip, uint64_t tile, std::string expected, std::string got, const char *rule) {
+  return Status(StatusCode::Corrupt, tileName(strip, tile) + ": expected " + std::move(expected) + ", got " +
+                                         std::move(got) + " [" + rule + "]");
+}
+
+uint8_t decodeRest(ElementType type, const uint8_t *plane, uint64_t column, unsigned p) {
+  if (type == ElementType::F8E4M3FN) { // [rest_c1]
+    uint8_t byte = plane[column / 4 * 64 + p];
+    bool isSecondStep = column / 2 % 2;
+    return (isSecondStep ? std::rotr(byte, 4) : byte) & 0x87;
+  }
+  // [rest_c2]
+  const uint8_t *group = plane + column / 16 * 192;
+  unsigned step = column / 2 % 8;
+  uint8_t mantissa = group[step / 4 * 64 + p] >> (step % 4 * 2) & 3;
+  uint8_t sign = group[128 + p] >> step & 1;
+  return uint8_t(sign << 7) | mantissa;
+}
+
 namespace {
 
 /// The stored words of one tile's stream. Words beyond them read as zero.
@@ -24,15 +49,6 @@ struct Lane {
   uint64_t firstWord = 0, secondWord = 0; ///< their indices in the tile's stream
   unsigned position = 0;                  ///< coded bits of the first word that are used up; below 16 between steps
 };
-
-std::string tileName(uint64_t strip, uint64_t tile) {
-  return "tile " + std::to_string(tile) + " of strip " + std::to_string(strip);
-}
-
-Status corruptTile(uint64_t strip, uint64_t tile, std::string expected, std::string got, const char *rule) {
-  return Status(StatusCode::Corrupt, tileName(strip, tile) + ": expected " + std::move(expected) + ", got " +
-                                         std::move(got) + " [" + rule + "]");
-}
 
 /// The symbols of a tile, in tile order. [stream_c1] to [stream_c5]
 Status decodeSymbols(const Payload &payload, uint64_t strip, uint64_t tile, std::vector<uint8_t> &symbols) {
@@ -82,27 +98,12 @@ Status decodeSymbols(const Payload &payload, uint64_t strip, uint64_t tile, std:
   return Status::ok();
 }
 
-/// The rest of the element at `column` and place `p` (lane * 2 + column % 2) of a tile's rest plane.
-uint8_t decodeRest(ElementType type, const uint8_t *plane, uint64_t column, unsigned p) {
-  if (type == ElementType::F8E4M3FN) { // [rest_c1]
-    uint8_t byte = plane[column / 4 * 64 + p];
-    bool isSecondStep = column / 2 % 2;
-    return (isSecondStep ? std::rotr(byte, 4) : byte) & 0x87;
-  }
-  // [rest_c2]
-  const uint8_t *group = plane + column / 16 * 192;
-  unsigned step = column / 2 % 8;
-  uint8_t mantissa = group[step / 4 * 64 + p] >> (step % 4 * 2) & 3;
-  uint8_t sign = group[128 + p] >> step & 1;
-  return uint8_t(sign << 7) | mantissa;
-}
-
 Status decodeHuffmanTile(const Payload &payload, uint64_t strip, uint64_t tile, std::vector<uint8_t> &elements) {
   const Header &header = payload.header;
   if (Status status = decodeSymbols(payload, strip, tile, elements); !status.isOk())
     return status;
   const uint8_t *plane = payload.bytes.data() + header.restOffset +
-                         header.grid().columnsBefore(strip, tile) * header.split().restBytesPerColumn;
+                         header.grid().columnsBefore(strip, tile) * header.storage().bytesPerColumn;
   for (uint64_t i = 0; i < elements.size(); ++i) {
     uint8_t rest = decodeRest(header.elementType, plane, i / 64 * 2 + i % 2, unsigned(i % 64));
     elements[i] = header.split().elementOf(elements[i], rest);
@@ -110,12 +111,20 @@ Status decodeHuffmanTile(const Payload &payload, uint64_t strip, uint64_t tile, 
   return Status::ok();
 }
 
-/// Padding elements of huffman are the padding symbol with rest 0 [huffman_c6] [rest_c3], those of raw zero [raw_c2].
+/// The rule that a wrong padding element breaks.
+const char *paddingRule(Encoding encoding, bool isSymbolWrong) {
+  if (encoding == Encoding::Raw)
+    return "raw_c2";
+  if (!isSymbolWrong)
+    return "rest_c3";
+  return encoding == Encoding::Huffman ? "huffman_c6" : "planes_c7";
+}
+
+/// Padding elements have the padding symbol and the rest 0. [raw_c2] [huffman_c6] [planes_c7] [rest_c3]
 Status checkPadding(const Payload &payload, uint64_t strip, uint64_t tile, const std::vector<uint8_t> &elements) {
   const Header &header = payload.header;
   TileGrid grid = header.grid();
-  bool isHuffman = header.encoding == Encoding::Huffman;
-  uint8_t padding = isHuffman ? header.split().elementOf(payload.code.paddingSymbol(), 0) : 0;
+  uint8_t padding = payload.paddingElement();
   for (unsigned lane = 0; lane < laneCount; ++lane)
     for (uint64_t column = 0; column < grid.paddedWidth(tile); ++column) {
       bool isPadding = laneToRow(lane) >= grid.stripRows(strip) || column >= grid.tileWidth(tile);
@@ -126,10 +135,7 @@ Status checkPadding(const Payload &payload, uint64_t strip, uint64_t tile, const
       return corruptTile(strip, tile,
                          "padding element " + std::to_string(padding) + " in lane " + std::to_string(lane) +
                              ", column " + std::to_string(column),
-                         std::to_string(element),
-                         !isHuffman      ? "raw_c2"
-                         : isSymbolWrong ? "huffman_c6"
-                                         : "rest_c3");
+                         std::to_string(element), paddingRule(header.encoding, isSymbolWrong));
     }
   return Status::ok();
 }
@@ -172,20 +178,29 @@ Result<std::vector<uint8_t>> decodeTile(const Payload &payload, uint64_t strip, 
                                                    std::to_string(grid.tilesPerStrip()) + " tiles, got " +
                                                    tileName(strip, tile));
   std::vector<uint8_t> elements(grid.paddedWidth(tile) * laneCount);
-  if (header.encoding == Encoding::Huffman) {
-    if (Status status = decodeHuffmanTile(payload, strip, tile, elements); !status.isOk())
-      return status;
-  } else { // [raw_c2]
-    const uint8_t *data = payload.bytes.data() + header.restOffset + grid.columnsBefore(strip, tile) * laneCount;
-    std::copy_n(data, elements.size(), elements.begin());
+  Status status = Status::ok();
+  switch (header.encoding) {
+  case Encoding::Raw: // [raw_c2]
+    std::copy_n(payload.bytes.data() + header.restOffset +
+                    grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn,
+                elements.size(), elements.begin());
+    break;
+  case Encoding::Huffman:
+    status = decodeHuffmanTile(payload, strip, tile, elements);
+    break;
+  case Encoding::Planes:
+    status = decodePlanesTile(payload, strip, tile, elements);
+    break;
   }
-  if (Status status = checkPadding(payload, strip, tile, elements); !status.isOk())
+  if (!status.isOk())
+    return status;
+  if (status = checkPadding(payload, strip, tile, elements); !status.isOk())
     return status;
   return elements;
 }
 
 Result<std::vector<uint8_t>> decodeSlice(const Payload &payload, uint64_t row, uint64_t column, uint64_t rowCount,
-                                         uint64_t columnCount) {
+                                         uint64_t columnCount, unsigned threads) {
   const Header &header = payload.header;
   const MatrixShape &shape = header.shape;
   if (row > shape.rows || rowCount > shape.rows - row || column > shape.columns || columnCount > shape.columns - column)
@@ -203,11 +218,16 @@ Result<std::vector<uint8_t>> decodeSlice(const Payload &payload, uint64_t row, u
     return slice;
   }
   TileGrid grid = header.grid();
-  for (uint64_t strip = row / laneCount; strip * laneCount < row + rowCount; ++strip)
+  uint64_t firstStrip = row / laneCount, endStrip = (row + rowCount - 1) / laneCount + 1;
+  std::vector<Status> statuses(endStrip - firstStrip, Status::ok());
+  parallelFor(statuses.size(), threads, [&](size_t i) {
+    uint64_t strip = firstStrip + i;
     for (uint64_t tile = column / grid.tileColumns; tile * grid.tileColumns < column + columnCount; ++tile) {
       Result<std::vector<uint8_t>> elements = decodeTile(payload, strip, tile);
-      if (!elements)
-        return elements.status();
+      if (!elements) {
+        statuses[i] = elements.status();
+        return;
+      }
       uint64_t firstRow = std::max(row, strip * laneCount);
       uint64_t endRow = std::min(row + rowCount, strip * laneCount + grid.stripRows(strip));
       uint64_t firstColumn = std::max(column, tile * grid.tileColumns);
@@ -217,12 +237,16 @@ Result<std::vector<uint8_t>> decodeSlice(const Payload &payload, uint64_t row, u
           slice[(r - row) * columnCount + (c - column)] =
               (*elements)[tilePosition(rowToLane(unsigned(r % laneCount)), c - tile * grid.tileColumns)];
     }
+  });
+  for (const Status &status : statuses) // the first in order, whatever the threads
+    if (!status.isOk())
+      return status;
   return slice;
 }
 
-Result<std::vector<uint8_t>> decode(const Payload &payload) {
+Result<std::vector<uint8_t>> decode(const Payload &payload, unsigned threads) {
   const MatrixShape &shape = payload.header.shape;
-  Result<std::vector<uint8_t>> elements = decodeSlice(payload, 0, 0, shape.rows, shape.columns);
+  Result<std::vector<uint8_t>> elements = decodeSlice(payload, 0, 0, shape.rows, shape.columns, threads);
   if (!elements)
     return elements;
   if (Status status = checkContent(payload.header, *elements); !status.isOk())

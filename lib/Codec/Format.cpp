@@ -9,8 +9,8 @@
 namespace ecf8 {
 namespace {
 
-constexpr ElementSplit splitE4M3FN = {16, 3, 0x87, 4, 16};
-constexpr ElementSplit splitE5M2 = {32, 2, 0x83, 16, 12};
+constexpr ElementSplit splitE4M3FN = {16, 3, 0x87};
+constexpr ElementSplit splitE5M2 = {32, 2, 0x83};
 
 // Sizes and counts stay below 2^63, so that they fit the signed 64-bit integers of other parts.
 constexpr uint64_t sizeLimit = uint64_t(1) << 63;
@@ -22,6 +22,19 @@ Wide alignUp(Wide value) { return (value + (sectionAlignment - 1)) / sectionAlig
 } // namespace
 
 const ElementSplit &getElementSplit(ElementType type) { return type == ElementType::F8E5M2 ? splitE5M2 : splitE4M3FN; }
+
+RestUnit getRestUnit(ElementType type) { return type == ElementType::F8E5M2 ? RestUnit{16, 192} : RestUnit{4, 64}; }
+
+uint8_t getMinorVersion(Encoding encoding) { return encoding == Encoding::Planes ? 1 : 0; }
+
+TileStorage getTileStorage(ElementType type, Encoding encoding) {
+  bool isE5M2 = type == ElementType::F8E5M2;
+  if (encoding == Encoding::Raw) // [raw_c2]
+    return {isE5M2 ? 16u : 4u, laneCount};
+  if (encoding == Encoding::Planes) // [units_c2] [units_c3]
+    return isE5M2 ? TileStorage{16, 20} : TileStorage{8, 24};
+  return isE5M2 ? TileStorage{16, 12} : TileStorage{4, 16}; // [rest_c1] [rest_c2]
+}
 
 uint32_t dataFlagsOf(ElementType type, uint8_t element) {
   uint32_t flags = element == 0x80 ? DataHasNegativeZero : 0;
@@ -107,13 +120,11 @@ Result<SectionLayout> computeLayout(const Header &header) {
   } else {
     TileGrid grid = header.grid();
     Wide storedColumns = Wide(grid.strips()) * grid.paddedColumns();
-    if (header.encoding == Encoding::Huffman) {
+    restBytes = storedColumns * header.storage().bytesPerColumn;
+    if (header.hasCodes()) {
       tableOffset = headerBytes;
       codesOffset = alignUp(tableOffset + (Wide(grid.strips()) * grid.tilesPerStrip() + 1) * 4);
       restOffset = alignUp(codesOffset + header.codesBytes);
-      restBytes = storedColumns * header.split().restBytesPerColumn;
-    } else {
-      restBytes = storedColumns * laneCount;
     }
   }
   Wide payloadBytes = alignUp(restOffset + restBytes);

@@ -110,15 +110,16 @@ Status HeaderReader::checkKinds(Header &header) {
   if (header.elementType != ElementType::F8E4M3FN && header.elementType != ElementType::F8E5M2)
     return unsupported("element type 0 (f8E4M3FN) or 1 (f8E5M2)", named(getName(header.elementType), type),
                        at::elementType, "header_c7");
-  if (header.encoding != Encoding::Raw && header.encoding != Encoding::Huffman)
-    return unsupported("encoding 0 (raw) or 1 (huffman)", named(getName(header.encoding), encoding), at::encoding,
-                       "header_c8");
-  bool isHuffman = header.encoding == Encoding::Huffman;
-  if (header.order != Order::Rows32 && (isHuffman || header.order != Order::RowMajor))
-    return unsupported(isHuffman ? "order 1 (rows32) for huffman" : "order 0 (row_major) or 1 (rows32) for raw",
+  if (header.encoding > Encoding::Planes)
+    return unsupported("encoding 0 (raw), 1 (huffman) or 2 (planes)", named(getName(header.encoding), encoding),
+                       at::encoding, "header_c8");
+  std::string forEncoding = " for " + std::string(getName(header.encoding));
+  if (header.order != Order::Rows32 && (header.hasCodes() || header.order != Order::RowMajor))
+    return unsupported((header.hasCodes() ? "order 1 (rows32)" : "order 0 (row_major) or 1 (rows32)") + forEncoding,
                        named(getName(header.order), order), at::order, "header_c9");
+  bool isHuffman = header.encoding == Encoding::Huffman;
   if (header.stream != (isHuffman ? Stream::Interleaved : Stream::None))
-    return unsupported(isHuffman ? "stream 1 (interleaved) for huffman" : "stream 0 (none) for raw",
+    return unsupported((isHuffman ? "stream 1 (interleaved)" : "stream 0 (none)") + forEncoding,
                        named(getName(header.stream), stream), at::stream, "header_c10");
   return Status::ok();
 }
@@ -132,19 +133,23 @@ Status HeaderReader::checkParameters(Header &header) {
   header.maxCodeLength = field<uint8_t>(at::maxCodeLength);
   header.tileColumns = field<uint32_t>(at::tileColumns);
   bool isHuffman = header.encoding == Encoding::Huffman;
+  std::string forEncoding = " for " + std::string(getName(header.encoding));
   if (header.group != (isHuffman ? 1 : 0))
-    return unsupported(isHuffman ? "group 1 for huffman" : "group 0 for raw", std::to_string(header.group), at::group,
+    return unsupported((isHuffman ? "group 1" : "group 0") + forEncoding, std::to_string(header.group), at::group,
                        "header_c12");
   if (header.rawExponentBits != 0)
     return unsupported("0 raw exponent bits", std::to_string(header.rawExponentBits), at::rawExponentBits,
                        "header_c12");
   if (isHuffman ? header.maxCodeLength != 7 && header.maxCodeLength != 8 : header.maxCodeLength != 0)
-    return unsupported(isHuffman ? "code length limit 7 or 8 for huffman" : "code length limit 0 for raw",
+    return unsupported((isHuffman ? "code length limit 7 or 8" : "code length limit 0") + forEncoding,
                        std::to_string(header.maxCodeLength), at::maxCodeLength, "header_c12");
   bool hasTiles = header.order == Order::Rows32;
   if (hasTiles ? header.tileColumns == 0 || header.tileColumns % 16 != 0 : header.tileColumns != 0)
     return corrupt(hasTiles ? "tile columns that are a positive multiple of 16" : "tile columns 0 for order row_major",
                    std::to_string(header.tileColumns), at::tileColumns, "header_c14");
+  if (header.encoding == Encoding::Planes && header.tileColumns > maxPlanesTileColumns)
+    return corrupt("at most 1024 tile columns for planes", std::to_string(header.tileColumns), at::tileColumns,
+                   "header_c14");
   return checkZero(at::reserved, at::rows, "header_c17");
 }
 
@@ -189,8 +194,8 @@ Status HeaderReader::checkSections(Header &header) {
   header.tileTableOffset = field<uint64_t>(at::tileTableOffset);
   header.codesOffset = field<uint64_t>(at::codesOffset);
   header.codesBytes = field<uint64_t>(at::codesBytes);
-  if (header.encoding == Encoding::Raw ? header.codesBytes != 0 : header.codesBytes % 2 != 0)
-    return corrupt(header.encoding == Encoding::Raw ? "0 bytes of codes for raw" : "an even number of bytes of codes",
+  if (header.hasCodes() ? header.codesBytes % 2 != 0 : header.codesBytes != 0)
+    return corrupt(header.hasCodes() ? "an even number of bytes of codes" : "0 bytes of codes for raw",
                    std::to_string(header.codesBytes), at::codesBytes, "layout_c1");
   Result<SectionLayout> layout = computeLayout(header);
   if (!layout)
@@ -209,7 +214,7 @@ Status HeaderReader::checkSections(Header &header) {
 
 Status HeaderReader::checkGaps(Header &header) {
   SectionLayout layout = *computeLayout(header);
-  if (header.encoding == Encoding::Huffman) {
+  if (header.hasCodes()) {
     uint64_t tableEnd = header.tileTableOffset + (header.grid().tileCount() + 1) * 4;
     if (Status status = checkZero(tableEnd, header.codesOffset, "layout_c3"); !status.isOk())
       return status;
@@ -257,7 +262,46 @@ Status checkCode(const Header &header, const CanonicalCode &code) {
   return Status::ok();
 }
 
+/// [huffman_c1] to [huffman_c5]
+Status readCode(Payload &payload) {
+  const Header &header = payload.header;
+  // Raw has the limit 0 and with it no code lengths at all.
+  unsigned symbolCount = header.encoding == Encoding::Huffman ? header.split().symbolCount : 0;
+  Result<CanonicalCode> code = CanonicalCode::create(header.codeLengths, symbolCount, header.maxCodeLength);
+  if (!code)
+    return code.status();
+  payload.code = code.take();
+  return checkCode(header, payload.code);
+}
+
+/// [planes_c1] to [planes_c3]
+Status readRanks(Payload &payload) {
+  const Header &header = payload.header;
+  Result<SymbolRanks> ranks = SymbolRanks::create(header.codeLengths, header.split().symbolCount);
+  if (!ranks)
+    return ranks.status();
+  payload.ranks = ranks.take();
+  unsigned used = payload.ranks.usedRanks();
+  if (header.elementCount() == 0 && used != 0)
+    return corrupt("no ranks for an empty tensor", std::to_string(used), at::codeLengths, "planes_c3");
+  if (header.elementCount() != 0 && used == 0)
+    return corrupt("a symbol of rank 0", "no ranks", at::codeLengths, "planes_c3");
+  return Status::ok();
+}
+
 } // namespace
+
+uint8_t Payload::paddingElement() const {
+  switch (header.encoding) {
+  case Encoding::Raw:
+    return 0;
+  case Encoding::Huffman:
+    return header.split().elementOf(code.paddingSymbol(), 0);
+  case Encoding::Planes:
+    break;
+  }
+  return header.split().elementOf(ranks.symbolOf(0), 0);
+}
 
 Result<Payload> readPayload(std::span<const uint8_t> bytes, bool verifyHash) {
   Payload payload;
@@ -265,15 +309,9 @@ Result<Payload> readPayload(std::span<const uint8_t> bytes, bool verifyHash) {
   const Header &header = payload.header;
   if (Status status = HeaderReader(bytes, verifyHash).read(payload.header); !status.isOk())
     return status;
-  // Raw has the limit 0 and with it no code lengths at all.
-  unsigned symbolCount = header.encoding == Encoding::Huffman ? header.split().symbolCount : 0;
-  Result<CanonicalCode> code = CanonicalCode::create(header.codeLengths, symbolCount, header.maxCodeLength);
-  if (!code)
-    return code.status();
-  payload.code = code.take();
-  if (Status status = checkCode(header, payload.code); !status.isOk())
+  if (Status status = header.encoding == Encoding::Planes ? readRanks(payload) : readCode(payload); !status.isOk())
     return status;
-  if (header.encoding == Encoding::Huffman)
+  if (header.hasCodes())
     if (Status status = checkTable(payload); !status.isOk())
       return status;
   return payload;

@@ -1,18 +1,10 @@
-// Encodes one tile: row-major elements -> tile order -> coded words and rest plane. Private to the codec.
+// Codes the symbols of one tile of encoding huffman. Private to the codec.
 #ifndef ECF8_LIB_CODEC_TILEENCODER_H
 #define ECF8_LIB_CODEC_TILEENCODER_H
 
 #include "ecf8/Codec/Huffman.h"
 
 namespace ecf8 {
-
-/// Writes `rows` x `columns` elements, the rows `rowStride` bytes apart, in tile order to `out` (paddedColumns * 32
-/// bytes). Padding elements become 0. [tile_c2] [tile_c3]
-void reorderTile(const uint8_t *source, uint64_t rowStride, uint64_t rows, uint64_t columns, uint64_t paddedColumns,
-                 uint8_t *out);
-
-/// Writes the rest plane of a tile, given in tile order with all its padding, to `out`. [rest_c1] [rest_c2]
-void encodeRest(ElementType type, std::span<const uint8_t> tile, uint8_t *out);
 
 /// Writes the interleaved streams of tiles, one after the other. Holds scratch memory: one object per thread.
 class TileEncoder {

@@ -7,7 +7,9 @@
 
 namespace ecf8 {
 
-/// Decodes `payload` and encodes it again; the content hash stays. Uses the reference decoder: about 0.05 GB/s.
+/// Encodes the elements of `payload` anew, from any encoding to any other, with up to `threads` threads. The result is
+/// what `encode` makes of the elements; the content hash stays [content_c1]. Fails with the message of `decode` when
+/// the elements do not have that hash. Damage that leaves the elements as they are (in padding) is not seen.
 Result<std::vector<uint8_t>> reencode(const Payload &payload, const EncodeOptions &options, unsigned threads = 1);
 
 /// A rectangle of the matrix view, in elements.

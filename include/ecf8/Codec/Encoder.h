@@ -10,14 +10,15 @@ namespace ecf8 {
 struct EncodeOptions {
   Encoding encoding = Encoding::Huffman;
   unsigned maxCodeLength = 8;  ///< 7 or 8; huffman only
-  uint32_t tileColumns = 1024; ///< a positive multiple of 16; order rows32 only
-  Order order = Order::Rows32; ///< huffman: rows32 only
+  uint32_t tileColumns = 1024; ///< a positive multiple of 16, for planes at most 1024; order rows32 only
+  Order order = Order::Rows32; ///< huffman and planes: rows32 only
 
   static EncodeOptions raw() { return {Encoding::Raw, 0, 0, Order::RowMajor}; }
   static EncodeOptions rawRows32(uint32_t tileColumns = 1024) { return {Encoding::Raw, 0, tileColumns, Order::Rows32}; }
   static EncodeOptions huffman(unsigned maxCodeLength = 8, uint32_t tileColumns = 1024) {
     return {Encoding::Huffman, maxCodeLength, tileColumns, Order::Rows32};
   }
+  static EncodeOptions planes(uint32_t tileColumns = 256) { return {Encoding::Planes, 0, tileColumns, Order::Rows32}; }
 };
 
 /// Fails with a message when the options name something that this version does not write.

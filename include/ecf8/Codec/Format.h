@@ -16,7 +16,7 @@ namespace ecf8 {
 /// Element types by their number in the header. This version implements the first two and refuses the others.
 enum class ElementType : uint8_t { F8E4M3FN = 0, F8E5M2 = 1, F8E4M3FNUZ = 2, F8E5M2FNUZ = 3, F8E8M0FNU = 4, BF16 = 5 };
 
-/// Planes is reserved.
+/// In the order in which the versions of the format brought them.
 enum class Encoding : uint8_t { Raw = 0, Huffman = 1, Planes = 2 };
 
 /// How elements lie over lanes and steps. Mma is reserved.
@@ -34,7 +34,6 @@ enum DataFlags : uint32_t {
 };
 
 inline constexpr uint8_t formatMajor = 1;
-inline constexpr uint8_t formatMinor = 0;
 inline constexpr uint64_t headerBytes = 192;
 inline constexpr uint64_t sectionAlignment = 64;
 inline constexpr unsigned maxRank = 8;
@@ -45,11 +44,9 @@ inline constexpr unsigned wordBits = 16;
 
 /// How an element is cut into a coded symbol and a raw rest [element_c1].
 struct ElementSplit {
-  unsigned symbolCount;        ///< 16 or 32
-  unsigned symbolShift;        ///< symbol = (element >> symbolShift) & (symbolCount - 1)
-  uint8_t restMask;            ///< rest = element & restMask
-  unsigned columnGroup;        ///< columns of a tile are padded to a multiple of this [tile_c3]
-  unsigned restBytesPerColumn; ///< of a tile: 32 rows of one column
+  unsigned symbolCount; ///< 16 or 32
+  unsigned symbolShift; ///< symbol = (element >> symbolShift) & (symbolCount - 1)
+  uint8_t restMask;     ///< rest = element & restMask
 
   unsigned symbolOf(uint8_t element) const { return (element >> symbolShift) & (symbolCount - 1); }
   uint8_t elementOf(unsigned symbol, uint8_t rest) const { return uint8_t(symbol << symbolShift) | rest; }
@@ -57,6 +54,22 @@ struct ElementSplit {
 
 /// The split of an implemented element type (others: E4M3FN's; a parsed Header never holds one).
 const ElementSplit &getElementSplit(ElementType type);
+
+/// The minor version that a payload of this encoding carries.
+uint8_t getMinorVersion(Encoding encoding);
+
+/// How much a tile of order rows32 stores. The one place that knows it.
+struct TileStorage {
+  unsigned columnGroup;    ///< columns of a tile are padded to a multiple of this [element_c1] [tile_c3]
+  unsigned bytesPerColumn; ///< of the last section: the rest of 32 rows of one column, for raw their elements
+};
+TileStorage getTileStorage(ElementType type, Encoding encoding);
+
+/// A unit of the rest: `columns` columns of a tile in `bytes` bytes [rest_c1] [rest_c2].
+struct RestUnit {
+  unsigned columns, bytes;
+};
+RestUnit getRestUnit(ElementType type);
 
 /// The DataFlags that one element sets.
 uint32_t dataFlagsOf(ElementType type, uint8_t element);
@@ -80,7 +93,7 @@ Result<MatrixShape> getMatrixShape(std::span<const uint64_t> dims);
 struct TileGrid {
   MatrixShape shape;
   uint64_t tileColumns = 0; ///< a positive multiple of 16
-  unsigned columnGroup = 0; ///< of the element type
+  unsigned columnGroup = 0; ///< of the element type and encoding
 
   uint64_t strips() const { return shape.rows / laneCount + (shape.rows % laneCount != 0); }
   uint64_t tilesPerStrip() const { return shape.columns / tileColumns + (shape.columns % tileColumns != 0); }
@@ -108,7 +121,7 @@ inline constexpr uint64_t tilePosition(unsigned lane, uint64_t column) {
 /// The header of a payload, its fields as stored.
 struct Header {
   uint8_t major = formatMajor;
-  uint8_t minor = formatMinor;
+  uint8_t minor = 0; ///< the lowest that describes the payload: getMinorVersion
   uint32_t requiredFlags = 0;
   uint32_t optionalFlags = 0;
   uint64_t payloadBytes = 0;
@@ -131,14 +144,17 @@ struct Header {
   uint64_t tileTableOffset = 0;
   uint64_t codesOffset = 0;
   uint64_t codesBytes = 0;
-  std::array<uint8_t, maxSymbolCount> codeLengths{};
+  std::array<uint8_t, maxSymbolCount> codeLengths{}; ///< nibbles; for planes rank + 1
   std::array<uint64_t, maxRank> dims{};
 
   std::span<const uint64_t> getDims() const { return {dims.data(), rank}; }
   uint64_t elementCount() const { return shape.elementCount(); }
   const ElementSplit &split() const { return getElementSplit(elementType); }
+  TileStorage storage() const { return getTileStorage(elementType, encoding); }
   /// Only for order rows32.
-  TileGrid grid() const { return {shape, tileColumns, split().columnGroup}; }
+  TileGrid grid() const { return {shape, tileColumns, storage().columnGroup}; }
+  /// Whether there is a tile table and a section of codes.
+  bool hasCodes() const { return encoding != Encoding::Raw; }
 };
 
 /// Byte offsets of the header's fields, for messages and for programs that patch a payload.

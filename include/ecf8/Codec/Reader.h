@@ -2,20 +2,24 @@
 #ifndef ECF8_CODEC_READER_H
 #define ECF8_CODEC_READER_H
 
-#include "ecf8/Codec/Huffman.h"
+#include "ecf8/Codec/Planes.h"
 
 namespace ecf8 {
 
 /// A payload that passed `readPayload`. Refers to the caller's bytes; they must outlive it and not change.
 struct Payload {
   Header header;
-  CanonicalCode code; ///< empty for raw
+  CanonicalCode code; ///< huffman only, else empty
+  SymbolRanks ranks;  ///< planes only, else empty
   std::span<const uint8_t> bytes;
 
-  /// Word offset of tile `index` from the start of the codes; `index` may be the number of tiles. Huffman only.
+  /// Word offset of tile `index` from the start of the codes; `index` may be the number of tiles. Only where
+  /// the header has codes.
   uint64_t tileWordOffset(uint64_t index) const {
     return loadLittle<uint32_t>(bytes.data() + header.tileTableOffset + index * 4);
   }
+  /// What padding elements decode to [raw_c2] [huffman_c6] [planes_c7] [rest_c3].
+  uint8_t paddingElement() const;
 };
 
 /// Checks `bytes`, which must be exactly one payload, against the header, layout, table and code rules. Each failure

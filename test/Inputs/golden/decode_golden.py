@@ -16,8 +16,10 @@ except ImportError:
     xxhash = None
 
 SHIFT = {0: 3, 1: 2}  # by element type: f8E4M3FN, f8E5M2
-GROUP = {0: 4, 1: 16}
-REST_BYTES_PER_COLUMN = {0: 16, 1: 12}
+RAW, HUFFMAN, PLANES = range(3)
+# By encoding and element type: the column group, and the bytes of the last section for each column.
+GROUP = {RAW: {0: 4, 1: 16}, HUFFMAN: {0: 4, 1: 16}, PLANES: {0: 8, 1: 16}}
+BYTES_PER_COLUMN = {RAW: {0: 32, 1: 32}, HUFFMAN: {0: 16, 1: 12}, PLANES: {0: 24, 1: 20}}
 
 
 def canonical_codes(lengths: list[int]) -> dict[str, int]:
@@ -76,14 +78,61 @@ def rest_of(plane: bytes, element_type: int, position: int) -> int:
     return sign << 7 | mantissa
 
 
+def bits(mask: bytes) -> list[int]:
+    """The bits of some bytes, the lowest of the first byte first."""
+    return [byte >> i & 1 for byte in mask for i in range(8)]
+
+
+def codes_of(masks: bytes) -> list[int]:
+    """The 64 codes of two bits in 16 bytes: the low bits, then the high bits."""
+    return [low + 2 * high for low, high in zip(bits(masks[:8]), bits(masks[8:]), strict=True)]
+
+
+def planes_tile(stream: bytes, units: bytes, nibbles: list[int], element_type: int) -> bytes:
+    """The elements of a tile in tile order (codes_c1, units_c2, units_c3)."""
+    ranked = {nibble - 1: symbol for symbol, nibble in enumerate(nibbles) if nibble}
+    rests, first = [], []
+    if element_type == 0:
+        unit_bytes, rest_bytes, steps = 192, 128, 4
+    else:
+        unit_bytes, rest_bytes, steps = 320, 192, 8
+    for start in range(0, len(units), unit_bytes):
+        unit = units[start : start + unit_bytes]
+        rests += [rest_of(unit[:rest_bytes], element_type, position) for position in range(steps * 64)]
+        for step in range(steps):
+            first += codes_of(unit[rest_bytes + step * 16 :][:16])
+
+    groups, third_count = struct.unpack_from("<2H", stream)
+    second = [code for group in range(groups) for code in codes_of(stream[4 + group * 16 :][:16])]
+    third_at = 4 + groups * 16
+    third = [digit for byte in stream[third_at : third_at + -(-third_count // 2)] for digit in (byte & 15, byte >> 4)]
+    if element_type == 1:
+        high_at = third_at + -(-third_count // 2)
+        high = bits(stream[high_at : high_at + -(-third_count // 8)])
+        third = [third[i] + 16 * high[i] for i in range(third_count)]
+
+    # Each code comes from the first plane; an escape takes the next code of the plane below.
+    next_second, next_third = iter(second), iter(third)
+    elements = bytearray()
+    for code, rest in zip(first, rests, strict=True):
+        rank = code
+        if code == 3:
+            rank = 3 + next(next_second)
+        symbol = ranked[rank] if rank < 6 else next(next_third)
+        elements.append(symbol << SHIFT[element_type] | rest)
+    assert len(second) == -(-first.count(3) // 64) * 64
+    return bytes(elements)
+
+
 def decode(payload: bytes) -> bytes:
-    magic, major, _, header_bytes, required, _, payload_bytes, payload_hash, content_hash = struct.unpack_from(
+    magic, major, minor, header_bytes, required, _, payload_bytes, payload_hash, content_hash = struct.unpack_from(
         "<4sBBHIIQQQ", payload
     )
     element_type, encoding, order, _, rank, _, _, _, tile_columns, flags = struct.unpack_from("<8BII", payload, 40)
     rows, columns, rest_offset, table_offset, codes_offset, _ = struct.unpack_from("<6Q", payload, 64)
     dims = struct.unpack_from(f"<{rank}Q", payload, 128)
     assert (magic, major, header_bytes, required) == (b"ECF8", 1, 192, 0)
+    assert minor == (1 if encoding == PLANES else 0)
     assert payload_bytes == len(payload) and len(payload) % 64 == 0
     count = 1
     for dim in dims:
@@ -96,23 +145,26 @@ def decode(payload: bytes) -> bytes:
         elements = payload[rest_offset : rest_offset + count]
     else:
         lengths = [payload[112 + i // 2] >> (i % 2 * 4) & 15 for i in range(32)]
-        codes = canonical_codes(lengths)
+        codes = canonical_codes(lengths) if encoding == HUFFMAN else {}
         matrix = bytearray(count)
-        group = GROUP[element_type]
+        group = GROUP[encoding][element_type]
         index, offset = 0, rest_offset
         for first_row in range(0, rows, 32):
             for first_column in range(0, columns, tile_columns):
                 width = min(tile_columns, columns - first_column)
                 padded = -(-width // group) * group
-                if encoding == 0:
-                    tile = payload[offset : offset + padded * 32]
-                    offset += padded * 32
+                plane = payload[offset : offset + padded * BYTES_PER_COLUMN[encoding][element_type]]
+                offset += len(plane)
+                if encoding == RAW:
+                    tile = plane
+                elif encoding == PLANES:
+                    begin, end = struct.unpack_from("<II", payload, table_offset + index * 4)
+                    stream = payload[codes_offset + begin * 2 : codes_offset + end * 2]
+                    tile = planes_tile(stream, plane, lengths, element_type)
                 else:
                     begin, end = struct.unpack_from("<II", payload, table_offset + index * 4)
                     words = struct.unpack_from(f"<{end - begin}H", payload, codes_offset + begin * 2)
                     symbols = lane_symbols(list(words), codes, padded // 2)
-                    plane = payload[offset : offset + padded * REST_BYTES_PER_COLUMN[element_type]]
-                    offset += len(plane)
                     tile = bytearray(padded * 32)
                     for position in range(padded * 32):
                         lane, column = position % 64 // 2, position // 64 * 2 + position % 2

@@ -1,6 +1,7 @@
 // Valid payloads of every kind, and for every rule one that breaks it.
 #include "Cases.h"
 
+#include "ecf8/Codec/Convert.h"
 #include "ecf8/Codec/Decoder.h"
 
 #include <cstdio>
@@ -22,6 +23,15 @@ Bytes encodeOrDie(const EncodeOptions &options, ElementType type, const std::vec
   std::abort();
 }
 
+/// 36 elements: symbol s in [1, 8] comes 9 - s times, so 1 to 6 have the ranks 0 to 5, there are 15 escapes of the
+/// first plane, and 3 of the second: 7, 7, 8.
+Bytes makeStaircase(ElementType type) {
+  Bytes elements;
+  for (unsigned symbol = 1; symbol <= 8; ++symbol)
+    elements.insert(elements.end(), 9 - symbol, getElementSplit(type).elementOf(symbol, 0));
+  return elements;
+}
+
 /// The payloads that the invalid cases start from.
 struct Bases {
   // 35 x 37, tiles of 16 columns: 2 strips of 3 tiles, padding rows and columns, NaN among the values.
@@ -35,6 +45,15 @@ struct Bases {
   Bytes empty = make(EncodeOptions::huffman(8, 16), {0, 3}, Distribution::Uniform);
   Bytes raw = make(EncodeOptions::raw(), {3, 5}, Distribution::Uniform);
   Bytes rawRows32 = make(EncodeOptions::rawRows32(16), {3, 5}, Distribution::Uniform);
+  // 1 x 36 in one tile: 3 groups of columns and padding of 4 columns and 31 rows.
+  Bytes planes =
+      encodeOrDie(EncodeOptions::planes(48), ElementType::F8E4M3FN, {1, 36}, makeStaircase(ElementType::F8E4M3FN));
+  Bytes planesE5M2 =
+      encodeOrDie(EncodeOptions::planes(48), ElementType::F8E5M2, {1, 36}, makeStaircase(ElementType::F8E5M2));
+  // Exponents 2, 3, 4, 11: ranks 1, 2, 3 and 0.
+  Bytes planesFourSymbols =
+      encodeOrDie(EncodeOptions::planes(16), ElementType::F8E4M3FN, {1, 5}, {0x10, 0x58, 0x58, 0x18, 0x20});
+  Bytes planesEmpty = make(EncodeOptions::planes(16), {0, 3}, Distribution::Uniform);
 
   static Bytes make(EncodeOptions options, const std::vector<uint64_t> &dims, Distribution distribution) {
     uint64_t count = 1;
@@ -82,17 +101,21 @@ void addHeaderCases(CaseList &list, const Bases &base) {
   list.addUnhashed("header_c6-altered-byte", base.raw, [](Bytes &p) { p[195] ^= 1; });
   list.set<uint8_t>("header_c7-f8E4M3FNUZ", base.huffman, at::elementType, 2);
   list.set<uint8_t>("header_c7-unknown-type", base.huffman, at::elementType, 200);
-  list.set<uint8_t>("header_c8-planes", base.huffman, at::encoding, 2);
+  list.set<uint8_t>("header_c8-encoding-3", base.huffman, at::encoding, 3);
   list.set<uint8_t>("header_c9-huffman-row_major", base.huffman, at::order, 0);
   list.set<uint8_t>("header_c9-raw-mma", base.rawRows32, at::order, 2);
+  list.set<uint8_t>("header_c9-planes-row_major", base.planes, at::order, 0);
   list.set<uint8_t>("header_c10-segments", base.huffman, at::stream, 2);
   list.set<uint8_t>("header_c10-raw-with-stream", base.raw, at::stream, 1);
+  list.set<uint8_t>("header_c10-planes-with-stream", base.huffman, at::encoding, 2);
   list.set<uint8_t>("header_c11-rank-9", base.raw, at::rank, 9);
   list.set<uint8_t>("header_c12-group-2", base.huffman, at::group, 2);
   list.set<uint8_t>("header_c12-raw-with-group", base.raw, at::group, 1);
   list.set<uint8_t>("header_c12-raw-exponent-bits", base.huffman, at::rawExponentBits, 2);
   list.set<uint8_t>("header_c12-length-limit-9", base.huffman, at::maxCodeLength, 9);
   list.set<uint8_t>("header_c12-raw-with-length-limit", base.raw, at::maxCodeLength, 8);
+  list.set<uint8_t>("header_c12-planes-with-group", base.planes, at::group, 1);
+  list.set<uint8_t>("header_c12-planes-with-length-limit", base.planes, at::maxCodeLength, 7);
   list.set<uint64_t>("header_c13-unused-dimension", base.raw, at::dims + 16, 1);
   list.set<uint64_t>("header_c13-rows", base.raw, at::rows, 4);
   list.set<uint64_t>("header_c13-columns", base.raw, at::columns, 4);
@@ -100,6 +123,7 @@ void addHeaderCases(CaseList &list, const Bases &base) {
   list.set<uint32_t>("header_c14-tiles-of-24-columns", base.huffman, at::tileColumns, 24);
   list.set<uint32_t>("header_c14-tiles-of-0-columns", base.huffman, at::tileColumns, 0);
   list.set<uint32_t>("header_c14-row_major-with-tiles", base.raw, at::tileColumns, 16);
+  list.set<uint32_t>("header_c14-planes-tiles-of-1040-columns", base.planes, at::tileColumns, 1040);
   list.set<uint32_t>("header_c15-unknown-data-flag", base.raw, at::dataFlags, 16);
   list.set<uint32_t>("header_c15-flags-not-those-of-the-data", base.huffman, at::dataFlags, 0);
   list.set<uint8_t>("header_c16-exponent-16", base.raw, at::maxExponent, 16);
@@ -161,6 +185,52 @@ void addContentCases(CaseList &list, const Bases &base) {
   list.add("content_c1-checksum", base.huffman, [](Bytes &p) { p[at::contentHash] ^= 1; });
 }
 
+void addPlanesCases(CaseList &list, const Bases &base) {
+  list.set<uint8_t>("planes_c1-symbol-16", base.planes, at::codeLengths + 8, 0x01);
+  list.set<uint8_t>("planes_c1-rank-6", base.planes, at::codeLengths + 3, 0x76); // symbol 7
+  list.set<uint8_t>("planes_c2-two-of-rank-0", base.planes, at::codeLengths, 0x11);
+  list.set<uint8_t>("planes_c2-no-rank-4", base.planes, at::codeLengths + 2, 0x04); // symbol 5
+  list.set<uint8_t>("planes_c3-empty-with-a-rank", base.planesEmpty, at::codeLengths, 0x01);
+  list.add("planes_c3-no-rank", base.planes, [](Bytes &p) { std::fill_n(p.begin() + at::codeLengths, 16, 0); });
+
+  // The first unit: 128 bytes of rests, then the low and the high bits of step 0, whose bit 0 is the first element.
+  constexpr uint64_t masks = 128;
+  list.add("planes_c5-first-code", base.planes, [=](Bytes &p) {
+    std::fill_n(p.begin() + at::codeLengths, 16, 0);
+    p[at::codeLengths] = 0x10; // symbol 1 alone has a rank
+    p[get64(p, at::restOffset) + masks] |= 1;
+  });
+  list.add("planes_c5-second-code", base.planesFourSymbols, [](Bytes &p) { p[get64(p, at::codesOffset) + 4] |= 1; });
+  list.add("planes_c6-symbol-of-rank-0", base.planes, [](Bytes &p) { p[get64(p, at::codesOffset) + 20] = 0x71; });
+  // Lane 1 holds row 16, which is padding; its column 0 is bit 2.
+  list.add("planes_c7-padding-row", base.planes, [=](Bytes &p) { p[get64(p, at::restOffset) + masks] |= 4; });
+  list.add("rest_c3-planes-padding-row", base.planes, [](Bytes &p) { p[get64(p, at::restOffset) + 2] = 1; });
+
+  // The stream: G = 1, n3 = 3, 16 bytes of second codes, 2 of third codes; for f8E5M2 2 more.
+  auto setCounts = [](Bytes &p, uint16_t groups, uint16_t thirdCodes) {
+    put(p, get64(p, at::codesOffset), groups);
+    put(p, get64(p, at::codesOffset) + 2, thirdCodes);
+  };
+  list.add("codes_c2-a-group-too-many", base.planes, [=](Bytes &p) { setCounts(p, 2, 3); });
+  list.add("codes_c2-a-word-too-many", base.planes, [=](Bytes &p) { setCounts(p, 1, 0); });
+  list.add("codes_c2-counts-of-65535", base.planes, [=](Bytes &p) { setCounts(p, 0xFFFF, 0xFFFF); });
+  list.add("codes_c2-no-words", base.planes, [](Bytes &p) {
+    // A payload of no codes at all: the section shrinks to nothing, and the rest moves up.
+    uint64_t codes = get64(p, at::codesOffset);
+    p.erase(p.begin() + codes, p.begin() + codes + 64);
+    put<uint64_t>(p, at::codesBytes, 0);
+    put<uint64_t>(p, at::restOffset, codes);
+    put<uint64_t>(p, at::payloadBytes, p.size());
+    put<uint32_t>(p, 196, 0);
+  });
+  list.add("codes_c3-no-group", base.planes, [=](Bytes &p) { setCounts(p, 0, 3 + 32); });
+  list.add("codes_c4-code-after-the-last", base.planes, [](Bytes &p) { p[get64(p, at::codesOffset) + 4 + 1] |= 0x80; });
+  list.add("codes_c5-four-third-codes", base.planes, [=](Bytes &p) { setCounts(p, 1, 4); });
+  list.add("codes_c6-half-a-byte", base.planes, [](Bytes &p) { p[get64(p, at::codesOffset) + 21] |= 0x10; });
+  list.add("codes_c6-bits-4", base.planesE5M2, [](Bytes &p) { p[get64(p, at::codesOffset) + 22] |= 0x08; });
+  list.add("codes_c6-byte-at-the-end", base.planesE5M2, [](Bytes &p) { p[get64(p, at::codesOffset) + 23] = 1; });
+}
+
 } // namespace
 
 std::vector<ValidCase> makeValidCases() {
@@ -168,6 +238,21 @@ std::vector<ValidCase> makeValidCases() {
   auto add = [&](std::string name, EncodeOptions options, ElementType type, const std::vector<uint64_t> &dims,
                  const Bytes &elements) {
     cases.push_back({std::move(name), encodeOrDie(options, type, dims, elements), elements});
+  };
+  // Keeps the lowest two bits of the exponents.
+  auto fewSymbols = [](Bytes elements) {
+    for (uint8_t &element : elements)
+      element &= 0x9B;
+    return elements;
+  };
+  // The lower half of a matrix whose upper half has symbols and ranks of its own.
+  auto addSlice = [&](std::string name, EncodeOptions options, ElementType type) {
+    constexpr uint64_t halfElements = 32 * 20;
+    Bytes elements = makeElements(Distribution::Gaussian, type, halfElements);
+    Bytes lower = makeElements(Distribution::TwoSymbols, type, halfElements);
+    elements.insert(elements.end(), lower.begin(), lower.end());
+    Bytes whole = encodeOrDie(options, type, {64, 20}, elements);
+    cases.push_back({std::move(name), *extractSlice(*readPayload(whole), {32, 0, 32, 20}), std::move(lower)});
   };
   constexpr ElementType e4m3 = ElementType::F8E4M3FN, e5m2 = ElementType::F8E5M2;
   for (ElementType type : {e4m3, e5m2}) {
@@ -186,6 +271,14 @@ std::vector<ValidCase> makeValidCases() {
     add("huffman-one-symbol" + suffix, EncodeOptions::huffman(), type, {3, 20}, elements(Distribution::OneSymbol, 60));
     add("huffman-two-symbols" + suffix, EncodeOptions::huffman(), type, {33, 5},
         elements(Distribution::TwoSymbols, 165));
+    add("planes-every-byte" + suffix, EncodeOptions::planes(16), type, {16, 16},
+        elements(Distribution::EveryByte, 256));
+    add("planes-ragged" + suffix, EncodeOptions::planes(16), type, {35, 37}, elements(Distribution::Uniform, 35 * 37));
+    add("planes-gaussian" + suffix, EncodeOptions::planes(), type, {40, 300},
+        elements(Distribution::Gaussian, 40 * 300));
+    add("planes-one-symbol" + suffix, EncodeOptions::planes(), type, {3, 20}, elements(Distribution::OneSymbol, 60));
+    add("planes-four-symbols" + suffix, EncodeOptions::planes(1024), type, {33, 5},
+        fewSymbols(elements(Distribution::Uniform, 165)));
     add("raw-every-byte" + suffix, EncodeOptions::raw(), type, {256}, elements(Distribution::EveryByte, 256));
     add("raw-rows32-ragged" + suffix, EncodeOptions::rawRows32(16), type, {33, 21},
         elements(Distribution::Uniform, 33 * 21));
@@ -196,6 +289,11 @@ std::vector<ValidCase> makeValidCases() {
   add("raw-rank-0", EncodeOptions::raw(), e5m2, {}, {0x80});
   add("huffman-rank-1", EncodeOptions::huffman(8, 48), e4m3, {100}, makeElements(Distribution::Geometric, e4m3, 100));
   add("huffman-rank-4", EncodeOptions::huffman(), e5m2, {2, 3, 4, 5}, makeElements(Distribution::Geometric, e5m2, 120));
+  add("planes-empty", EncodeOptions::planes(), e4m3, {0, 5}, {});
+  add("planes-rank-0", EncodeOptions::planes(), e5m2, {}, {0xFF});
+  add("planes-staircase-e4m3fn", EncodeOptions::planes(48), e4m3, {1, 36}, makeStaircase(e4m3));
+  add("planes-staircase-e5m2", EncodeOptions::planes(48), e5m2, {1, 36}, makeStaircase(e5m2));
+  addSlice("planes-slice", EncodeOptions::planes(16), e4m3);
   // The worked example of docs/Format.md.
   add("huffman-example", EncodeOptions::huffman(8, 16), e4m3, {1, 4}, {0x38, 0xB9, 0x40, 0x30});
   return cases;
@@ -207,6 +305,7 @@ std::vector<InvalidCase> makeInvalidCases() {
   addHeaderCases(list, base);
   addSectionCases(list, base);
   addContentCases(list, base);
+  addPlanesCases(list, base);
   return std::move(list.cases);
 }
 

@@ -24,7 +24,8 @@ TEST(Convert, SlicesDecodeToTheirPart) {
   const Slice slices[] = {{0, 0, 100, 200},  {0, 0, 32, 48}, {32, 48, 64, 96}, {96, 192, 4, 8}, {64, 0, 36, 200},
                           {0, 144, 100, 56}, {32, 0, 0, 48}, {32, 48, 32, 0},  {100, 200, 0, 0}};
   for (ElementType type : {ElementType::F8E4M3FN, ElementType::F8E5M2})
-    for (const EncodeOptions &options : {EncodeOptions::huffman(8, 48), EncodeOptions::rawRows32(48)}) {
+    for (const EncodeOptions &options :
+         {EncodeOptions::huffman(8, 48), EncodeOptions::rawRows32(48), EncodeOptions::planes(48)}) {
       Whole whole(options, type);
       for (const Slice &slice : slices) {
         Result<std::vector<uint8_t>> part = extractSlice(whole.payload, slice);
@@ -41,24 +42,29 @@ TEST(Convert, SlicesDecodeToTheirPart) {
 }
 
 TEST(Convert, TheWholeSliceIsThePayload) {
-  Whole whole(EncodeOptions::huffman(7, 64), ElementType::F8E5M2);
-  EXPECT_EQ(*extractSlice(whole.payload, {0, 0, 100, 200}), whole.bytes);
+  for (const EncodeOptions &options : {EncodeOptions::huffman(7, 64), EncodeOptions::planes(64)}) {
+    Whole whole(options, ElementType::F8E5M2);
+    EXPECT_EQ(*extractSlice(whole.payload, {0, 0, 100, 200}), whole.bytes);
+  }
 }
 
 TEST(Convert, SlicesDescribeTheirOwnContent) {
   std::vector<uint8_t> elements(64, 0x38);
   elements[0] = 0x7F; // NaN, exponent 15, in row 0
   uint64_t dims[] = {64, 1};
-  Result<std::vector<uint8_t>> bytes = encode(EncodeOptions::huffman(8, 16), ElementType::F8E4M3FN, dims, elements);
-  Result<Payload> whole = readPayload(*bytes);
-  Result<std::vector<uint8_t>> lower = extractSlice(*whole, {32, 0, 32, 1});
-  Result<Payload> part = readPayload(*lower);
-  ASSERT_TRUE(part) << part.status().message();
-  EXPECT_EQ(whole->header.dataFlags, uint32_t(DataHasNaN));
-  EXPECT_EQ(whole->header.maxExponent, 15);
-  EXPECT_EQ(part->header.dataFlags, 0u);
-  EXPECT_EQ(part->header.maxExponent, 7);
-  EXPECT_EQ(part->header.codeLengths, whole->header.codeLengths);
+  for (const EncodeOptions &options : {EncodeOptions::huffman(8, 16), EncodeOptions::planes(16)}) {
+    Result<std::vector<uint8_t>> bytes = encode(options, ElementType::F8E4M3FN, dims, elements);
+    Result<Payload> whole = readPayload(*bytes);
+    Result<std::vector<uint8_t>> lower = extractSlice(*whole, {32, 0, 32, 1});
+    Result<Payload> part = readPayload(*lower);
+    ASSERT_TRUE(part) << part.status().message();
+    EXPECT_EQ(whole->header.dataFlags, uint32_t(DataHasNaN));
+    EXPECT_EQ(whole->header.maxExponent, 15);
+    EXPECT_EQ(part->header.dataFlags, 0u);
+    EXPECT_EQ(part->header.maxExponent, 7);
+    EXPECT_EQ(part->header.codeLengths, whole->header.codeLengths);
+    EXPECT_EQ(part->header.minor, whole->header.minor);
+  }
 }
 
 TEST(Convert, NegativeSlices) {
@@ -74,8 +80,9 @@ TEST(Convert, NegativeSlices) {
 }
 
 TEST(Convert, ReencodingEqualsEncoding) {
-  const EncodeOptions all[] = {EncodeOptions::raw(), EncodeOptions::rawRows32(64), EncodeOptions::huffman(7, 16),
-                               EncodeOptions::huffman(8, 1024)};
+  const EncodeOptions all[] = {EncodeOptions::raw(),          EncodeOptions::rawRows32(64),
+                               EncodeOptions::huffman(7, 16), EncodeOptions::huffman(8, 1024),
+                               EncodeOptions::planes(16),     EncodeOptions::planes()};
   for (const EncodeOptions &from : all)
     for (const EncodeOptions &to : all) {
       Whole source(from, ElementType::F8E5M2), target(to, ElementType::F8E5M2);
@@ -84,6 +91,19 @@ TEST(Convert, ReencodingEqualsEncoding) {
       EXPECT_EQ(*converted, target.bytes);
       EXPECT_EQ(source.payload.header.contentHash, target.payload.header.contentHash);
     }
+}
+
+TEST(Convert, NegativeReencodingOfDamagedPayloads) {
+  for (const EncodeOptions &options : {EncodeOptions::huffman(8, 64), EncodeOptions::planes(64)}) {
+    Whole whole(options, ElementType::F8E4M3FN);
+    whole.bytes[whole.payload.header.restOffset] ^= 1; // in a rest, which only the content hash protects
+    std::string message = reencode(whole.payload, EncodeOptions::raw()).status().message();
+    EXPECT_EQ(message, decode(whole.payload).status().message());
+    EXPECT_TRUE(message.ends_with("[content_c1]")) << message;
+  }
+  Whole planes(EncodeOptions::planes(64), ElementType::F8E4M3FN);
+  planes.bytes[planes.payload.header.codesOffset] ^= 1; // the number of groups of the first tile
+  EXPECT_TRUE(reencode(planes.payload, EncodeOptions::raw()).status().message().ends_with("[codes_c2]"));
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // The files of test/Inputs/golden: today's encoder still writes them, the decoder still reads them, and each invalid
 // one still gets its message.
 #include "Cases.h"
+#include "ecf8/Codec/Decoder.h"
 
 #include <gtest/gtest.h>
 
@@ -48,6 +49,7 @@ TEST(Golden, ValidFiles) {
     std::vector<uint8_t> payload = readBytes(goldenFolder / "valid" / (valid.name + ".ecf8"));
     EXPECT_EQ(payload, valid.payload) << "the encoder's bytes have changed";
     EXPECT_EQ(test::decodeMessage(payload), "ok");
+    EXPECT_EQ(decodeUnchecked(*readPayload(payload)), valid.elements);
     EXPECT_EQ(readBytes(goldenFolder / "valid" / (valid.name + ".bin")), valid.elements);
   }
   EXPECT_EQ(namesIn("valid"), names);

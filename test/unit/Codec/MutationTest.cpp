@@ -20,6 +20,10 @@ void exercise(std::span<const uint8_t> bytes) {
   EXPECT_LE(payload->header.elementCount(), 3 * bytes.size());
   Result<std::vector<uint8_t>> elements = decode(*payload);
   EXPECT_EQ(elements.isOk(), elements.status().message().empty());
+  std::vector<uint8_t> unchecked = decodeUnchecked(*payload);
+  EXPECT_EQ(unchecked.size(), payload->header.elementCount());
+  if (elements)
+    EXPECT_EQ(unchecked, *elements);
   if (payload->header.order == Order::Rows32 && payload->header.grid().tileCount() != 0)
     (void)decodeTile(*payload, payload->header.grid().strips() - 1, payload->header.grid().tilesPerStrip() - 1);
 }

@@ -16,9 +16,10 @@ namespace {
 constexpr ElementType elementTypes[] = {ElementType::F8E4M3FN, ElementType::F8E5M2};
 
 std::vector<EncodeOptions> allOptions() {
-  return {EncodeOptions::raw(),          EncodeOptions::rawRows32(1024),     EncodeOptions::rawRows32(48),
-          EncodeOptions::huffman(8, 16), EncodeOptions::huffman(7, 64),      EncodeOptions::huffman(8, 1024),
-          EncodeOptions::huffman(7, 80), EncodeOptions::huffman(8, 1u << 20)};
+  return {EncodeOptions::raw(),          EncodeOptions::rawRows32(1024),      EncodeOptions::rawRows32(48),
+          EncodeOptions::huffman(8, 16), EncodeOptions::huffman(7, 64),       EncodeOptions::huffman(8, 1024),
+          EncodeOptions::huffman(7, 80), EncodeOptions::huffman(8, 1u << 20), EncodeOptions::planes(16),
+          EncodeOptions::planes(),       EncodeOptions::planes(1024)};
 }
 
 std::string describe(const EncodeOptions &options, ElementType type, std::span<const uint64_t> dims) {
@@ -45,6 +46,8 @@ void checkRoundTrip(const EncodeOptions &options, ElementType type, const std::v
   Result<std::vector<uint8_t>> decoded = decode(*payload);
   ASSERT_TRUE(decoded) << decoded.status().message();
   EXPECT_EQ(*decoded, elements);
+  EXPECT_EQ(*decode(*readPayload(*payload), 3), elements);
+  EXPECT_EQ(decodeUnchecked(*readPayload(*payload), 3), elements);
   Result<std::vector<uint8_t>> threaded = encode(options, type, dims, elements, 3);
   ASSERT_TRUE(threaded) << threaded.status().message();
   EXPECT_EQ(*threaded, *payload);
@@ -155,8 +158,13 @@ TEST(RoundTrip, NegativeOptionsAndShapes) {
   auto messageOf = [&](EncodeOptions options, ElementType type = ElementType::F8E4M3FN) {
     return encode(options, type, dims, elements).status().message();
   };
-  EXPECT_EQ(messageOf({Encoding::Planes, 8, 1024, Order::Rows32}),
-            "expected encoding raw or huffman, got planes [header_c8]");
+  EXPECT_EQ(messageOf({Encoding(3), 8, 1024, Order::Rows32}),
+            "expected encoding raw, huffman or planes, got unknown [header_c8]");
+  EXPECT_EQ(messageOf({Encoding::Planes, 0, 256, Order::Mma}), "expected order rows32 for planes, got mma [header_c9]");
+  EXPECT_EQ(messageOf(EncodeOptions::planes(40)),
+            "expected tile columns that are a positive multiple of 16, got 40 [header_c14]");
+  EXPECT_EQ(messageOf(EncodeOptions::planes(1040)),
+            "expected at most 1024 tile columns for planes, got 1040 [header_c14]");
   EXPECT_EQ(messageOf({Encoding::Huffman, 8, 1024, Order::RowMajor}),
             "expected order rows32 for huffman, got row_major [header_c9]");
   EXPECT_EQ(messageOf({Encoding::Raw, 0, 1024, Order::Mma}),

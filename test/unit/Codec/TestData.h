@@ -4,6 +4,8 @@
 
 #include "ecf8/Codec/Encoder.h"
 
+#include <bit>
+
 namespace ecf8::test {
 
 /// splitmix64 (Steele, Lea and Flood, 2014).
@@ -30,10 +32,11 @@ enum class Distribution {
   Fibonacci,   ///< counts 1, 1, 2, 3, 5, ...: the deepest code there is, cut off by the length limit
   Geometric,   ///< each exponent half as often as the one above: like trained weights
   RareExtreme, ///< one exponent but for a single element
+  Gaussian,    ///< exponents of normally distributed values
 };
 inline constexpr Distribution allDistributions[] = {
-    Distribution::EveryByte, Distribution::Uniform,   Distribution::OneSymbol,  Distribution::TwoSymbols,
-    Distribution::Fibonacci, Distribution::Geometric, Distribution::RareExtreme};
+    Distribution::EveryByte, Distribution::Uniform,   Distribution::OneSymbol,   Distribution::TwoSymbols,
+    Distribution::Fibonacci, Distribution::Geometric, Distribution::RareExtreme, Distribution::Gaussian};
 
 inline std::vector<uint8_t> makeElements(Distribution distribution, ElementType type, uint64_t count,
                                          uint64_t seed = 1) {
@@ -72,6 +75,14 @@ inline std::vector<uint8_t> makeElements(Distribution distribution, ElementType 
     case Distribution::RareExtreme:
       symbol = i == count / 2 ? split.symbolCount - 1 : 4;
       break;
+    case Distribution::Gaussian: {
+      int64_t sum = 0; // of 12 uniform numbers: close to normal, with a deviation of 2^16, and below 2^19
+      for (unsigned term = 0; term < 12; ++term)
+        sum += int64_t(random.below(1 << 16)) - (1 << 15);
+      unsigned bits = unsigned(std::bit_width(uint64_t(sum < 0 ? -sum : sum)));
+      symbol = bits + split.symbolCount - 2 < 20 ? 0 : bits + split.symbolCount - 2 - 20;
+      break;
+    }
     }
     elements[i] = split.elementOf(symbol, uint8_t(random.next()) & split.restMask);
   }
