@@ -73,8 +73,8 @@ PayloadLayout mlir::ecf8::readLayout(LaneBuilder &b, const DecoderSpec &spec, Va
   return layout;
 }
 
-void mlir::ecf8::checkLayout(LaneBuilder &b, const DecoderSpec &spec, const PayloadLayout &layout, Value row,
-                             Value column, Value outRows, Value outColumns) {
+void mlir::ecf8::checkLayout(LaneBuilder &b, const DecoderSpec &spec, const PayloadLayout &layout,
+                             const MatrixSlice &slice) {
   Value payload = layout.payload;
   std::string name;
   llvm::raw_string_ostream(name) << spec.encoding;
@@ -99,12 +99,12 @@ void mlir::ecf8::checkLayout(LaneBuilder &b, const DecoderSpec &spec, const Payl
   // Bounded dimensions keep the products below 2^63.
   Value bound = b.index(int64_t(1) << 31);
   Value inside = b.andI(atMost(layout.rows, bound), atMost(layout.columns, bound));
-  inside = b.andI(inside, b.andI(atMost(row, layout.rows), atMost(column, layout.columns)));
-  inside = b.andI(inside,
-                  b.andI(atMost(outRows, b.sub(layout.rows, row)), atMost(outColumns, b.sub(layout.columns, column))));
+  inside = b.andI(inside, b.andI(atMost(slice.row, layout.rows), atMost(slice.column, layout.columns)));
+  inside = b.andI(inside, b.andI(atMost(slice.rows, b.sub(layout.rows, slice.row)),
+                                 atMost(slice.columns, b.sub(layout.columns, slice.column))));
   if (spec.isRows32()) {
-    Value skewRow = b.andI(row, 31);
-    Value skewColumn = arith::RemUIOp::create(b, column, b.index(spec.encoding.getTileColumnCount()));
+    Value skewRow = b.andI(slice.row, 31);
+    Value skewColumn = arith::RemUIOp::create(b, slice.column, b.index(spec.encoding.getTileColumnCount()));
     inside = b.andI(inside, b.compare(Predicate::eq, b.add(skewRow, skewColumn), 0));
   }
   require(b, inside, "expected a slice inside the weight that begins at a tile");

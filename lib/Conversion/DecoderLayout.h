@@ -37,13 +37,18 @@ struct PayloadLayout {
   Value planePerStrip; ///< bytes
 };
 
+/// The part of the matrix that is decoded, in elements.
+struct MatrixSlice {
+  Value row, column;   ///< where it begins
+  Value rows, columns; ///< its shape
+};
+
 /// Reads the layout. Does not check anything.
 PayloadLayout readLayout(LaneBuilder &b, const DecoderSpec &spec, Value payload);
 
-/// Emits assertions that the payload agrees with `spec`, that its sections lie inside it, and that the slice of
-/// `outRows` x `outColumns` at (`row`, `column`) exists and begins at a tile.
-void checkLayout(LaneBuilder &b, const DecoderSpec &spec, const PayloadLayout &layout, Value row, Value column,
-                 Value outRows, Value outColumns);
+/// Emits assertions that the payload agrees with `spec`, that its sections lie inside it, and that `slice` exists and
+/// begins at a tile.
+void checkLayout(LaneBuilder &b, const DecoderSpec &spec, const PayloadLayout &layout, const MatrixSlice &slice);
 
 /// Emits the expansion of the header's code lengths into byte tables, with an assertion that the code is complete.
 CodeTables expandCodeLengths(LaneBuilder &b, const HuffmanSpec &spec, const PayloadLayout &layout);

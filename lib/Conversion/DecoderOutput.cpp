@@ -1,5 +1,5 @@
-// The way out of the order `rows32`: 8 x 8 transpositions of pairs of columns, in vectors of 128 bits, which every
-// instruction set has.
+// The sinks of the decode functions. The way out of the order `rows32` goes through a block on the stack and 8 x 8
+// transpositions of pairs of columns, in vectors of 128 bits, which every instruction set has.
 #include "DecoderOutput.h"
 
 using namespace mlir;
@@ -28,14 +28,75 @@ template <typename Body> void forRange(LaneBuilder &b, Value end, Body body) {
   body(loop.getInductionVar());
 }
 
+/// Writes blocks into a row-major matrix.
+class MatrixSink final : public DecodeSink {
+public:
+  explicit MatrixSink(Value matrix) : matrix(matrix) {}
+
+  void enterFunction(LaneBuilder &b, const MatrixSlice &matrixSlice, unsigned tileCount) override {
+    slice = matrixSlice;
+    block = b.stackBuffer(tileCount * kBlockBytes, b.getI8Type());
+    Type elementType = cast<MemRefType>(matrix.getType()).getElementType();
+    edge = memref::AllocaOp::create(b, MemRefType::get({32, kBlockColumns}, elementType), b.getI64IntegerAttr(64));
+  }
+
+  void takeStep(LaneBuilder &b, const StepPlace &place, Value bytes, MutableArrayRef<Value>) override {
+    Value offset = b.mul(b.sub(place.unitColumn, place.blockColumn), 32);
+    b.storeBytes(bytes, block, b.add(offset, 64 * place.step + place.tile * kBlockBytes));
+  }
+
+  void closeBlock(LaneBuilder &b, const TilePlace &place, Value blockColumn, MutableArrayRef<Value>) override {
+    Value column = b.add(b.sub(place.tileColumn, slice.column), blockColumn);
+    Value columns = b.minU(b.sub(place.wanted, blockColumn), b.index(kBlockColumns));
+    for (unsigned t = 0; t < place.count; ++t) {
+      Value row = b.mul(b.add(place.strip, t), 32);
+      Value rows = b.minU(b.sub(slice.rows, row), b.index(32));
+      writeBlock(b, b.index(t * kBlockBytes), row, column, rows, columns);
+    }
+  }
+
+private:
+  /// Stores the first `rows` x `columns` elements (at most 32 x 64) of the block at byte `at` of `block` to (`row`,
+  /// `column`) of the matrix.
+  void writeBlock(LaneBuilder &b, Value at, Value row, Value column, Value rows, Value columns) const;
+  void transposeTo(LaneBuilder &b, Value at, Value target, Value row, Value column) const;
+  void store(LaneBuilder &b, Value vectorOfBytes, Value target, ValueRange at) const;
+
+  Value matrix;
+  MatrixSlice slice;
+  Value block; ///< one for each tile in lockstep
+  Value edge;  ///< 32 x 64 bytes for blocks that are not whole
+};
+
+/// Writes steps where they stand in the order of the format.
+class TileOrderSink final : public DecodeSink {
+public:
+  TileOrderSink(Value buffer, Value columnsPerStrip) : buffer(buffer), columnsPerStrip(columnsPerStrip) {}
+
+  void openTile(LaneBuilder &b, const TilePlace &place, unsigned tile, Value payloadStrip) override {
+    tileAt.resize(place.count);
+    tileAt[tile] = b.add(b.mul(payloadStrip, b.mul(columnsPerStrip, 32)), b.mul(place.tileColumn, 32));
+  }
+
+  void takeStep(LaneBuilder &b, const StepPlace &place, Value bytes, MutableArrayRef<Value>) override {
+    Value target = b.add(b.mul(place.unitColumn, 32), 64 * place.step);
+    b.storeBytes(bytes, buffer, b.add(tileAt[place.tile], target));
+  }
+
+private:
+  Value buffer, columnsPerStrip;
+  SmallVector<Value> tileAt;
+};
+
 } // namespace
 
-MatrixWriter::MatrixWriter(LaneBuilder &b, Value matrix) : matrix(matrix) {
-  Type elementType = cast<MemRefType>(matrix.getType()).getElementType();
-  edge = memref::AllocaOp::create(b, MemRefType::get({32, kBlockColumns}, elementType), b.getI64IntegerAttr(64));
+std::unique_ptr<DecodeSink> mlir::ecf8::createMatrixSink(Value matrix) { return std::make_unique<MatrixSink>(matrix); }
+
+std::unique_ptr<DecodeSink> mlir::ecf8::createTileOrderSink(Value buffer, Value columnsPerStrip) {
+  return std::make_unique<TileOrderSink>(buffer, columnsPerStrip);
 }
 
-void MatrixWriter::store(LaneBuilder &b, Value vectorOfBytes, Value target, ValueRange at) const {
+void MatrixSink::store(LaneBuilder &b, Value vectorOfBytes, Value target, ValueRange at) const {
   auto type = cast<VectorType>(vectorOfBytes.getType());
   Type elementType = cast<MemRefType>(target.getType()).getElementType();
   if (elementType != type.getElementType())
@@ -43,7 +104,7 @@ void MatrixWriter::store(LaneBuilder &b, Value vectorOfBytes, Value target, Valu
   vector::StoreOp::create(b, vectorOfBytes, target, at);
 }
 
-void MatrixWriter::transposeTo(LaneBuilder &b, Value block, Value at, Value target, Value row, Value column) const {
+void MatrixSink::transposeTo(LaneBuilder &b, Value at, Value target, Value row, Value column) const {
   // Lanes 8l .. 8l + 7 are rows 4l .. 4l + 3 and 16 + 4l .. 16 + 4l + 3; 8 steps are 16 columns.
   forRange(b, b.index(4), [&](Value quarter) {
     Value firstRow = b.add(row, b.shl(quarter, 2));
@@ -62,17 +123,16 @@ void MatrixWriter::transposeTo(LaneBuilder &b, Value block, Value at, Value targ
   });
 }
 
-void MatrixWriter::writeBlock(LaneBuilder &b, Value block, Value at, Value row, Value column, Value rows,
-                              Value columns) const {
+void MatrixSink::writeBlock(LaneBuilder &b, Value at, Value row, Value column, Value rows, Value columns) const {
   Value whole = b.andI(b.compare(arith::CmpIPredicate::eq, rows, 32),
                        b.compare(arith::CmpIPredicate::eq, columns, kBlockColumns));
   auto branch = scf::IfOp::create(b, TypeRange{}, whole, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());
-  transposeTo(b, block, at, matrix, row, column);
+  transposeTo(b, at, matrix, row, column);
 
   b.setInsertionPointToStart(branch.elseBlock());
-  transposeTo(b, block, at, edge, b.index(0), b.index(0));
+  transposeTo(b, at, edge, b.index(0), b.index(0));
   forRange(b, rows, [&](Value r) {
     Value targetRow = b.add(row, r);
     Value chunks = b.divU(columns, 16);
