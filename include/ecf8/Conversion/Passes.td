@@ -153,21 +153,25 @@ def LowerStoragePass : Pass<"ecf8-lower-storage", "::mlir::ModuleOp"> {
 }
 
 def EmitDecodersPass : Pass<"ecf8-emit-decoders", "::mlir::ModuleOp"> {
-  let summary = "Fill in the decode functions for one instruction set";
+  let summary = "Fill in the decode and contraction functions for one instruction set";
   let description = [{
-    In: private function declarations with the attribute `ecf8.decoder`.
+    In: private function declarations with the attribute `ecf8.decoder` or `ecf8.contraction`.
     Out: their bodies: checks of the payload's header as `cf.assert`, code tables, a `scf.parallel` over groups of strips,
     and the decode loops over the lanes of one instruction set. A body never reads outside the payload, whatever the
     payload holds. `lanes` names the back end: `permute` needs avx512bw, avx512vbmi and avx512vbmi2, `nibble` and
     `gather` need avx2 (`nibble` is the faster one and falls back to `gather` at run time for codes that it cannot take),
     `scalar` nothing. All give the same bytes.
+    A contraction picks its kernel by the rows of the activations: for one row decoded weights go from registers into the
+    sums; for several a block of 64 columns is decoded into the first-level cache and multiplied by all of them.
     Left alone: everything else.
     Place in the pipeline: after `ecf8-lower-storage`, before `ecf8-parallel-to-runtime`; once per instruction set.
 
     Example: `test/Conversion/emit-decoders.mlir`.
   }];
   let options = [Option<"lanes", "lanes", "std::string", /*default=*/"\"scalar\"",
-                        "Lane back end: permute, nibble, gather or scalar">];
+                        "Lane back end: permute, nibble, gather or scalar">,
+                 Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"128", "Width of the CPU's vectors">,
+                 Option<"f16", "f16", "bool", /*default=*/"false", "The CPU converts f16 to f32 (F16C)">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
                            "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];

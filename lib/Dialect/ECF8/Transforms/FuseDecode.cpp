@@ -47,7 +47,8 @@ private:
     }
     for (Candidate &candidate : candidates) {
       remark::passed(candidate.op.getLoc(), remarkOptions("Fused", decode))
-          << remark::metric("Weight", Type(candidate.chain.weight)) << remark::metric("Scale", describe(candidate.chain));
+          << remark::metric("Weight", Type(candidate.chain.weight))
+          << remark::metric("Scale", describe(candidate.chain));
       rewrite(candidate, decode.getSource());
     }
     for (Operation *link : llvm::reverse(links))
@@ -134,7 +135,8 @@ private:
 
   static LogicalResult matchTypes(linalg::LinalgOp op, OpOperand &activations, OpOperand &accumulator,
                                   const WeightChain &chain, std::string &reason) {
-    Type in = getElementTypeOrSelf(activations.get().getType()), out = getElementTypeOrSelf(accumulator.get().getType());
+    Type in = getElementTypeOrSelf(activations.get().getType()),
+         out = getElementTypeOrSelf(accumulator.get().getType());
     if ((!in.isF32() && !in.isBF16() && !in.isF16()) || !out.isF32())
       return reason = llvm::formatv("type: activations of {0}, sums in {1}", in, out), failure();
     for (Operation &inner : op.getBlock()->without_terminator())
