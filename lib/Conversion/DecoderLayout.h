@@ -37,7 +37,10 @@ struct PayloadLayout {
   Value planePerStrip; ///< bytes
 };
 
-/// Reads the layout. Does not check anything.
+/// Emits the assertion that the payload is long enough for a header, without which nothing of it may be read.
+void checkHeaderFits(LaneBuilder &b, Value payload);
+
+/// Reads the layout from the header. Does not check anything.
 PayloadLayout readLayout(LaneBuilder &b, const DecoderSpec &spec, Value payload);
 
 /// Emits assertions that the payload agrees with `spec`, that its sections lie inside it, and that the slice of

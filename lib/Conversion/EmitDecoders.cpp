@@ -33,6 +33,7 @@ public:
     b.setInsertionPointToStart(decoder.addEntryBlock());
     Value payload = decoder.getArgument(0), out = decoder.getArgument(1);
     Value row = decoder.getArgument(2), column = decoder.getArgument(3);
+    checkHeaderFits(b, payload);
     PayloadLayout layout = readLayout(b, spec, payload);
     Value outRows = flat ? b.sub(layout.rows, row) : memref::DimOp::create(b, out, 0).getResult();
     Value outColumns = flat ? b.sub(layout.columns, column) : memref::DimOp::create(b, out, 1).getResult();
