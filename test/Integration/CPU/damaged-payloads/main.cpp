@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 #include <unistd.h>
 
 using namespace ecf8;
@@ -34,6 +35,7 @@ void onSignal(int signal, siginfo_t *info, void *) {
 
 struct Totals {
   uint64_t refused = 0, decoded = 0;
+  std::set<std::string> messages;
 };
 
 class Runner {
@@ -49,6 +51,8 @@ public:
     auto visit = [&](const std::string &what, std::span<const uint8_t> bytes) {
       Outcome outcome = callAtBothPlaces(weight.name, what, bytes, weight.shape, {});
       ++(outcome.code ? totals.refused : totals.decoded);
+      if (outcome.code)
+        totals.messages.insert(outcome.message);
       if (random.below(3) == 0) {
         const int64_t at[] = {int64_t(32 * random.below(6)), int64_t(weight.options.tileColumns * random.below(2))};
         callAtBothPlaces(weight.name + "_slice", what, bytes, weight.slice, at);
@@ -154,6 +158,8 @@ int run(const std::string &bundle) {
       runner.run(weights[i], /*seed=*/i, totals);
     std::printf("%s: %llu damaged payloads refused, %llu decoded\n", level,
                 static_cast<unsigned long long>(totals.refused), static_cast<unsigned long long>(totals.decoded));
+    for (const std::string &message : totals.messages)
+      std::printf("  %s\n", message.c_str());
     // Otherwise the test would not see what comes after the checks of the header.
     if (totals.refused < 1000 || totals.decoded < 1000)
       return 1;
