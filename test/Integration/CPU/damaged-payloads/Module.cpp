@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <csetjmp>
-#include <cstring>
 #include <dlfcn.h>
 #include <filesystem>
 
@@ -155,7 +154,7 @@ Outcome Module::call(const std::string &name, std::span<const uint8_t> payload, 
     if (!isUntouched(begin + sizeBytes, std::min(h.memory[i].end(), begin + sizeBytes + 128)))
       outcome.wrong = "wrote behind its output";
   }
-  if (std::memcmp(bytes, payload.data(), payload.size()) != 0)
+  if (!std::equal(payload.begin(), payload.end(), bytes))
     outcome.wrong = "wrote to the payload";
   if (!returned)
     return outcome;
