@@ -12,6 +12,7 @@ static MatrixSlice wholeMatrix(LaneBuilder &b, const PayloadLayout &layout) {
 
 void ContractionEmitter::emit() {
   b.setInsertionPointToStart(function.addEntryBlock());
+  checkHeaderFits(b, function.getArgument(0));
   PayloadLayout layout = readLayout(b, spec, function.getArgument(0));
   checkLayout(b, spec, layout, wholeMatrix(b, layout));
   checkShapes(layout);

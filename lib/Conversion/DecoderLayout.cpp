@@ -51,6 +51,11 @@ HuffmanSpec DecoderSpec::huffman() const {
   return {static_cast<unsigned>(huffman.getMaxCodeLength()), isE4M3() ? 16u : 32u, isE4M3() ? 3u : 2u};
 }
 
+void mlir::ecf8::checkHeaderFits(LaneBuilder &b, Value payload) {
+  Value fits = b.compare(Predicate::uge, memref::DimOp::create(b, payload, 0), HeaderBytes);
+  require(b, fits, "expected a payload of 192 bytes or more");
+}
+
 PayloadLayout mlir::ecf8::readLayout(LaneBuilder &b, const DecoderSpec &spec, Value payload) {
   PayloadLayout layout;
   auto index64 = [&](int64_t offset) { return b.toIndex(field(b, payload, offset, 64)); };
@@ -83,7 +88,6 @@ void mlir::ecf8::checkLayout(LaneBuilder &b, const DecoderSpec &spec, const Payl
   };
   auto atMost = [&](Value a, Value limit) { return b.compare(Predicate::ule, a, limit); };
 
-  require(b, atMost(b.index(HeaderBytes), layout.sizeBytes), "expected a payload of 192 bytes or more");
   require(b, equals(MagicOffset, 32, 0x38464345), "expected a payload that begins with 'ECF8'");
   require(b, b.andI(equals(MajorOffset, 8, 1), equals(RequiredOffset, 32, 0)),
           "expected a payload of format version 1 without further required features");

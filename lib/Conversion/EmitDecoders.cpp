@@ -30,6 +30,7 @@ public:
 
   void emit() {
     b.setInsertionPointToStart(function.addEntryBlock());
+    checkHeaderFits(b, function.getArgument(0));
     PayloadLayout layout = readLayout(b, spec, function.getArgument(0));
     MatrixSlice slice = sliceOf(layout, function.getArguments());
     checkLayout(b, spec, layout, slice);

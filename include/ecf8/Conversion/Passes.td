@@ -45,8 +45,8 @@ def PrepareEntryPointsPass : Pass<"ecf8-prepare-entry-points", "::mlir::ModuleOp
   let summary = "Mark the public functions as entry points of the compiled module";
   let description = [{
     In: a program on tensors. Out: each public function has `llvm.emit_c_interface`, and its tensor arguments
-    `bufferization.writable = false`, so that no call changes an input. A public function without a body, or with types
-    other than ranked tensors, memrefs of identity layout and scalars, is an error.
+    `bufferization.writable = false`, so that no call changes an input. A public function with types other than ranked
+    tensors, memrefs of identity layout and scalars is an error.
     Left alone: private functions. Place in the pipeline: before bufferization. The n-th public function becomes
     `ecf8_entry_<n>` in `ecf8-finalize-module`.
 
@@ -60,7 +60,7 @@ def FuseElementwisePass : Pass<"ecf8-fuse-elementwise", "::mlir::func::FuncOp"> 
     In: `linalg` ops on tensors. Out: elementwise named ops, transposes among them, as `linalg.generic`, and each
     elementwise producer inside its only reader, if that is elementwise and reads each element once. So the extension,
     scaling, rounding and transposition of an FP8 weight become one loop, and no decode is done twice.
-    Left alone: producers with several readers, broadcast reads, reductions and contractions.
+    Left alone: producers with several readers or results, broadcast reads, reductions and contractions.
     Place in the pipeline: before bufferization.
 
     Example: `test/Conversion/fuse-elementwise.mlir`.

@@ -233,9 +233,9 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     Example:
 
     ```mlir
-    %0 = ecf8.contract ins(%x, %w : tensor<?x128xf32>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>)
+    %0 = ecf8.contract ins(%x, %c : tensor<?x128xf32>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>)
         outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
-    %1 = ecf8.contract ins(%x, %w : tensor<?x128xf32>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>)
+    %1 = ecf8.contract ins(%x, %c : tensor<?x128xf32>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>)
         scale(%s : tensor<64x1xf32>) block [1, 128] outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
     ```
   }];
