@@ -144,14 +144,14 @@ public:
   void closeBlock(LaneBuilder &b, const TilePlace &place, Value blockColumn, MutableArrayRef<Value>) override {
     Value columns = b.minU(b.sub(place.wanted, blockColumn), b.index(kBlockColumns)); // padding is not multiplied
     Value firstColumn = b.add(place.tileColumn, blockColumn);
-    for (unsigned t = 0; t < place.count; ++t) {
+    forRange(b, b.index(0), b.index(place.count), 1, [&](Value tile) {
       Value begin = b.index(0);
       for (int64_t rows = rowsInRegisters; rows > 0; rows /= 2) {
         Value end = b.mul(b.divU(rowCount, rows), rows);
-        forRange(b, begin, end, rows, [&](Value row) { multiplyRows(b, t, row, rows, firstColumn, columns); });
+        forRange(b, begin, end, rows, [&](Value row) { multiplyRows(b, tile, row, rows, firstColumn, columns); });
         begin = end;
       }
-    }
+    });
   }
 
   void closeStrips(LaneBuilder &b, Value strip, unsigned count, ValueRange) override {
@@ -162,25 +162,26 @@ private:
   static constexpr int64_t kSumsPerStrip = kChunkRows * kStripRows;
 
   void copyChunk(LaneBuilder &b, Value strip, unsigned count, bool toOut) {
-    for (unsigned t = 0; t < count; ++t)
+    forRange(b, b.index(0), b.index(count), 1, [&](Value tile) {
       forRange(b, b.index(0), rowCount, 1, [&](Value row) {
-        Value at = b.add(b.mul(row, kStripRows), t * kSumsPerStrip);
-        copySums(b, operands.out, b.add(firstRow, row), b.add(strip, t), slice.rows, sums, at, toOut);
+        Value at = b.add(b.mul(row, kStripRows), b.mul(tile, kSumsPerStrip));
+        copySums(b, operands.out, b.add(firstRow, row), b.add(strip, tile), slice.rows, sums, at, toOut);
       });
+    });
   }
 
   /// Adds the products of the panel of strip `tile` and `rows` rows of the chunk, from `row` on.
-  void multiplyRows(LaneBuilder &b, unsigned tile, Value row, int64_t rows, Value firstColumn, Value columns) {
+  void multiplyRows(LaneBuilder &b, Value tile, Value row, int64_t rows, Value firstColumn, Value columns) {
     SmallVector<Value> places, carried;
     for (int64_t i = 0; i < rows * 2; ++i) {
-      places.push_back(b.add(b.mul(row, kStripRows), tile * kSumsPerStrip + i * kHalfStrip));
+      places.push_back(b.add(b.add(b.mul(row, kStripRows), b.mul(tile, kSumsPerStrip)), i * kHalfStrip));
       carried.push_back(loadHalf(b, sums, places.back()));
     }
     auto loop = scf::ForOp::create(b, b.index(0), columns, b.index(1), carried);
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loop.getBody());
-      Value column = loop.getInductionVar(), at = b.add(b.mul(column, kStripRows), tile * kBlockBytes);
+      Value column = loop.getInductionVar(), at = b.add(b.mul(column, kStripRows), b.mul(tile, kBlockBytes));
       std::array<Value, 2> vectors{loadHalf(b, panel, at), loadHalf(b, panel, b.add(at, kHalfStrip))};
       SmallVector<Value> next;
       for (int64_t i = 0; i < rows; ++i) {
