@@ -54,7 +54,7 @@ class Case:
         into = self.activations
         scaled = "f32" if self.scale is None else mlir_name(self.scale.dtype, FLOATS)
         body = [f"%a = arith.extf %w : {element} to {scaled}"] if self.scale is not None else []
-        arguments, operands, maps = "", "", ""
+        arguments, operands = "", ""
         inner = f"%w: {element}, %o: {into}"
         if self.scale is None:
             body.append(f"%r = arith.extf %w : {element} to {into}")
