@@ -3,6 +3,7 @@
 // A decoder checks the header, expands the code tables and hands groups of strips to a function of its own, in
 // parallel. That function decodes its strips (StripDecoder.h) and writes the bytes out (DecoderOutput.h).
 #include "DecoderOutput.h"
+#include "LanePlanes.h"
 #include "ecf8/Conversion/Decoders.h"
 #include "ecf8/Conversion/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -36,8 +37,10 @@ public:
     if (flat)
       checkFlatOutput(layout, out);
     std::optional<CodeTables> bytes;
-    if (!backends.empty())
+    if (isa<HuffmanAttr>(spec.encoding))
       bytes = expandCodeLengths(b, spec.huffman(), layout);
+    else if (isa<PlanesAttr>(spec.encoding))
+      bytes = expandRanks(b, spec.planes(), layout);
     emitWith(0, bytes, slice.rows);
     func::ReturnOp::create(b);
   }
@@ -206,6 +209,10 @@ private:
         backends.push_back(createTableLanes(spec.huffman(), 8));
       if (lanes == "scalar")
         backends.push_back(createTableLanes(spec.huffman(), 1));
+    } else if (isa<PlanesAttr>(spec.encoding)) {
+      backends.push_back(lanes == "permute"  ? createExpandPlanes(spec.planes())
+                         : lanes == "scalar" ? createScalarPlanes(spec.planes())
+                                             : createShufflePlanes(spec.planes()));
     } else if (!isa<RawAttr>(spec.encoding)) {
       return decoder.emitOpError() << "has no decoder for encoding " << spec.encoding;
     }
