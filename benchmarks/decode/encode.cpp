@@ -1,5 +1,5 @@
-// ecf8-bench-encode IN OUT ROWS COLUMNS ENCODING: the payload of a row-major E4M3FN matrix. ENCODING is the longest code
-// of huffman in bits, or "planes".
+// ecf8-bench-encode IN OUT ROWS COLUMNS ENCODING: the payload of a row-major E4M3FN matrix. ENCODING is the longest
+// code of huffman in bits, or "planes".
 #include "ecf8/Codec/Encoder.h"
 #include <cstdio>
 #include <cstdlib>
