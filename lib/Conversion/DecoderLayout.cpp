@@ -70,7 +70,7 @@ PlanesSpec DecoderSpec::planes() const {
   const ::ecf8::ElementSplit &split = ::ecf8::getElementSplit(codecType());
   ::ecf8::RestUnit rest = ::ecf8::getRestUnit(codecType());
   return {encoding.getTileColumnCount(), split.symbolCount, split.symbolShift,
-          columnsPerUnit() / rest.columns * rest.bytes};
+          columnsPerUnit() / rest.columns * rest.bytes, columnsPerUnit() * planeBytesPerColumn()};
 }
 
 PayloadLayout mlir::ecf8::readLayout(LaneBuilder &b, const DecoderSpec &spec, Value payload) {

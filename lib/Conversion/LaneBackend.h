@@ -33,7 +33,7 @@ struct StreamView {
 struct PlanesSpec {
   int64_t tileColumns;
   unsigned symbolCount, symbolShift; ///< as in HuffmanSpec
-  int64_t masksOffset;               ///< byte offset of the first step's masks in a unit
+  int64_t masksOffset, unitBytes;    ///< of a unit: where the first step's masks are, and its size
 };
 
 /// The code tables of one tensor as bytes: entry i describes the code at the low end of the window i.

@@ -9,6 +9,15 @@
 using namespace mlir;
 using namespace mlir::ecf8;
 
+/// How far ahead memory is asked for the units and for the codes, which lie behind each other tile after tile.
+static constexpr int64_t unitsAheadBytes = 2048, codesAheadBytes = 2048;
+
+/// Asks for the cache line at byte `at`, which may lie behind the payload: asking never fails.
+static void prefetch(LaneBuilder &b, const StreamView &stream, Value at) {
+  memref::PrefetchOp::create(b, stream.payload, ValueRange{at}, /*isWrite=*/false, /*localityHint=*/3,
+                             /*isDataCache=*/true);
+}
+
 static constexpr int64_t groupCodes = 64, maskBytes = 8, groupBytes = 2 * maskBytes;
 /// Rank r is entry r + 1.
 static constexpr int64_t rankTableBytes = 16;
@@ -47,6 +56,10 @@ SmallVector<Value> PlanesLanes::openTile(LaneBuilder &b, const StreamView &strea
 
 Value PlanesLanes::decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state,
                               const TileStep &place) {
+  // A unit has less than a cache line for each step.
+  int64_t lineAt = 64 * place.step;
+  if (lineAt < spec.unitBytes)
+    prefetch(b, stream, b.add(place.unit, unitsAheadBytes + lineAt));
   Value masks = b.add(place.unit, spec.masksOffset + groupBytes * place.step);
   return decodeCodes(b, stream.payload, masks, /*firstRank=*/0, second[place.tile], state[0]);
 }
@@ -90,6 +103,7 @@ void PlanesLanes::expandSecondPlane(LaneBuilder &b, const StreamView &stream, Va
   b.setInsertionPointToStart(loop.getBody());
   Value group = loop.getInductionVar(), pointer = loop.getRegionIterArg(0);
   Value masks = b.minU(b.add(at, b.mul(group, groupBytes)), stream.lastIndex);
+  prefetch(b, stream, b.add(masks, codesAheadBytes));
   Value symbols = decodeCodes(b, stream.payload, masks, ::ecf8::ranksPerPlane, third, pointer);
   b.storeBytes(symbols, target, b.mul(group, groupCodes));
   scf::YieldOp::create(b, pointer);

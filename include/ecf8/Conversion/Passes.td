@@ -160,7 +160,8 @@ def EmitDecodersPass : Pass<"ecf8-emit-decoders", "::mlir::ModuleOp"> {
     and the decode loops over the lanes of one instruction set. A body never reads outside the payload, whatever the
     payload holds. `lanes` names the back end: `permute` needs avx512bw, avx512vbmi and avx512vbmi2, `nibble` and
     `gather` need avx2 (`nibble` is the faster one and falls back to `gather` at run time for codes that it cannot take),
-    `scalar` nothing. All give the same bytes.
+    `scalar` nothing. All give the same bytes. For planes `permute` expands bytes (avx512bw, avx512vbmi2), `nibble` and
+    `gather` shuffle them (avx2, popcnt).
     Left alone: everything else.
     Place in the pipeline: after `ecf8-lower-storage`, before `ecf8-parallel-to-runtime`; once per instruction set.
 
