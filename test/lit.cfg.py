@@ -14,6 +14,9 @@ config.test_exec_root = config.ecf8_test_dir
 
 path = [config.ecf8_tools_dir, config.llvm_tools_dir, config.environment["PATH"]]
 config.environment["PATH"] = ":".join(path)
+# LLVM's allocators poison memory in our code, which is instrumented, and not in its libraries, which are not.
+if config.asan:
+    config.environment["ASAN_OPTIONS"] = "allow_user_poisoning=0"
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "ECF8_CPU", "ECF8_NUM_THREADS"):
     if name in lit_config.params:
         config.environment[name] = lit_config.params[name]

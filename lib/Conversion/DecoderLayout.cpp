@@ -73,6 +73,11 @@ PlanesSpec DecoderSpec::planes() const {
           columnsPerUnit() / rest.columns * rest.bytes, columnsPerUnit() * planeBytesPerColumn()};
 }
 
+void mlir::ecf8::checkHeaderFits(LaneBuilder &b, Value payload) {
+  Value fits = b.compare(Predicate::uge, memref::DimOp::create(b, payload, 0), HeaderBytes);
+  require(b, fits, "expected a payload of 192 bytes or more");
+}
+
 PayloadLayout mlir::ecf8::readLayout(LaneBuilder &b, const DecoderSpec &spec, Value payload) {
   PayloadLayout layout;
   auto index64 = [&](int64_t offset) { return b.toIndex(field(b, payload, offset, 64)); };
@@ -105,7 +110,6 @@ void mlir::ecf8::checkLayout(LaneBuilder &b, const DecoderSpec &spec, const Payl
   };
   auto atMost = [&](Value a, Value limit) { return b.compare(Predicate::ule, a, limit); };
 
-  require(b, atMost(b.index(HeaderBytes), layout.sizeBytes), "expected a payload of 192 bytes or more");
   require(b, equals(MagicOffset, 32, 0x38464345), "expected a payload that begins with 'ECF8'");
   require(b, b.andI(equals(MajorOffset, 8, 1), equals(RequiredOffset, 32, 0)),
           "expected a payload of format version 1 without further required features");

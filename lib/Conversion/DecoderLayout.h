@@ -52,7 +52,10 @@ struct MatrixSlice {
   Value rows, columns; ///< its shape
 };
 
-/// Reads the layout. Does not check anything.
+/// Emits the assertion that the payload is long enough for a header, without which nothing of it may be read.
+void checkHeaderFits(LaneBuilder &b, Value payload);
+
+/// Reads the layout from the header. Does not check anything.
 PayloadLayout readLayout(LaneBuilder &b, const DecoderSpec &spec, Value payload);
 
 /// Emits assertions that the payload agrees with `spec`, that its sections lie inside it, and that `slice` exists and

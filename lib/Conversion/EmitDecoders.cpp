@@ -1,9 +1,11 @@
-// Fills in the bodies of the decode functions that `ecf8-lower-storage` declared, for one instruction set.
+// Fills in the bodies of the functions that `ecf8-lower-storage` declared, for one instruction set: decode functions
+// here, contraction functions in ContractionEmitter.cpp.
 //
 // A decoder checks the header, expands the code tables and hands groups of strips to a function of its own, in
 // parallel. That function decodes its strips (StripDecoder.h) and writes the bytes out (DecoderOutput.h).
+#include "ContractionEmitter.h"
 #include "DecoderOutput.h"
-#include "LanePlanes.h"
+#include "KernelEmitter.h"
 #include "ecf8/Conversion/Decoders.h"
 #include "ecf8/Conversion/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -21,69 +23,29 @@ using namespace mlir::ecf8;
 namespace {
 
 /// Emits the body of one decoder.
-class DecoderEmitter {
+class DecoderEmitter : public KernelEmitter {
 public:
-  /// `backends`: each for the codes that those before it do not apply to. None: nothing is coded.
   DecoderEmitter(func::FuncOp decoder, const DecoderSpec &spec, ArrayRef<std::unique_ptr<LaneBackend>> backends)
-      : decoder(decoder), spec(spec), backends(backends), b(decoder.getLoc(), decoder.getContext()),
-        flat(cast<MemRefType>(decoder.getArgumentTypes()[1]).getRank() == 1) {}
+      : KernelEmitter(decoder, spec, backends), flat(cast<MemRefType>(decoder.getArgumentTypes()[1]).getRank() == 1) {}
 
   void emit() {
-    b.setInsertionPointToStart(decoder.addEntryBlock());
-    Value payload = decoder.getArgument(0), out = decoder.getArgument(1);
-    PayloadLayout layout = readLayout(b, spec, payload);
-    MatrixSlice slice = sliceOf(layout, decoder.getArguments());
+    b.setInsertionPointToStart(function.addEntryBlock());
+    checkHeaderFits(b, function.getArgument(0));
+    PayloadLayout layout = readLayout(b, spec, function.getArgument(0));
+    MatrixSlice slice = sliceOf(layout, function.getArguments());
     checkLayout(b, spec, layout, slice);
     if (flat)
-      checkFlatOutput(layout, out);
-    std::optional<CodeTables> bytes;
-    if (isa<HuffmanAttr>(spec.encoding))
-      bytes = expandCodeLengths(b, spec.huffman(), layout);
-    else if (isa<PlanesAttr>(spec.encoding))
-      bytes = expandRanks(b, spec.planes(), layout);
-    emitWith(0, bytes, slice.rows);
+      checkFlatOutput(layout, function.getArgument(1));
+    outRows = slice.rows;
+    emitForEveryCode(layout);
     func::ReturnOp::create(b);
   }
 
 private:
-  /// Emits the tables and the parallel loop of back end number `first`; where it does not apply to every code, of the
-  /// next one for the others.
-  void emitWith(size_t first, const std::optional<CodeTables> &bytes, Value outRows) {
-    lanes = first < backends.size() ? backends[first].get() : nullptr;
-    Value tables = b.stackBuffer(lanes ? lanes->tableBytes() : 1, b.getI8Type());
-    if (lanes)
-      lanes->expandTables(b, *bytes, tables);
-    Value applies = lanes ? lanes->applies(b, tables) : Value();
-    if (!applies)
-      return emitParallel(tables, outRows);
-    auto branch = scf::IfOp::create(b, TypeRange{}, applies, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    emitParallel(tables, outRows);
-    b.setInsertionPointToStart(branch.elseBlock());
-    emitWith(first + 1, bytes, outRows);
+  void emitLoops(Value tables) override {
+    emitParallel("_strips", function.getArguments(), tables, outRows,
+                 [&](func::FuncOp body) { spec.isRows32() ? emitGroup(body) : emitRowCopy(body); });
   }
-
-  void emitParallel(Value tables, Value outRows) {
-    auto anyBytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
-    tables = memref::CastOp::create(b, anyBytes, tables);
-    Value groups = b.ceilDivU(outRows, 32 * stripsPerGroup());
-    auto parallel = scf::ParallelOp::create(b, ValueRange{b.index(0)}, ValueRange{groups}, ValueRange{b.index(1)});
-    func::FuncOp body = declareGroupFunction();
-    {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(parallel.getBody());
-      SmallVector<Value> operands(decoder.getArguments());
-      operands.append({tables, parallel.getInductionVars()[0]});
-      func::CallOp::create(b, body, operands);
-    }
-    if (spec.isRows32())
-      emitGroup(body);
-    else
-      emitRowCopy(body);
-  }
-
-  int64_t stripsPerGroup() const { return lanes ? lanes->tilesInLockstep() : 1; }
 
   void checkFlatOutput(const PayloadLayout &layout, Value out) {
     Value columns = paddedColumns(layout);
@@ -92,24 +54,8 @@ private:
     cf::AssertOp::create(b, fits, b.getStringAttr("expected room for whole tiles in the output"));
   }
 
-  func::FuncOp declareGroupFunction() {
-    SmallVector<Type> inputs(decoder.getArgumentTypes());
-    inputs.push_back(MemRefType::get({ShapedType::kDynamic}, b.getI8Type()));
-    inputs.push_back(b.getIndexType());
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointAfter(decoder);
-    std::string name = (decoder.getName() + "_strips").str();
-    for (auto module = decoder->getParentOfType<ModuleOp>(); module.lookupSymbol(name);)
-      name += "_any";
-    auto body = func::FuncOp::create(b, name, b.getFunctionType(inputs, {}));
-    body.setPrivate();
-    return body;
-  }
-
   /// The group function for order `row_major`: copies 32 rows.
   void emitRowCopy(func::FuncOp body) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(body.addEntryBlock());
     Value out = body.getArgument(1), row = body.getArgument(2), column = body.getArgument(3);
     PayloadLayout layout = readLayout(b, spec, body.getArgument(0));
     Value begin = b.mul(body.getArgument(5), 32);
@@ -129,13 +75,10 @@ private:
         memref::StoreOp::create(b, arith::BitcastOp::create(b, elementType, byte), out, ValueRange{r, c});
       });
     });
-    func::ReturnOp::create(b);
   }
 
   /// The group function for order `rows32`.
   void emitGroup(func::FuncOp body) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(body.addEntryBlock());
     Value out = body.getArgument(1);
     PayloadLayout layout = readLayout(b, spec, body.getArgument(0));
     MatrixSlice slice = sliceOf(layout, body.getArguments());
@@ -143,7 +86,6 @@ private:
     StripDecoder strips(b, spec, lanes, *sink);
     strips.enterFunction(layout, slice, body.getArgument(4));
     strips.decodeGroup(body.getArgument(5));
-    func::ReturnOp::create(b);
   }
 
   /// What is decoded, given the payload's layout and a function's arguments payload, output, row and column.
@@ -159,18 +101,7 @@ private:
     return b.mul(b.ceilDivU(layout.columns, spec.columnsPerUnit()), spec.columnsPerUnit());
   }
 
-  template <typename Body> void forRange(Value begin, Value end, int64_t step, Body body) {
-    auto loop = scf::ForOp::create(b, begin, end, b.index(step));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    body(loop.getInductionVar());
-  }
-
-  func::FuncOp decoder;
-  DecoderSpec spec;
-  ArrayRef<std::unique_ptr<LaneBackend>> backends;
-  LaneBackend *lanes = nullptr; ///< the one that is being emitted
-  LaneBuilder b;
+  Value outRows;
   bool flat; ///< the output is a buffer in the order of the format instead of a matrix
 };
 
@@ -182,12 +113,17 @@ struct EmitDecodersPass : public ::mlir::ecf8::impl::EmitDecodersPassBase<EmitDe
       getOperation().emitError() << "expected lanes 'permute', 'nibble', 'gather' or 'scalar', got '" << lanes << "'";
       return signalPassFailure();
     }
-    SmallVector<func::FuncOp> decoders;
+    SmallVector<func::FuncOp> decoders, contractions;
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (function.isExternal() && function->hasAttr(kDecoderAttrName))
         decoders.push_back(function);
+      else if (function.isExternal() && function->hasAttr(kContractionAttrName))
+        contractions.push_back(function);
     for (func::FuncOp decoder : decoders)
       if (failed(fillIn(decoder)))
+        return signalPassFailure();
+    for (func::FuncOp contraction : contractions)
+      if (failed(fillInContraction(contraction)))
         return signalPassFailure();
   }
 
@@ -198,26 +134,27 @@ private:
     if (failed(verifyDecoderType(decoder)))
       return failure();
     DecoderSpec spec{compressed.getEncoding(), compressed.getElementType()};
-    SmallVector<std::unique_ptr<LaneBackend>> backends;
-    if (isa<HuffmanAttr>(spec.encoding)) {
-      if (lanes == "permute")
-        backends.push_back(createPermuteLanes(spec.huffman()));
-      if (lanes == "nibble")
-        for (unsigned prefixCount : {1, 2})
-          backends.push_back(createNibbleLanes(spec.huffman(), prefixCount));
-      if (lanes == "nibble" || lanes == "gather")
-        backends.push_back(createTableLanes(spec.huffman(), 8));
-      if (lanes == "scalar")
-        backends.push_back(createTableLanes(spec.huffman(), 1));
-    } else if (isa<PlanesAttr>(spec.encoding)) {
-      backends.push_back(lanes == "permute"  ? createExpandPlanes(spec.planes())
-                         : lanes == "scalar" ? createScalarPlanes(spec.planes())
-                                             : createShufflePlanes(spec.planes()));
-    } else if (!isa<RawAttr>(spec.encoding)) {
-      return decoder.emitOpError() << "has no decoder for encoding " << spec.encoding;
-    }
-    DecoderEmitter(decoder, spec, backends).emit();
+    auto backends = createLaneBackends(decoder, spec, lanes);
+    if (failed(backends))
+      return failure();
+    DecoderEmitter(decoder, spec, *backends).emit();
     decoder->removeAttr(kDecoderAttrName);
+    return success();
+  }
+
+  LogicalResult fillInContraction(func::FuncOp function) {
+    auto contraction = ContractionSpec::of(function);
+    if (failed(contraction))
+      return failure();
+    DecoderSpec spec{contraction->weight.getEncoding(), contraction->weight.getElementType()};
+    if (!spec.isRows32())
+      return function.emitOpError() << "expected a weight in tiles of 32 rows, got " << contraction->weight, failure();
+    auto backends = createLaneBackends(function, spec, lanes);
+    if (failed(backends))
+      return failure();
+    ContractionEmitter(function, *contraction, spec, *backends, {vectorBits, f16}).emit();
+    function->removeAttr(kContractionAttrName);
+    function->removeAttr(kScaleKindAttrName);
     return success();
   }
 };

@@ -37,17 +37,13 @@ public:
     importsType = LLVM::LLVMStructType::getLiteral(context, {i32, i32, pointer, pointer, pointer, pointer, pointer});
 
     SmallVector<LLVM::LLVMFuncOp> entryPoints;
-    for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
-      if (function.isExternal() && function.getName() == kImports)
-        return (void)(function.emitOpError() << "expected no function of this name before the pass",
-                      signalPassFailure());
+    for (auto function : module.getOps<LLVM::LLVMFuncOp>())
       if (function.isPublic() && !function.isExternal() &&
           module.lookupSymbol<LLVM::LLVMFuncOp>((kInterfacePrefix + function.getName()).str()))
         entryPoints.push_back(function);
-    }
     if (Operation *taken = takenSymbol(entryPoints.size())) {
-      taken->emitOpError() << "expected no symbol that the pass defines, got '" << SymbolTable::getSymbolName(taken)
-                           << "'";
+      taken->emitOpError() << "expected no symbol that the pass defines, got '"
+                           << SymbolTable::getSymbolName(taken).getValue() << "'";
       return signalPassFailure();
     }
 

@@ -22,8 +22,9 @@ bool hasOnlyParallelLoops(linalg::LinalgOp op) { return op.getNumLoops() == op.g
 bool computesNothingTwice(OpOperand *operand) {
   auto producer = operand->get().getDefiningOp<linalg::LinalgOp>();
   auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
-  if (!producer || !consumer || !operand->get().hasOneUse() || !hasOnlyParallelLoops(producer) ||
-      !hasOnlyParallelLoops(consumer))
+  // Each reader of an op with several results would get a copy of its body.
+  if (!producer || !consumer || producer->getNumResults() != 1 || !operand->get().hasOneUse() ||
+      !hasOnlyParallelLoops(producer) || !hasOnlyParallelLoops(consumer))
     return false;
   return consumer.getMatchingIndexingMap(operand).isPermutation();
 }

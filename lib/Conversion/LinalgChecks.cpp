@@ -12,32 +12,58 @@ using namespace mlir::ecf8;
 
 namespace {
 
-/// The conjunction of the conditions added to it, or null.
+/// The conjunction of the conditions added to it, or null where all are known to hold.
 struct Conjunction {
   ImplicitLocOpBuilder &builder;
   Value value;
 
-  void add(arith::CmpIPredicate predicate, Value a, Value b) {
-    Value condition = arith::CmpIOp::create(builder, predicate, a, b);
+  void add(arith::CmpIPredicate predicate, OpFoldResult a, OpFoldResult b) {
+    std::optional<int64_t> constantA = getConstantIntValue(a), constantB = getConstantIntValue(b);
+    bool holds = predicate == arith::CmpIPredicate::eq && a == b;
+    if (constantA && constantB)
+      holds = arith::applyCmpPredicate(predicate, APInt(64, *constantA, true), APInt(64, *constantB, true));
+    if (holds)
+      return;
+    Value condition =
+        arith::CmpIOp::create(builder, predicate, getValueOrCreateConstantIndexOp(builder, builder.getLoc(), a),
+                              getValueOrCreateConstantIndexOp(builder, builder.getLoc(), b));
     value = value ? Value(arith::AndIOp::create(builder, value, condition)) : condition;
   }
 };
 
+/// The coefficient of loop `dim` in `expr`, which is a sum of multiples of loop variables.
+int64_t coefficientOf(AffineExpr expr, unsigned dim, unsigned dimCount) {
+  MLIRContext *context = expr.getContext();
+  SmallVector<AffineExpr> point(dimCount, getAffineConstantExpr(0, context));
+  auto valueAt = [&] { return cast<AffineConstantExpr>(expr.replaceDims(point)).getValue(); };
+  int64_t origin = valueAt();
+  point[dim] = getAffineConstantExpr(1, context);
+  return valueAt() - origin;
+}
+
+bool isSumOfMultiples(AffineExpr expr) {
+  return !expr.walk([](AffineExpr part) {
+                bool isSum = part.getKind() == AffineExprKind::Add || part.getKind() == AffineExprKind::Mul;
+                return isSum || !isa<AffineBinaryOpExpr>(part) ? WalkResult::advance() : WalkResult::interrupt();
+              })
+              .wasInterrupted();
+}
+
 /// Every index that the loops make lies in its operand; where an index is one loop's variable, the sizes are equal.
-void checkShapes(linalg::LinalgOp op) {
-  ImplicitLocOpBuilder builder(op.getLoc(), op.getOperation());
+LogicalResult checkShapes(linalg::LinalgOp op) {
   SmallVector<int64_t> staticSizes = op.getStaticLoopRanges();
-  SmallVector<Value> sizes;
-  SmallVector<OpFoldResult> last;
-  auto prepareSizes = [&] {
-    if (!sizes.empty() || staticSizes.empty())
-      return;
-    for (Range range : op.createLoopRanges(builder, op.getLoc())) {
-      sizes.push_back(getValueOrCreateConstantIndexOp(builder, op.getLoc(), range.size));
-      Value one = arith::ConstantIndexOp::create(builder, 1);
-      last.push_back(Value(arith::SubIOp::create(builder, sizes.back(), one)));
-    }
-  };
+  if (staticSizes.empty() || llvm::is_contained(staticSizes, 0)) // no loops, or none that runs
+    return success();
+  ImplicitLocOpBuilder builder(op.getLoc(), op.getOperation());
+  SmallVector<OpFoldResult> sizes, last;
+  for (Range range : op.createLoopRanges(builder, op.getLoc())) {
+    sizes.push_back(range.size);
+    if (std::optional<int64_t> size = getConstantIntValue(range.size))
+      last.push_back(builder.getIndexAttr(*size - 1));
+    else
+      last.push_back(
+          Value(arith::SubIOp::create(builder, cast<Value>(range.size), arith::ConstantIndexOp::create(builder, 1))));
+  }
 
   Conjunction fits{builder, {}};
   for (OpOperand &operand : op->getOpOperands()) {
@@ -46,28 +72,46 @@ void checkShapes(linalg::LinalgOp op) {
       continue;
     AffineMap map = op.getMatchingIndexingMap(&operand);
     for (auto [position, expr] : llvm::enumerate(map.getResults())) {
-      bool isStatic = !type.isDynamicDim(position);
-      for (auto [dim, size] : llvm::enumerate(staticSizes))
-        isStatic &= !expr.isFunctionOfDim(dim) || !ShapedType::isDynamic(size);
-      if (isStatic)
-        continue; // the verifier of the op has checked it
-      prepareSizes();
-      Value extent = getValueOrCreateConstantIndexOp(
-          builder, op.getLoc(), memref::getMixedSize(builder, op.getLoc(), operand.get(), position));
-      if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-        if (extent != sizes[dim.getPosition()])
-          fits.add(arith::CmpIPredicate::eq, extent, sizes[dim.getPosition()]);
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      // The verifier looks at no size where that of one loop is not known, so equal sizes alone are sure to fit.
+      if (dim && !type.isDynamicDim(position) && type.getDimSize(position) == staticSizes[dim.getPosition()])
+        continue;
+      OpFoldResult extent = memref::getMixedSize(builder, op.getLoc(), operand.get(), position);
+      if (dim) {
+        fits.add(arith::CmpIPredicate::eq, extent, sizes[dim.getPosition()]);
         continue;
       }
-      OpFoldResult folded =
-          affine::makeComposedFoldedAffineApply(builder, op.getLoc(), map.getSubMap({(unsigned)position}), last);
-      Value highest = getValueOrCreateConstantIndexOp(builder, op.getLoc(), folded);
-      fits.add(arith::CmpIPredicate::slt, highest, extent);
+      if (!isSumOfMultiples(expr)) {
+        if (op.hasDynamicShape())
+          return op->emitOpError() << "expected indices that are sums of multiples of loop variables where sizes are "
+                                      "not known, got "
+                                   << AffineMapAttr::get(map);
+        continue; // the verifier of the op has evaluated it
+      }
+      // The greatest index is where the loops with a positive coefficient end and the others begin; the least index is
+      // in the opposite corner.
+      SmallVector<OpFoldResult> highestAt, lowestAt;
+      bool canBeNegative = false;
+      for (unsigned loop = 0; loop < map.getNumDims(); ++loop) {
+        bool descends = coefficientOf(expr, loop, map.getNumDims()) < 0;
+        canBeNegative |= descends;
+        highestAt.push_back(descends ? OpFoldResult(builder.getIndexAttr(0)) : last[loop]);
+        lowestAt.push_back(descends ? last[loop] : OpFoldResult(builder.getIndexAttr(0)));
+      }
+      auto indexAt = [&](ArrayRef<OpFoldResult> corner) {
+        return affine::makeComposedFoldedAffineApply(builder, op.getLoc(), map.getSubMap({(unsigned)position}), corner);
+      };
+      fits.add(arith::CmpIPredicate::slt, indexAt(highestAt), extent);
+      SmallVector<AffineExpr> origin(map.getNumDims(), getAffineConstantExpr(0, op.getContext()));
+      canBeNegative |= cast<AffineConstantExpr>(expr.replaceDims(origin)).getValue() < 0;
+      if (canBeNegative)
+        fits.add(arith::CmpIPredicate::sge, indexAt(lowestAt), builder.getIndexAttr(0));
     }
   }
   if (fits.value)
     cf::AssertOp::create(builder, fits.value,
                          ("shapes of the operands of " + op->getName().getStringRef() + " do not match").str());
+  return success();
 }
 
 /// Look-ups in the body, such as those of an embedding, stay inside their table.
@@ -79,11 +123,8 @@ void checkLookups(linalg::LinalgOp op) {
     Conjunction inside{builder, {}};
     for (auto [dim, index] : llvm::enumerate(load.getIndices())) {
       OpFoldResult extent = memref::getMixedSize(builder, load.getLoc(), load.getMemRef(), dim);
-      std::optional<int64_t> constantIndex = getConstantIntValue(index), constantExtent = getConstantIntValue(extent);
-      if (constantIndex && constantExtent && *constantIndex >= 0 && *constantIndex < *constantExtent)
-        continue;
       // Unsigned: a negative index is too large.
-      inside.add(arith::CmpIPredicate::ult, index, getValueOrCreateConstantIndexOp(builder, load.getLoc(), extent));
+      inside.add(arith::CmpIPredicate::ult, OpFoldResult(index), extent);
     }
     if (inside.value)
       cf::AssertOp::create(builder, inside.value, "index outside the tensor that is read");
@@ -92,7 +133,7 @@ void checkLookups(linalg::LinalgOp op) {
 
 } // namespace
 
-void mlir::ecf8::checkNest(linalg::LinalgOp op) {
-  checkShapes(op);
+LogicalResult mlir::ecf8::checkNest(linalg::LinalgOp op) {
   checkLookups(op);
+  return checkShapes(op);
 }

@@ -23,8 +23,8 @@ struct NestPlan {
 };
 
 /// Adds assertions for what only run time shows: that the shapes of the operands of `op` match, and that look-ups in
-/// its body stay inside their tables.
-void checkNest(linalg::LinalgOp op);
+/// its body stay inside their tables. Fails with a message where it cannot tell what indices the loops make.
+LogicalResult checkNest(linalg::LinalgOp op);
 
 /// The plan for `op`, which has buffer semantics, on a machine with vectors of `vectorBits`.
 NestPlan planNest(linalg::LinalgOp op, unsigned vectorBits);

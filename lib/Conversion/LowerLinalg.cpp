@@ -53,7 +53,10 @@ public:
         signalPassFailure();
         continue;
       }
-      checkNest(op);
+      if (failed(checkNest(op))) {
+        signalPassFailure();
+        continue;
+      }
       emitNest(op, planNest(op, vectorBits));
     }
   }

@@ -1,5 +1,6 @@
 // Compressed values become the bytes of their payloads, decodes become calls of decode functions, and globals become
 // weights of the runtime.
+#include "ecf8/Conversion/Contractions.h"
 #include "ecf8/Conversion/Decoders.h"
 #include "ecf8/Conversion/Passes.h"
 #include "ecf8/Conversion/RuntimeImports.h"
@@ -153,6 +154,29 @@ private:
   }
 };
 
+struct LowerContract : public OpConversionPattern<ContractOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(ContractOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    if (op.getResult())
+      return rewriter.notifyMatchFailure(op, "not bufferized");
+    Location loc = op.getLoc();
+    ContractionSpec spec = ContractionSpec::of(op);
+    func::FuncOp function = getOrCreateContraction(op->getParentOfType<ModuleOp>(), spec);
+    SmallVector<Value> operands{adaptor.getWeight(), adaptor.getActivations(), adaptor.getAccumulator()};
+    if (spec.scaleKind != ScaleKind::None)
+      operands.push_back(adaptor.getScale());
+    for (auto [operand, type] : llvm::drop_begin(llvm::zip(operands, function.getArgumentTypes())))
+      if (operand.getType() != type)
+        operand = memref::CastOp::create(rewriter, loc, type, operand);
+    for (int64_t size : op.getBlock())
+      operands.push_back(arith::ConstantIndexOp::create(rewriter, loc, size));
+    func::CallOp::create(rewriter, loc, function, operands);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 struct LowerStoragePass : public ::mlir::ecf8::impl::LowerStoragePassBase<LowerStoragePass> {
   using LowerStoragePassBase::LowerStoragePassBase;
 
@@ -172,13 +196,13 @@ struct LowerStoragePass : public ::mlir::ecf8::impl::LowerStoragePassBase<LowerS
     RewritePatternSet patterns(&context);
     ConversionTarget target(context);
     patterns.add<LowerGlobalLoad>(converter, &context, indices);
-    patterns.add<LowerConstant, LowerDecode>(converter, &context);
+    patterns.add<LowerConstant, LowerContract, LowerDecode>(converter, &context);
     populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns, converter);
     populateCallOpTypeConversionPattern(patterns, converter);
     populateReturnOpTypeConversionPattern(patterns, converter);
     populateBranchOpInterfaceTypeConversionPattern(patterns, converter);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, target);
-    target.addIllegalOp<GlobalLoadOp, ConstantOp, DecodeOp>();
+    target.addIllegalOp<GlobalLoadOp, ConstantOp, ContractOp, DecodeOp>();
     target.addDynamicallyLegalOp<func::FuncOp>([&](func::FuncOp op) {
       return converter.isSignatureLegal(op.getFunctionType()) && converter.isLegal(&op.getBody());
     });

@@ -23,6 +23,9 @@ using namespace mlir::ecf8;
 
 namespace {
 
+/// The attribute of a loop: the least number of iterations worth a thread.
+constexpr llvm::StringLiteral kGrain = "ecf8.grain";
+
 /// Values that a body makes again instead of taking them through the context.
 bool isCheapToClone(Operation *op) {
   return op && op->getNumOperands() == 0 && op->getNumRegions() == 0 &&
@@ -60,14 +63,18 @@ private:
     for (scf::ForallOp op : loops) {
       IRRewriter rewriter(op);
       rewriter.setInsertionPoint(op);
-      if (failed(scf::forallToParallelLoop(rewriter, op)))
+      Attribute grainOfLoop = op->getAttr(kGrain);
+      scf::ParallelOp parallel;
+      if (failed(scf::forallToParallelLoop(rewriter, op, &parallel)))
         return failure();
+      if (grainOfLoop)
+        parallel->setAttr(kGrain, grainOfLoop);
     }
     return success();
   }
 
   int64_t grainOf(scf::ParallelOp op) const {
-    auto attribute = op->getAttrOfType<IntegerAttr>("ecf8.grain");
+    auto attribute = op->getAttrOfType<IntegerAttr>(kGrain);
     return attribute ? std::max<int64_t>(attribute.getInt(), 1) : std::max<int64_t>(grain, 1);
   }
 

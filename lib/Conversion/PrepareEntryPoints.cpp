@@ -23,11 +23,6 @@ public:
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (!function.isPublic())
         continue;
-      if (function.isExternal()) {
-        function.emitOpError() << "expected a body, got a declaration of a public function";
-        signalPassFailure();
-        continue;
-      }
       if (failed(checkTypes(function, function.getArgumentTypes(), "argument")) ||
           failed(checkTypes(function, function.getResultTypes(), "result"))) {
         signalPassFailure();

@@ -85,6 +85,7 @@ void StripDecoder::decodeTiles(Value strip, Value tile, unsigned count, SmallVec
     b.setInsertionPointToStart(blocks.getBody());
     Value blockColumn = blocks.getInductionVar();
     Value blockEnd = b.minU(b.add(blockColumn, kBlockColumns), padded);
+    sink.openBlock(b, place, blockColumn);
     auto units =
         scf::ForOp::create(b, blockColumn, blockEnd, b.index(spec.columnsPerUnit()), blocks.getRegionIterArgs());
     {

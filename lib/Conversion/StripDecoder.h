@@ -45,6 +45,9 @@ public:
   /// Before the steps of tile `tile` of `place`, in the payload's strip `payloadStrip`.
   virtual void openTile(LaneBuilder &b, const TilePlace &place, unsigned tile, Value payloadStrip) {}
 
+  /// Before the steps of a block, which begins at `blockColumn` of the tile.
+  virtual void openBlock(LaneBuilder &b, const TilePlace &place, Value blockColumn) {}
+
   /// Takes `bytes`, vector<64xi8>: the elements of one step in the order of the format. Steps of padding come, too.
   virtual void takeStep(LaneBuilder &b, const StepPlace &place, Value bytes, MutableArrayRef<Value> carried) = 0;
 

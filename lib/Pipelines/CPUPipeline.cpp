@@ -1,5 +1,6 @@
 // The CPU pipeline, stage by stage.
 #include "ecf8/Conversion/Passes.h"
+#include "ecf8/Dialect/ECF8/Transforms/Passes.h"
 #include "ecf8/Pipelines/Pipelines.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -25,6 +26,8 @@ static void addCleanup(OpPassManager &manager) {
 
 void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
   manager.addPass(createPrepareEntryPointsPass());
+  if (options.fuseDecode)
+    manager.addNestedPass<func::FuncOp>(createFuseDecodePass());
   manager.addPass(createConvertElementwiseToLinalgPass());
   manager.addPass(createConvertTensorToLinalgPass());
   addCleanup(manager);
@@ -56,6 +59,8 @@ void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &option
   manager.addPass(createLowerStoragePass());
   EmitDecodersPassOptions decoders;
   decoders.lanes = options.lanes;
+  decoders.vectorBits = options.vectorBits;
+  decoders.f16 = options.hasF16Conversions;
   manager.addPass(createEmitDecodersPass(decoders));
 
   LowerLinalgPassOptions linalg;

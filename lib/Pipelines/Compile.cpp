@@ -168,7 +168,8 @@ LogicalResult Compiler::bindAndEncode() {
   });
 }
 
-static void fillPipelineOptions(CPUPipelineOptions &pipeline, const CpuLevel &level) {
+static void fillPipelineOptions(CPUPipelineOptions &pipeline, const CpuLevel &level, const CompileOptions &options) {
+  pipeline.fuseDecode = options.fuseDecode;
   pipeline.lanes = level.lanes.str();
   pipeline.vectorBits = level.vectorBits;
   pipeline.hasF16Conversions = llvm::is_contained(level.features, "f16c");
@@ -177,7 +178,7 @@ static void fillPipelineOptions(CPUPipelineOptions &pipeline, const CpuLevel &le
 LogicalResult Compiler::lower(ModuleOp target, const CpuLevel &level, Stage last) {
   return runPasses(target, [&](OpPassManager &passes) {
     CPUPipelineOptions pipeline;
-    fillPipelineOptions(pipeline, level);
+    fillPipelineOptions(pipeline, level, options);
     buildLowerPipeline(passes, pipeline);
     if (last != Stage::Lowered)
       buildLLVMPipeline(passes, pipeline);
@@ -275,7 +276,7 @@ LogicalResult Compiler::run(const std::shared_ptr<llvm::SourceMgr> &source, llvm
   if (failed(collectEntryPoints(*module, entryPoints)) || failed(timed("bufferize", [&] {
         return runPasses(*module, [&](OpPassManager &passes) {
           CPUPipelineOptions pipeline;
-          fillPipelineOptions(pipeline, *options.levels.front());
+          fillPipelineOptions(pipeline, *options.levels.front(), options);
           buildBufferizePipeline(passes, pipeline);
         });
       })))

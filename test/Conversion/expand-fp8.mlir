@@ -135,3 +135,11 @@ func.func @negative_f32_and_tensors(%x: f32, %t: tensor<4xf8E4M3FN>) -> (f32, te
   %e = arith.extf %t : tensor<4xf8E4M3FN> to tensor<4xf32>
   return %r, %e : f32, tensor<4xf32>
 }
+
+// -----
+
+func.func @negative_other_source(%x: f80) -> f8E5M2 {
+  // expected-error @below {{'arith.truncf' op expected a source of type f16, bf16, f32 or f64, got 'f80'}}
+  %r = arith.truncf %x : f80 to f8E5M2
+  return %r : f8E5M2
+}

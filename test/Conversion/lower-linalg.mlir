@@ -1,6 +1,13 @@
 // RUN: ecf8-opt %s -ecf8-lower-linalg | FileCheck %s
+// RUN: ecf8-opt %s -ecf8-lower-linalg=vector-bits=512 | FileCheck %s --check-prefix=WIDE
+
+#id = affine_map<(d0) -> (d0)>
+#row = affine_map<(d0, d1) -> (d0)>
+#both = affine_map<(d0, d1) -> (d0, d1)>
 
 // One accumulator per output, the sum in the order of the columns, products rounded before they are added.
+// WIDE-LABEL:  func @matmul(
+// WIDE:          arith.mulf {{.*}} : vector<16xf32>
 // CHECK-LABEL: func @matmul(
 // CHECK-NOT:     linalg.matmul
 // CHECK:         scf.parallel
@@ -19,5 +26,88 @@ func.func @matmul(%a: memref<8x64xf32>, %b: memref<64x32xf32>, %c: memref<8x32xf
 // CHECK:         memref.copy
 func.func @negative_not_structured(%a: memref<8xf32>, %b: memref<8xf32>) {
   memref.copy %a, %b : memref<8xf32> to memref<8xf32>
+  return
+}
+
+// Each product is rounded to bf16 before it is added, and each sum after it: as written.
+// CHECK-LABEL: func @bf16(
+// CHECK:         scf.for {{.*}} iter_args(%[[SUM:.*]] = %{{.*}}) -> (vector<4xbf16>)
+// CHECK:           %[[PRODUCT:.*]] = arith.mulf %{{.*}}, %{{.*}} : vector<4xbf16>
+// CHECK-NEXT:      arith.addf %[[SUM]], %[[PRODUCT]] : vector<4xbf16>
+// CHECK-NEXT:      scf.yield
+func.func @bf16(%a: memref<1x4xbf16>, %b: memref<4x4xbf16>, %c: memref<1x4xbf16>) {
+  linalg.matmul ins(%a, %b : memref<1x4xbf16>, memref<4x4xbf16>) outs(%c : memref<1x4xbf16>)
+  return
+}
+
+// 11 columns are two vectors of four and three single elements. The old value of the output is read.
+// CHECK-LABEL: func @integers(
+// CHECK:         scf.parallel
+// CHECK:           scf.for
+// CHECK:             %[[X:.*]] = vector.load {{.*}} : memref<2x11xi8>, vector<4xi8>
+// CHECK:             %[[O:.*]] = vector.load {{.*}} : memref<2x11xi32>, vector<4xi32>
+// CHECK:             %[[EXTENDED:.*]] = arith.extsi %[[X]] : vector<4xi8> to vector<4xi32>
+// CHECK:             arith.muli %[[EXTENDED]], %[[O]] : vector<4xi32>
+// CHECK:             vector.store
+// CHECK:           scf.for
+// CHECK:             memref.load
+// CHECK:             arith.muli %{{.*}}, %{{.*}} : i32
+// CHECK:             memref.store
+func.func @integers(%a: memref<2x11xi8>, %b: memref<2x11xi32>) {
+  linalg.generic {indexing_maps = [#both, #both], iterator_types = ["parallel", "parallel"]}
+      ins(%a : memref<2x11xi8>) outs(%b : memref<2x11xi32>) {
+  ^bb0(%x: i8, %o: i32):
+    %0 = arith.extsi %x : i8 to i32
+    %1 = arith.muli %0, %o : i32
+    linalg.yield %1 : i32
+  }
+  return
+}
+
+// The greatest element of each row and where it is: both are carried by one loop.
+// CHECK-LABEL: func @several_outputs(
+// CHECK:         scf.for %[[COLUMN:.*]] = %{{.*}} iter_args(%[[MAX:.*]] = %{{.*}}, %[[AT:.*]] = %{{.*}}) -> (vector<2xf32>, vector<2xi64>)
+// CHECK:           vector.broadcast %[[COLUMN]] : index to vector<2xindex>
+// CHECK:           %[[GREATER:.*]] = arith.cmpf ogt, %{{.*}}, %[[MAX]]
+// CHECK:           arith.select %[[GREATER]], %{{.*}}, %[[MAX]]
+// CHECK:           arith.select %[[GREATER]], %{{.*}}, %[[AT]]
+// CHECK:         vector.store %{{.*}}#0
+// CHECK:         vector.store %{{.*}}#1
+func.func @several_outputs(%a: memref<2x6xf32>, %max: memref<2xf32>, %at: memref<2xi64>) {
+  linalg.generic {indexing_maps = [#both, #row, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%a : memref<2x6xf32>) outs(%max, %at : memref<2xf32>, memref<2xi64>) {
+  ^bb0(%x: f32, %m: f32, %i: i64):
+    %0 = linalg.index 1 : index
+    %1 = arith.index_cast %0 : index to i64
+    %2 = arith.cmpf ogt, %x, %m : f32
+    %3 = arith.select %2, %x, %m : f32
+    %4 = arith.select %2, %1, %i : i64
+    linalg.yield %3, %4 : f32, i64
+  }
+  return
+}
+
+// Booleans are bytes in memory but bits in vectors: one after the other.
+// CHECK-LABEL: func @booleans(
+// CHECK-NOT:     vector
+// CHECK:         arith.andi %{{.*}}, %{{.*}} : i1
+// CHECK-NOT:     vector
+// CHECK:         return
+func.func @booleans(%a: memref<8xi1>, %b: memref<8xi1>) {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%a : memref<8xi1>) outs(%b : memref<8xi1>) {
+  ^bb0(%x: i1, %o: i1):
+    %0 = arith.andi %x, %o : i1
+    linalg.yield %0 : i1
+  }
+  return
+}
+
+// CHECK-LABEL: func @strided_copy(
+// CHECK-NOT:     memref.copy
+// CHECK:         vector.load {{.*}} : memref<4x8xf32, strided<[16, 1], offset: 3>>, vector<4xf32>
+// CHECK:         vector.store {{.*}} : memref<4x8xf32>, vector<4xf32>
+func.func @strided_copy(%a: memref<4x8xf32, strided<[16, 1], offset: 3>>, %b: memref<4x8xf32>) {
+  memref.copy %a, %b : memref<4x8xf32, strided<[16, 1], offset: 3>> to memref<4x8xf32>
   return
 }

@@ -32,3 +32,54 @@ func.func @negative_sequential(%m: memref<?xf32>, %v: f32, %n: index) {
   }
   return
 }
+
+// Only the outermost loop becomes a call. Two dimensions are one count.
+// CHECK-LABEL: func.func private @nested_parallel_{{.*}}(
+// CHECK:         scf.for
+// CHECK:           arith.remui
+// CHECK:           scf.parallel
+// CHECK-LABEL: func.func @nested(
+// CHECK-COUNT-1: call @ecf8_rt_parallel_for(
+// CHECK-NOT:     call @ecf8_rt_parallel_for(
+// CHECK:         return
+func.func @nested(%m: memref<?x?x?xf32>, %v: f32, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.parallel (%i, %j) = (%c0, %c0) to (%n, %n) step (%c1, %c1) {
+    scf.parallel (%k) = (%c0) to (%n) step (%c1) {
+      memref.store %v, %m[%i, %j, %k] : memref<?x?x?xf32>
+    }
+  }
+  return
+}
+
+// The grain of a loop goes with it.
+// CHECK-LABEL: func.func @grain(
+// CHECK:         %[[GRAIN:.*]] = arith.constant 17 : index
+// CHECK:         call @ecf8_rt_parallel_for(%{{.*}}, %[[GRAIN]],
+func.func @grain(%m: memref<8xf32>, %v: f32) {
+  scf.forall (%i) in (8) {
+    memref.store %v, %m[%i] : memref<8xf32>
+  } {ecf8.grain = 17 : i64}
+  return
+}
+
+// CHECK-LABEL: func.func @negative_reduction(
+// CHECK:         scf.parallel
+// CHECK:           scf.reduce
+// CHECK-NOT:     call @ecf8_rt_parallel_for(
+// CHECK:         return
+func.func @negative_reduction(%m: memref<?xf32>, %n: index) -> f32 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
+  %sum = scf.parallel (%i) = (%c0) to (%n) step (%c1) init (%zero) -> f32 {
+    %x = memref.load %m[%i] : memref<?xf32>
+    scf.reduce(%x : f32) {
+    ^bb0(%a: f32, %b: f32):
+      %s = arith.addf %a, %b : f32
+      scf.reduce.return %s : f32
+    }
+  }
+  return %sum : f32
+}

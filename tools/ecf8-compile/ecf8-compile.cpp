@@ -81,6 +81,10 @@ struct Flags {
                                         clEnumValN(StatsFormat::Json, "json", "as JSON"))};
   cl::opt<std::string> statsFile{"stats-file", cl::desc("Where --stats goes (default: standard output)"),
                                  cl::value_desc("path"), cl::cat(category)};
+  cl::opt<bool> fuseDecode{"fuse-decode",
+                           cl::desc("Decode each weight inside of the contractions that read it (default: true); with "
+                                    "false as a whole before them, with the same results"),
+                           cl::init(true), cl::cat(category)};
   cl::opt<unsigned> optimizationLevel{"O",
                                       cl::Prefix,
                                       cl::desc("Optimization level of LLVM, 0 to 3 (default: 3)"),
@@ -210,6 +214,7 @@ int main(int argc, char **argv) {
   if (flags.optimizationLevel > 3)
     return fail("expected an optimization level from 0 to 3, got " + llvm::Twine(flags.optimizationLevel));
   CompileOptions options;
+  options.fuseDecode = flags.fuseDecode;
   options.codec = {flags.codec, flags.maxCodeLength, std::nullopt, flags.minElements};
   if (flags.tileColumns.getNumOccurrences() != 0)
     options.codec.tileColumns = flags.tileColumns;

@@ -45,8 +45,8 @@ def PrepareEntryPointsPass : Pass<"ecf8-prepare-entry-points", "::mlir::ModuleOp
   let summary = "Mark the public functions as entry points of the compiled module";
   let description = [{
     In: a program on tensors. Out: each public function has `llvm.emit_c_interface`, and its tensor arguments
-    `bufferization.writable = false`, so that no call changes an input. A public function without a body, or with types
-    other than ranked tensors, memrefs of identity layout and scalars, is an error.
+    `bufferization.writable = false`, so that no call changes an input. A public function with types other than ranked
+    tensors, memrefs of identity layout and scalars is an error.
     Left alone: private functions. Place in the pipeline: before bufferization. The n-th public function becomes
     `ecf8_entry_<n>` in `ecf8-finalize-module`.
 
@@ -60,7 +60,7 @@ def FuseElementwisePass : Pass<"ecf8-fuse-elementwise", "::mlir::func::FuncOp"> 
     In: `linalg` ops on tensors. Out: elementwise named ops, transposes among them, as `linalg.generic`, and each
     elementwise producer inside its only reader, if that is elementwise and reads each element once. So the extension,
     scaling, rounding and transposition of an FP8 weight become one loop, and no decode is done twice.
-    Left alone: producers with several readers, broadcast reads, reductions and contractions.
+    Left alone: producers with several readers or results, broadcast reads, reductions and contractions.
     Place in the pipeline: before bufferization.
 
     Example: `test/Conversion/fuse-elementwise.mlir`.
@@ -153,22 +153,26 @@ def LowerStoragePass : Pass<"ecf8-lower-storage", "::mlir::ModuleOp"> {
 }
 
 def EmitDecodersPass : Pass<"ecf8-emit-decoders", "::mlir::ModuleOp"> {
-  let summary = "Fill in the decode functions for one instruction set";
+  let summary = "Fill in the decode and contraction functions for one instruction set";
   let description = [{
-    In: private function declarations with the attribute `ecf8.decoder`.
+    In: private function declarations with the attribute `ecf8.decoder` or `ecf8.contraction`.
     Out: their bodies: checks of the payload's header as `cf.assert`, code tables, a `scf.parallel` over groups of strips,
     and the decode loops over the lanes of one instruction set. A body never reads outside the payload, whatever the
     payload holds. `lanes` names the back end: `permute` needs avx512bw, avx512vbmi and avx512vbmi2, `nibble` and
     `gather` need avx2 (`nibble` is the faster one and falls back to `gather` at run time for codes that it cannot take),
     `scalar` nothing. All give the same bytes. For planes `permute` expands bytes (avx512bw, avx512vbmi2), `nibble` and
     `gather` shuffle them (avx2, popcnt).
+    A contraction picks its kernel by the rows of the activations: for one row decoded weights go from registers into the
+    sums; for several a block of 64 columns is decoded into the first-level cache and multiplied by all of them.
     Left alone: everything else.
     Place in the pipeline: after `ecf8-lower-storage`, before `ecf8-parallel-to-runtime`; once per instruction set.
 
     Example: `test/Conversion/emit-decoders.mlir`.
   }];
   let options = [Option<"lanes", "lanes", "std::string", /*default=*/"\"scalar\"",
-                        "Lane back end: permute, nibble, gather or scalar">];
+                        "Lane back end: permute, nibble, gather or scalar">,
+                 Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"128", "Width of the CPU's vectors">,
+                 Option<"f16", "f16", "bool", /*default=*/"false", "The CPU converts f16 to f32 (F16C)">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
                            "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];

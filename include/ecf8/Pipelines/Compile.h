@@ -32,6 +32,7 @@ struct CompileOptions {
   bool quiet = false;                         ///< no notes
   llvm::SmallVector<const CpuLevel *> levels; ///< not empty; stages before Bundle use the first
   CodecOptions codec;
+  bool fuseDecode = true; ///< decode weights inside of the contractions that read them
   unsigned optimizationLevel = 3;
   unsigned threads = 1;
   std::string linker; ///< empty: the default

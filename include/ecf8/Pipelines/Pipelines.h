@@ -16,6 +16,9 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
                               llvm::cl::init(128)};
   Option<bool> hasF16Conversions{*this, "f16c", llvm::cl::desc("The CPU converts between f16 and f32"),
                                  llvm::cl::init(false)};
+  Option<bool> fuseDecode{*this, "fuse-decode",
+                          llvm::cl::desc("Decode weights inside of the contractions that read them"),
+                          llvm::cl::init(true)};
   Option<bool> threads{*this, "threads", llvm::cl::desc("Run outer loops on the threads of the runtime"),
                        llvm::cl::init(true)};
   Option<std::string> stopAfter{

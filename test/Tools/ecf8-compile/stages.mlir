@@ -4,6 +4,7 @@
 // RUN: ecf8-compile %s --weights %t.safetensors --emit=compressed | FileCheck %s --check-prefix=COMPRESSED
 // RUN: ecf8-compile %s --weights %t.safetensors --emit=compressed --codec=raw | FileCheck %s --check-prefix=RAW
 // RUN: ecf8-compile %s --weights %t.safetensors --emit=bufferized | FileCheck %s --check-prefix=BUFFERIZED
+// RUN: ecf8-compile %s --weights %t.safetensors --emit=bufferized --fuse-decode=false | FileCheck %s --check-prefix=UNFUSED
 // RUN: ecf8-compile %s --weights %t.safetensors --emit=lowered | FileCheck %s --check-prefix=LOWERED
 // RUN: ecf8-compile %s --weights %t.safetensors --emit=llvm-dialect | FileCheck %s --check-prefix=DIALECT
 // RUN: ecf8-compile %s --weights %t.safetensors --emit=llvm-ir --target-cpu=x86-64-v4 | FileCheck %s --check-prefix=IR
@@ -26,11 +27,14 @@
 // RAW: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw>
 
 // BUFFERIZED: func.func @main(%{{.*}}: memref<4x128xf32>
-// BUFFERIZED: ecf8.decode %{{.*}} into
+// BUFFERIZED: ecf8.contract
 
-// LOWERED-NOT: ecf8.decode
+// UNFUSED: ecf8.decode %{{.*}} into
+// UNFUSED-NOT: ecf8.contract
+
+// LOWERED-NOT: ecf8.{{decode|contract}}
 // LOWERED: call @ecf8_rt_weight
-// LOWERED-NOT: ecf8.decode
+// LOWERED-NOT: ecf8.{{decode|contract}}
 
 // DIALECT: llvm.func @ecf8_entry_0
 

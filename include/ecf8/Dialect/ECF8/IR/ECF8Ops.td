@@ -7,6 +7,7 @@ include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.td"
 include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
@@ -193,6 +194,72 @@ def ECF8_DecodeOp : ECF8_Op<"decode", [
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// ContractOp
+//===----------------------------------------------------------------------===//
+
+def ECF8_Matrix : AnyTypeOf<[2DTensorOf<[F32, BF16, F16]>, StridedMemRefRankOf<[F32, BF16, F16], [2]>]>;
+
+def ECF8_ContractOp : ECF8_Op<"contract", [
+    DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    DeclareOpInterfaceMethods<BufferizableOpInterface,
+                              ["bufferizesToMemoryRead", "bufferizesToMemoryWrite", "getAliasingValues", "bufferize"]>]> {
+  let summary = "Multiply activations by a compressed weight that is never decoded as a whole";
+  let description = [{
+    Adds the product of `activations` [M, K] and the transposed `weight` [N, K] to `accumulator` [M, N]:
+
+        result[m, n] = accumulator[m, n] + sum over k of activations[m, k] * w[n, k]
+        w[n, k] = round(extend(weight[n, k]) * scale[n / block[0], k / block[1]])
+
+    Each weight is extended to the element type of `scale`, multiplied by its scale, rounded, and then rounded to the
+    element type of `activations`; without a scale it is extended to that type at once. Factors are extended to f32;
+    products are rounded to f32 and added to `accumulator` one by one, in the order of k. So the result has the bytes
+    that the loops of the unfused program give, whatever the encoding, the instruction set and the number of threads.
+
+    Constraints:
+
+    * (contract_c1) `activations`, `scale` and `accumulator` are tensors, and the result has the type of `accumulator`; or
+      they are memrefs with unit stride along the last dimension, and there is no result
+    * (contract_c2) `weight` is a matrix [N, K], `activations` is [M, K], `accumulator` is [M, N]; M alone may be dynamic
+    * (contract_c3) `accumulator` is f32
+    * (contract_c4) `block` is there exactly if `scale` is, with two positive sizes
+    * (contract_c5) `scale` is [ceil(N / block[0]), ceil(K / block[1])]
+    * (contract_c6) the element type of `scale` is f32 or that of `activations`
+    * (contract_c7) `block` is one row by the whole of K, or a multiple of 32 rows, or the whole of N, by a multiple of 64
+      columns or the whole of K
+
+    Example:
+
+    ```mlir
+    %0 = ecf8.contract ins(%x, %c : tensor<?x128xf32>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>)
+        outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+    %1 = ecf8.contract ins(%x, %c : tensor<?x128xf32>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>)
+        scale(%s : tensor<64x1xf32>) block [1, 128] outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins ECF8_Matrix:$activations, ECF8_CompressedType:$weight, Optional<ECF8_Matrix>:$scale,
+                       ECF8_Matrix:$accumulator, DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$block);
+  let results = (outs Optional<2DTensorOf<[F32]>>:$result);
+  let assemblyFormat = [{
+    `ins` `(` $activations `,` $weight `:` type($activations) `,` qualified(type($weight)) `)`
+    (`scale` `(` $scale^ `:` type($scale) `)` `block` $block)?
+    `outs` `(` $accumulator `:` type($accumulator) `)` attr-dict (`->` type($result)^)?
+  }];
+  let builders = [
+    /// On tensors. `scale` may be null; then `block` is empty.
+    OpBuilder<(ins "::mlir::Value":$activations, "::mlir::Value":$weight, "::mlir::Value":$scale,
+                   "::llvm::ArrayRef<int64_t>":$block, "::mlir::Value":$accumulator)>
+  ];
+  let extraClassDeclaration = [{
+    CompressedType getWeightType() { return ::llvm::cast<CompressedType>(getWeight().getType()); }
+    ::mlir::ShapedType getActivationsType() { return ::llvm::cast<::mlir::ShapedType>(getActivations().getType()); }
+    /// Whether the op can have this block of scales for a weight of this type. [contract_c7]
+    static bool isValidBlock(CompressedType weight, ::llvm::ArrayRef<int64_t> block);
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getAccumulatorMutable(); }
+  }];
+  let hasVerifier = 1;
 }
 
 #endif // ECF8_DIALECT_ECF8_IR_ECF8OPS_TD

@@ -48,4 +48,22 @@ def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::ecf8::ECF8Dialect"];
 }
 
+def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
+  let summary = "Move each decode into the contractions that read the weight";
+  let description = [{
+    In: `ecf8.decode`s of matrices whose readers extend, scale (for the tensor, for each row, or for blocks), round and
+    transpose the weight, and end in contractions: `linalg.matmul` with any indexing maps, `matvec`, `vecmat`, and
+    `linalg.generic`s that are contractions, with activations of any rank.
+    Out: one `ecf8.contract` for each contraction. The decode and what was done to the weight are gone.
+    Left alone: a decode with a reader that is none of these. Its weight is decoded once, as a whole, for all readers:
+    reading it a second time, compressed, would gain nothing.
+    Remarks of the category `ecf8-fuse-decode` say what was fused (passed), and what was not and why (missed). A reason
+    begins with its code: `encoding`, `rank`, `reader`, `arithmetic`, `scale`, `layout`, `type`, `unused`.
+    Place in the pipeline: after `ecf8-compress-weights`, before bufferization and other fusions.
+
+    Example: `test/Dialect/ECF8/Transforms/fuse-decode.mlir`.
+  }];
+  let dependentDialects = ["::mlir::ecf8::ECF8Dialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 #endif // ECF8_DIALECT_ECF8_TRANSFORMS_PASSES_TD

@@ -13,6 +13,9 @@ ARGUMENTS = {
     "m": "memref<64x128xf8E4M3FN>",
     "n": "memref<32x128xf8E4M3FN>",
     "row": "index",
+    "x": "tensor<?x128xf32>",
+    "s": "tensor<64x1xf32>",
+    "acc": "tensor<?x64xf32>",
     "w": "tensor<64x128xf8E4M3FN>",
 }
 

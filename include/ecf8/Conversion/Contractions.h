@@ -1,0 +1,44 @@
+// The contract between `ecf8-lower-storage`, which declares contraction functions and calls them, and
+// `ecf8-emit-decoders`, which fills in their bodies for one instruction set.
+//
+//   func.func private @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_f32rows(
+//       %payload: memref<?xi8>, %activations: memref<?x?xf32, strided<[?, 1], offset: ?>>,
+//       %out: memref<?x?xf32, strided<[?, 1], offset: ?>>, %scale: memref<?x?xf32, strided<[?, 1], offset: ?>>,
+//       %blockRows: index, %blockColumns: index)
+//       attributes {ecf8.contraction = !ecf8.compressed<...>, ecf8.scale = "rows"}
+//
+// adds to `out` what `ecf8.contract` says. The last three arguments are there where the weight is scaled: `ecf8.scale`
+// is "rows" (one scale for each row) or "blocks" (one for at least 32 rows and 64 columns). The shape of the type in
+// the attribute does not matter: all weights of one encoding, element type and scale share a function.
+#ifndef ECF8_CONVERSION_CONTRACTIONS_H
+#define ECF8_CONVERSION_CONTRACTIONS_H
+
+#include "ecf8/Dialect/ECF8/IR/ECF8.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace mlir::ecf8 {
+
+inline constexpr llvm::StringLiteral kContractionAttrName = "ecf8.contraction";
+inline constexpr llvm::StringLiteral kScaleKindAttrName = "ecf8.scale";
+
+enum class ScaleKind { None, Rows, Blocks };
+
+/// What a contraction function is compiled for.
+struct ContractionSpec {
+  CompressedType weight;
+  Type activations; ///< f32, bf16 or f16
+  ScaleKind scaleKind = ScaleKind::None;
+  Type scale; ///< f32, bf16 or f16; null without a scale
+
+  static ContractionSpec of(ContractOp op);
+  /// Reads it off a declaration; failure, with a diagnostic, where the type is not the one above.
+  static FailureOr<ContractionSpec> of(func::FuncOp function);
+  FunctionType getFunctionType() const;
+};
+
+/// The function for `spec`; declared at the start of `module` where it does not exist.
+func::FuncOp getOrCreateContraction(ModuleOp module, const ContractionSpec &spec);
+
+} // namespace mlir::ecf8
+
+#endif // ECF8_CONVERSION_CONTRACTIONS_H

@@ -1,0 +1,39 @@
+// Sinks that multiply instead of storing: what becomes of decoded weights in a contraction.
+//
+// Both sinks keep one accumulator for each row of activations and each weight row, and add products to it in the order
+// of the columns, so that they give the same bytes:
+//
+//   vector  one row of activations: weights go from the decoder's registers into the sums, which stay in registers
+//   panel   several rows: a block of 64 columns is extended once into a panel in the first-level cache and multiplied
+//           by all rows of a chunk; their sums stay in a buffer on the stack
+#ifndef ECF8_LIB_CONVERSION_CONTRACTIONSINKS_H
+#define ECF8_LIB_CONVERSION_CONTRACTIONSINKS_H
+
+#include "WeightVectors.h"
+
+namespace mlir::ecf8 {
+
+/// Rows of activations that share one decoding in the panel sink: 32 KiB of sums for each strip in lockstep.
+inline constexpr int64_t kChunkRows = 256;
+
+/// What the sinks multiply: matrices with unit stride along the rows.
+struct ContractionOperands {
+  Value activations; ///< memref<?x?xf32, ...> [M, K]
+  Value out;         ///< memref<?x?xf32, ...> [M, N], the sums so far
+};
+
+/// For one row of activations, and a K that fills the units of the stored plane.
+std::unique_ptr<DecodeSink> createVectorSink(const ContractionOperands &operands, WeightVectors weights);
+
+/// For the rows [`firstRow`, `firstRow` + `rowCount`) of activations, at most kChunkRows. `rowsInRegisters`: how many
+/// the inner loop multiplies at a time, a power of two. The rows may change before each `decodeGroup`.
+class PanelSink : public DecodeSink {
+public:
+  Value firstRow, rowCount;
+};
+std::unique_ptr<PanelSink> createPanelSink(const ContractionOperands &operands, WeightVectors weights,
+                                           int64_t rowsInRegisters);
+
+} // namespace mlir::ecf8
+
+#endif // ECF8_LIB_CONVERSION_CONTRACTIONSINKS_H

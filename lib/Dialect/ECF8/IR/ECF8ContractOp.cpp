@@ -1,0 +1,124 @@
+// ecf8.contract: constraints, effects, bufferization.
+#include "ecf8/Dialect/ECF8/IR/ECF8Ops.h"
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::ecf8;
+using namespace mlir::bufferization;
+
+void ContractOp::build(OpBuilder &builder, OperationState &state, Value activations, Value weight, Value scale,
+                       ArrayRef<int64_t> block, Value accumulator) {
+  build(builder, state, accumulator.getType(), activations, weight, scale, accumulator,
+        builder.getDenseI64ArrayAttr(block));
+}
+
+//===----------------------------------------------------------------------===//
+// Constraints
+//===----------------------------------------------------------------------===//
+
+bool ContractOp::isValidBlock(CompressedType weight, ArrayRef<int64_t> block) {
+  int64_t rows = weight.getShape()[0], columns = weight.getShape()[1];
+  bool coversRows = block[0] >= rows, coversColumns = block[1] >= columns;
+  if (block[0] == 1)
+    return coversColumns;
+  return (coversRows || block[0] % 32 == 0) && (coversColumns || block[1] % 64 == 0);
+}
+
+LogicalResult ContractOp::verify() {
+  auto activations = getActivationsType();
+  auto accumulator = cast<ShapedType>(getAccumulator().getType());
+  auto scale = getScale() ? cast<ShapedType>(getScale().getType()) : ShapedType();
+  bool onTensors = isa<RankedTensorType>(accumulator);
+  for (ShapedType type : {activations, scale}) // contract_c1
+    if (type && isa<RankedTensorType>(type) != onTensors)
+      return emitOpError() << "expected operands that are all tensors or all memrefs, got " << type << " and "
+                           << accumulator;
+  if (onTensors ? !getResult() || getResult().getType() != accumulator : getResult() != nullptr) // contract_c1
+    return emitOpError() << "expected " << (onTensors ? "a result of the accumulator's type" : "no result")
+                         << " for an accumulator " << accumulator;
+  for (ShapedType type : {activations, accumulator, scale}) // contract_c1
+    if (auto memref = dyn_cast_or_null<MemRefType>(type); memref && !memref.areTrailingDimsContiguous(1))
+      return emitOpError() << "expected unit stride along the last dimension, got " << memref;
+
+  CompressedType weight = getWeightType();
+  if (weight.getRank() != 2) // contract_c2
+    return emitOpError() << "expected a weight of rank 2, got " << weight;
+  int64_t rows = weight.getShape()[0], columns = weight.getShape()[1];
+  if (activations.getDimSize(1) != columns) // contract_c2
+    return emitOpError() << "expected activations of " << columns << " columns, got " << activations;
+  if (accumulator.getDimSize(1) != rows) // contract_c2
+    return emitOpError() << "expected an accumulator of " << rows << " columns, got " << accumulator;
+  if (failed(verifyCompatibleShape({activations.getDimSize(0)}, {accumulator.getDimSize(0)}))) // contract_c2
+    return emitOpError() << "expected as many rows of activations as of the accumulator, got " << activations << " and "
+                         << accumulator;
+  if (!accumulator.getElementType().isF32()) // contract_c3
+    return emitOpError() << "expected an accumulator of f32, got " << accumulator;
+
+  ArrayRef<int64_t> block = getBlock();
+  if (!scale && block.empty())
+    return success();
+  if (!scale || block.size() != 2 || block[0] <= 0 || block[1] <= 0) // contract_c4
+    return emitOpError() << "expected a scale with two positive block sizes or neither, got "
+                         << (scale ? "a scale" : "no scale") << " and block [" << block << "]";
+  int64_t expected[] = {static_cast<int64_t>(llvm::divideCeil(rows, block[0])),
+                        static_cast<int64_t>(llvm::divideCeil(columns, block[1]))};
+  if (scale.getShape() != ArrayRef<int64_t>(expected)) // contract_c5
+    return emitOpError() << "expected a scale of shape [" << ArrayRef<int64_t>(expected) << "], got " << scale;
+  Type scaleElement = scale.getElementType();
+  if (!scaleElement.isF32() && scaleElement != activations.getElementType()) // contract_c6
+    return emitOpError() << "expected a scale of f32 or of the activations' element type, got " << scale;
+  if (!isValidBlock(weight, block)) // contract_c7
+    return emitOpError() << "expected a block of one row by all columns, or of a multiple of 32 rows by a multiple of "
+                         << "64 columns, got [" << block << "]";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Effects
+//===----------------------------------------------------------------------===//
+
+void ContractOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  if (getResult())
+    return;
+  effects.emplace_back(MemoryEffects::Read::get(), &getActivationsMutable());
+  if (getScale())
+    effects.emplace_back(MemoryEffects::Read::get(), &getScaleMutable()[0]);
+  effects.emplace_back(MemoryEffects::Read::get(), &getAccumulatorMutable());
+  effects.emplace_back(MemoryEffects::Write::get(), &getAccumulatorMutable());
+}
+
+//===----------------------------------------------------------------------===//
+// Bufferization
+//===----------------------------------------------------------------------===//
+
+bool ContractOp::bufferizesToMemoryRead(OpOperand &, const AnalysisState &) { return true; }
+
+bool ContractOp::bufferizesToMemoryWrite(OpOperand &operand, const AnalysisState &) {
+  return &operand == &getAccumulatorMutable();
+}
+
+AliasingValueList ContractOp::getAliasingValues(OpOperand &operand, const AnalysisState &) {
+  if (&operand == &getAccumulatorMutable() && getResult())
+    return {{getResult(), BufferRelation::Equivalent}};
+  return {};
+}
+
+LogicalResult ContractOp::bufferize(RewriterBase &rewriter, const BufferizationOptions &options,
+                                    BufferizationState &state) {
+  SmallVector<Value> buffers;
+  for (Value value : {Value(getActivations()), Value(getScale()), Value(getAccumulator())}) {
+    buffers.emplace_back();
+    if (!value)
+      continue;
+    FailureOr<Value> buffer = getBuffer(rewriter, value, options, state);
+    if (failed(buffer))
+      return failure();
+    buffers.back() = *buffer;
+  }
+  ContractOp::create(rewriter, getLoc(), TypeRange{}, buffers[0], getWeight(), buffers[1], buffers[2], getBlockAttr());
+  replaceOpWithBufferizedValues(rewriter, *this, buffers[2]);
+  return success();
+}

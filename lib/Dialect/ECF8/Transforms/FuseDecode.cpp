@@ -1,0 +1,195 @@
+// A decode whose readers are contractions becomes `ecf8.contract`s.
+#include "WeightChain.h"
+#include "ecf8/Dialect/ECF8/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Remarks.h"
+#include "llvm/Support/FormatVariadic.h"
+
+namespace mlir::ecf8 {
+#define GEN_PASS_DEF_FUSEDECODEPASS
+#include "ecf8/Dialect/ECF8/Transforms/Passes.h.inc"
+} // namespace mlir::ecf8
+
+using namespace mlir;
+using namespace mlir::ecf8;
+
+static constexpr StringLiteral kCategory = "ecf8-fuse-decode";
+
+namespace {
+
+/// A contraction and the chain of its weight operand.
+struct Candidate {
+  linalg::LinalgOp op;
+  WeightChain chain;
+  OpOperand *activations;
+};
+
+struct FuseDecodePass : public ::mlir::ecf8::impl::FuseDecodePassBase<FuseDecodePass> {
+  void runOnOperation() override {
+    SmallVector<DecodeOp> decodes;
+    getOperation().walk([&](DecodeOp decode) { decodes.push_back(decode); });
+    for (DecodeOp decode : decodes)
+      fuse(decode);
+  }
+
+private:
+  void fuse(DecodeOp decode) {
+    if (decode.getDestination() || !decode.isWhole())
+      return;
+    std::string reason;
+    SmallVector<Candidate> candidates;
+    SmallVector<Operation *> links;
+    if (failed(collect(decode, candidates, links, reason))) {
+      remark::missed(decode.getLoc(), remarkOptions("NotFused", decode)) << remark::reason("{0}", reason);
+      return;
+    }
+    for (Candidate &candidate : candidates) {
+      remark::passed(candidate.op.getLoc(), remarkOptions("Fused", decode))
+          << remark::metric("Weight", Type(candidate.chain.weight))
+          << remark::metric("Scale", describe(candidate.chain));
+      rewrite(candidate, decode.getSource());
+    }
+    for (Operation *link : llvm::reverse(links))
+      link->erase();
+    decode.erase();
+  }
+
+  static remark::RemarkOpts remarkOptions(StringRef name, DecodeOp decode) {
+    return remark::RemarkOpts::name(name).category(kCategory).function(
+        decode->getParentOfType<func::FuncOp>().getName());
+  }
+
+  static std::string describe(const WeightChain &chain) {
+    if (!chain.scale)
+      return "none";
+    return llvm::formatv("{0} x {1}", chain.block[0], chain.block[1]);
+  }
+
+  /// All readers of the decoded weight: contractions, and the ops between, in the order of their values.
+  static LogicalResult collect(DecodeOp decode, SmallVectorImpl<Candidate> &candidates,
+                               SmallVectorImpl<Operation *> &links, std::string &reason) {
+    if (decode.getSourceType().getRank() != 2)
+      return reason = "rank: a weight that is no matrix", failure();
+    if (decode.getSourceType().getEncoding().getElementOrder() != Order::rows32)
+      return reason = "encoding: no tiles of 32 rows", failure();
+    if (decode.use_empty())
+      return reason = "unused: nothing reads the weight", failure();
+    SmallVector<std::pair<Value, WeightChain>> open{{decode.getResult(), WeightChain::of(decode)}};
+    for (size_t index = 0; index < open.size(); ++index) {
+      auto [value, chain] = open[index];
+      for (OpOperand &use : value.getUses()) {
+        auto linalgOp = dyn_cast<linalg::LinalgOp>(use.getOwner());
+        if (linalgOp && linalg::isaContractionOpInterface(linalgOp)) {
+          if (failed(matchContraction(linalgOp, use, chain, candidates, reason)))
+            return failure();
+          continue;
+        }
+        FailureOr<WeightChain> next = chain.follow(use, reason);
+        if (failed(next))
+          return failure();
+        links.push_back(use.getOwner());
+        open.emplace_back(use.getOwner()->getResult(0), std::move(*next));
+      }
+    }
+    return success();
+  }
+
+  static LogicalResult matchContraction(linalg::LinalgOp op, OpOperand &use, const WeightChain &chain,
+                                        SmallVectorImpl<Candidate> &candidates, std::string &reason) {
+    if (op.isDpsInit(&use) || op.getNumDpsInputs() != 2 || !op.hasPureTensorSemantics())
+      return reason = "reader: a contraction that adds to the weight", failure();
+    OpOperand *activations = op.getDpsInputOperand(1 - use.getOperandNumber());
+    OpOperand *accumulator = op.getDpsInitOperand(0);
+    auto isWhole = [](const WeightDim &dim) { return dim.part == WeightDim::Whole; };
+    if (!llvm::all_of(chain.dims, isWhole) || chain.dims.size() != 2)
+      return reason = "reader: a contraction of a weight cut into blocks", failure();
+    if (failed(matchLayout(op, use, *activations, *accumulator, chain, reason)) ||
+        failed(matchTypes(op, *activations, *accumulator, chain, reason)))
+      return failure();
+    candidates.push_back({op, chain, activations});
+    return success();
+  }
+
+  /// Activations are [..., K], the result is [..., N].
+  static LogicalResult matchLayout(linalg::LinalgOp op, OpOperand &use, OpOperand &activations, OpOperand &accumulator,
+                                   const WeightChain &chain, std::string &reason) {
+    AffineMap weight = op.getMatchingIndexingMap(&use), in = op.getMatchingIndexingMap(&activations),
+              out = op.getMatchingIndexingMap(&accumulator);
+    if (!weight.isProjectedPermutation() || !in.isProjectedPermutation() || !out.isProjectedPermutation())
+      return reason = "layout: a contraction with indices that are no loops", failure();
+    unsigned rowLoop = 0, columnLoop = 0;
+    for (auto [index, dim] : llvm::enumerate(chain.dims))
+      (dim.dim == 0 ? rowLoop : columnLoop) = weight.getDimPosition(index);
+    SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+    if (iterators[rowLoop] != utils::IteratorType::parallel || iterators[columnLoop] != utils::IteratorType::reduction)
+      return reason = "layout: a sum over the rows of the stored weight", failure();
+    auto endsIn = [](AffineMap map, unsigned loop) {
+      return map.getNumResults() != 0 && map.getDimPosition(map.getNumResults() - 1) == loop;
+    };
+    if (!endsIn(in, columnLoop) || !endsIn(out, rowLoop) || in.getResults().drop_back() != out.getResults().drop_back())
+      return reason = "layout: activations or result in another order than [..., K] and [..., N]", failure();
+    return success();
+  }
+
+  static LogicalResult matchTypes(linalg::LinalgOp op, OpOperand &activations, OpOperand &accumulator,
+                                  const WeightChain &chain, std::string &reason) {
+    Type in = getElementTypeOrSelf(activations.get().getType()),
+         out = getElementTypeOrSelf(accumulator.get().getType());
+    if ((!in.isF32() && !in.isBF16() && !in.isF16()) || !out.isF32())
+      return reason = llvm::formatv("type: activations of {0}, sums in {1}", in, out), failure();
+    for (Operation &inner : op.getBlock()->without_terminator())
+      if (!isa<arith::ExtFOp, arith::MulFOp, arith::AddFOp>(inner) || !inner.getResult(0).getType().isF32())
+        return reason = llvm::formatv("type: '{0}' in the contraction, or a product that is not of f32",
+                                      inner.getName().getStringRef()),
+               failure();
+    if (!chain.scale)
+      return success();
+    if (chain.type != in)
+      return reason = llvm::formatv("type: a scaled weight of {0} with activations of {1}", chain.type, in), failure();
+    return success();
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Rewriting
+  //===--------------------------------------------------------------------===//
+
+  /// The groups of dimensions that make a tensor of `rank` dimensions a matrix with the same last dimension.
+  static SmallVector<ReassociationIndices> matrixGroups(int64_t rank) {
+    ReassociationIndices rows = llvm::to_vector(llvm::seq<int64_t>(0, rank - 1));
+    return {rows, {rank - 1}};
+  }
+
+  static Value asMatrix(OpBuilder &builder, Location loc, Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    if (type.getRank() == 2)
+      return value;
+    if (type.getRank() > 2)
+      return tensor::CollapseShapeOp::create(builder, loc, value, matrixGroups(type.getRank()));
+    auto row = RankedTensorType::get({1, type.getDimSize(0)}, type.getElementType());
+    return tensor::ExpandShapeOp::create(builder, loc, row, value, ArrayRef<ReassociationIndices>{{0, 1}});
+  }
+
+  static void rewrite(const Candidate &candidate, Value weight) {
+    linalg::LinalgOp op = candidate.op;
+    Location loc = op.getLoc();
+    OpBuilder builder(op);
+    Value accumulator = op.getDpsInits()[0];
+    auto type = cast<RankedTensorType>(accumulator.getType());
+    Value scale = candidate.chain.scale ? candidate.chain.materializeScale(builder, loc) : Value();
+    ArrayRef<int64_t> block = scale ? ArrayRef<int64_t>(candidate.chain.block) : ArrayRef<int64_t>();
+    Value result = ContractOp::create(builder, loc, asMatrix(builder, loc, candidate.activations->get()), weight, scale,
+                                      block, asMatrix(builder, loc, accumulator))
+                       .getResult();
+    if (type.getRank() == 1)
+      result = tensor::CollapseShapeOp::create(builder, loc, result, ArrayRef<ReassociationIndices>{{0, 1}});
+    else if (type.getRank() > 2)
+      result = tensor::ExpandShapeOp::create(builder, loc, type, result, matrixGroups(type.getRank()),
+                                             tensor::getMixedSizes(builder, loc, accumulator));
+    op->getResult(0).replaceAllUsesWith(result);
+    op->erase();
+  }
+};
+
+} // namespace
