@@ -1,9 +1,9 @@
 // The decoders that benchmarks/decode/run.py times, each called `times` times in a row.
 module {
   func.func private @to_rows(memref<?xi8>, memref<?x?xf8E4M3FN, strided<[?, 1], offset: ?>>, index, index)
-      attributes {ecf8.decoder = !ecf8.compressed<32x32xf8E4M3FN, #ecf8.huffman<max_code_length = LENGTH>>}
+      attributes {ecf8.decoder = !ecf8.compressed<32x32xf8E4M3FN, ENCODING>}
   func.func private @to_tiles(memref<?xi8>, memref<?xi8>, index, index)
-      attributes {ecf8.decoder = !ecf8.compressed<32x32xf8E4M3FN, #ecf8.huffman<max_code_length = LENGTH>>}
+      attributes {ecf8.decoder = !ecf8.compressed<32x32xf8E4M3FN, ENCODING>}
 
   func.func @rows(%payload: memref<?xi8>, %out: memref<?x?xf8E4M3FN>, %times: index)
       attributes {llvm.emit_c_interface} {

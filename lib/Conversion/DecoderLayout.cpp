@@ -1,5 +1,6 @@
 // Header access, header checks and code tables of the generated decoders.
 #include "DecoderLayout.h"
+#include "ecf8/Codec/Planes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 
 using namespace mlir;
@@ -37,18 +38,39 @@ void require(LaneBuilder &b, Value condition, const Twine &message) {
 
 /// Bytes 40 to 43 of the header as one number.
 uint32_t layoutCode(const DecoderSpec &spec) {
-  uint32_t elementType = spec.isE4M3() ? 0 : 1;
-  uint32_t encoding = isa<RawAttr>(spec.encoding) ? 0 : 1;
+  uint32_t elementType = static_cast<uint32_t>(spec.codecType());
+  uint32_t encoding = spec.encoding.getEncodingNumber();
   uint32_t order = spec.isRows32() ? 1 : 0;
-  uint32_t stream = isa<RawAttr>(spec.encoding) ? 0 : 1;
+  uint32_t stream = isa<HuffmanAttr>(spec.encoding) ? 1 : 0;
   return elementType | encoding << 8 | order << 16 | stream << 24;
+}
+
+/// The nibble of `symbol` (an index) in the header, as i8.
+Value nibbleOf(LaneBuilder &b, const PayloadLayout &layout, Value symbol) {
+  IntegerType i8 = b.getI8Type();
+  Value pair = b.loadInteger(layout.payload, b.add(b.shrU(symbol, 1), CodeLengthsOffset), i8);
+  Value shift = b.truncate(b.fromIndex(b.shl(b.andI(symbol, 1), 2), b.getI32Type()), i8);
+  return b.andI(b.shrU(pair, shift), 15);
+}
+
+/// The byte of `symbol` (an index), shifted into its place in the element.
+Value shiftedSymbol(LaneBuilder &b, Value symbol, unsigned shift) {
+  return b.shl(b.truncate(b.fromIndex(symbol, b.getI32Type()), b.getI8Type()), shift);
 }
 
 } // namespace
 
 HuffmanSpec DecoderSpec::huffman() const {
   auto huffman = cast<HuffmanAttr>(encoding);
-  return {static_cast<unsigned>(huffman.getMaxCodeLength()), isE4M3() ? 16u : 32u, isE4M3() ? 3u : 2u};
+  const ::ecf8::ElementSplit &split = ::ecf8::getElementSplit(codecType());
+  return {static_cast<unsigned>(huffman.getMaxCodeLength()), split.symbolCount, split.symbolShift};
+}
+
+PlanesSpec DecoderSpec::planes() const {
+  const ::ecf8::ElementSplit &split = ::ecf8::getElementSplit(codecType());
+  ::ecf8::RestUnit rest = ::ecf8::getRestUnit(codecType());
+  return {encoding.getTileColumnCount(), split.symbolCount, split.symbolShift,
+          columnsPerUnit() / rest.columns * rest.bytes, columnsPerUnit() * planeBytesPerColumn()};
 }
 
 void mlir::ecf8::checkHeaderFits(LaneBuilder &b, Value payload) {
@@ -71,7 +93,7 @@ PayloadLayout mlir::ecf8::readLayout(LaneBuilder &b, const DecoderSpec &spec, Va
   layout.tilesPerStrip = b.ceilDivU(layout.columns, tileColumns);
   Value padded = b.mul(b.ceilDivU(layout.columns, spec.columnsPerUnit()), spec.columnsPerUnit());
   layout.planePerStrip = b.mul(padded, spec.planeBytesPerColumn());
-  if (isa<HuffmanAttr>(spec.encoding)) {
+  if (spec.hasCodes()) {
     layout.tileTable = index64(TileTableOffset);
     layout.codes = index64(CodesOffset);
   }
@@ -93,9 +115,11 @@ void mlir::ecf8::checkLayout(LaneBuilder &b, const DecoderSpec &spec, const Payl
           "expected a payload of format version 1 without further required features");
   Value matches = b.andI(equals(ElementTypeOffset, 32, layoutCode(spec)),
                          equals(TileColumnsOffset, 32, spec.encoding.getTileColumnCount()));
-  if (isa<HuffmanAttr>(spec.encoding))
-    matches =
-        b.andI(matches, b.andI(equals(GroupOffset, 16, 1), equals(GroupOffset + 2, 8, spec.huffman().maxCodeLength)));
+  if (spec.hasCodes()) {
+    auto huffman = dyn_cast<HuffmanAttr>(spec.encoding);
+    int64_t group = huffman ? 1 : 0, maxCodeLength = huffman ? huffman.getMaxCodeLength() : 0;
+    matches = b.andI(matches, b.andI(equals(GroupOffset, 16, group), equals(GroupOffset + 2, 8, maxCodeLength)));
+  }
   matches =
       b.andI(matches, b.compare(Predicate::eq, b.toIndex(field(b, payload, PayloadBytesOffset, 64)), layout.sizeBytes));
   require(b, matches, "expected a payload encoded as " + name);
@@ -122,7 +146,7 @@ void mlir::ecf8::checkLayout(LaneBuilder &b, const DecoderSpec &spec, const Payl
   } else {
     Value strips = b.ceilDivU(layout.rows, 32);
     fits = sectionFits(layout.plane, b.mul(strips, layout.planePerStrip));
-    if (isa<HuffmanAttr>(spec.encoding)) {
+    if (spec.hasCodes()) {
       Value entries = b.add(b.mul(strips, layout.tilesPerStrip), 1);
       fits = b.andI(fits, sectionFits(layout.tileTable, b.mul(entries, 4)));
       fits = b.andI(fits, atMost(layout.codes, layout.sizeBytes));
@@ -138,14 +162,9 @@ CodeTables mlir::ecf8::expandCodeLengths(LaneBuilder &b, const HuffmanSpec &spec
   CodeTables tables{b.stackBuffer(entries, i8), b.stackBuffer(entries, i8)};
   Value zero = b.index(0), one = b.index(1), symbolCount = b.index(spec.symbolCount);
 
-  auto lengthOf = [&](Value symbol) {
-    Value pair = b.loadInteger(layout.payload, b.add(b.shrU(symbol, 1), CodeLengthsOffset), i8);
-    Value shift = b.truncate(b.fromIndex(b.shl(b.andI(symbol, 1), 2), b.getI32Type()), i8);
-    return b.andI(b.shrU(pair, shift), 15);
-  };
+  auto lengthOf = [&](Value symbol) { return nibbleOf(b, layout, symbol); };
   auto storeEntry = [&](Value at, Value symbol, Value length) {
-    Value shifted = b.shl(b.truncate(b.fromIndex(symbol, b.getI32Type()), i8), spec.symbolShift);
-    memref::StoreOp::create(b, shifted, tables.symbols, ValueRange{at});
+    memref::StoreOp::create(b, shiftedSymbol(b, symbol, spec.symbolShift), tables.symbols, ValueRange{at});
     memref::StoreOp::create(b, length, tables.lengths, ValueRange{at});
   };
   OpBuilder::InsertionGuard guard(b);
@@ -200,5 +219,29 @@ CodeTables mlir::ecf8::expandCodeLengths(LaneBuilder &b, const HuffmanSpec &spec
   }
   b.setInsertionPointAfter(branch);
   require(b, b.compare(Predicate::eq, branch.getResult(0), entries), "expected a complete prefix code in the payload");
+  return tables;
+}
+
+CodeTables mlir::ecf8::expandRanks(LaneBuilder &b, const PlanesSpec &spec, const PayloadLayout &layout) {
+  constexpr int64_t sizeBytes = 64;
+  CodeTables tables{b.stackBuffer(sizeBytes, b.getI8Type()), {}};
+  Value zero = b.index(0), one = b.index(1);
+  b.storeBytes(b.constant(b.bytes(sizeBytes), 0), tables.symbols, zero);
+  // `count` nibbles other than 0 are 1 to `count`, each once, exactly when the sum of their 2^nibble is that of these.
+  auto loop = scf::ForOp::create(b, zero, b.index(spec.symbolCount), one, ValueRange{zero, zero});
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Value symbol = loop.getInductionVar(), sum = loop.getRegionIterArg(0), count = loop.getRegionIterArg(1);
+    Value nibble = b.toIndex(nibbleOf(b, layout, symbol));
+    memref::StoreOp::create(b, shiftedSymbol(b, symbol, spec.symbolShift), tables.symbols, ValueRange{nibble});
+    Value ranked = b.compare(Predicate::ne, nibble, 0);
+    sum = b.add(sum, b.select(ranked, b.shl(one, nibble), zero));
+    scf::YieldOp::create(b, ValueRange{sum, b.add(count, b.select(ranked, one, zero))});
+  }
+  Value sum = loop.getResult(0), count = loop.getResult(1);
+  Value without = b.compare(Predicate::eq, b.add(sum, 2), b.shl(b.index(2), count));
+  require(b, b.andI(without, b.compare(Predicate::ule, count, ::ecf8::rankCount)),
+          "expected different ranks without gaps in the payload");
   return tables;
 }

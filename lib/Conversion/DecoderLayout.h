@@ -4,6 +4,7 @@
 #define ECF8_LIB_CONVERSION_DECODERLAYOUT_H
 
 #include "LaneBackend.h"
+#include "ecf8/Codec/Format.h"
 #include "ecf8/Dialect/ECF8/IR/ECF8.h"
 
 namespace mlir::ecf8 {
@@ -15,13 +16,21 @@ struct DecoderSpec {
 
   bool isE4M3() const { return isa<Float8E4M3FNType>(elementType); }
   bool isRows32() const { return encoding.getElementOrder() == Order::rows32; }
-  /// Steps (2 columns of 32 rows) that one unit of the rest plane holds, and the unit's bytes.
-  int64_t stepsPerRestUnit() const { return isE4M3() ? 2 : 8; }
-  int64_t restUnitBytes() const { return isE4M3() ? 64 : 192; }
-  int64_t columnsPerUnit() const { return 2 * stepsPerRestUnit(); }
-  /// Bytes of the stored plane per column of a tile: rest bits, or whole elements for raw.
-  int64_t planeBytesPerColumn() const { return isa<RawAttr>(encoding) ? 32 : restUnitBytes() / columnsPerUnit(); }
+  bool hasCodes() const { return !isa<RawAttr>(encoding); }
+  ::ecf8::ElementType codecType() const {
+    return isE4M3() ? ::ecf8::ElementType::F8E4M3FN : ::ecf8::ElementType::F8E5M2;
+  }
+  ::ecf8::TileStorage storage() const {
+    return ::ecf8::getTileStorage(codecType(), ::ecf8::Encoding(encoding.getEncodingNumber()));
+  }
+  /// Columns and steps (2 columns of 32 rows) of one unit of the stored plane.
+  int64_t columnsPerUnit() const { return storage().columnGroup; }
+  int64_t stepsPerUnit() const { return columnsPerUnit() / 2; }
+  /// Bytes of the stored plane per column of a tile: rest bits, with the first codes for planes; whole elements for
+  /// raw.
+  int64_t planeBytesPerColumn() const { return storage().bytesPerColumn; }
   HuffmanSpec huffman() const;
+  PlanesSpec planes() const;
 };
 
 /// The header's fields and what follows from them, as index values.
@@ -31,9 +40,9 @@ struct PayloadLayout {
   Value lastIndex; ///< sizeBytes - 64
   Value rows, columns;
   Value tilesPerStrip;
-  Value tileTable;     ///< byte offset; huffman only
-  Value codes;         ///< byte offset; huffman only
-  Value plane;         ///< byte offset of the rest plane, or of the data for raw
+  Value tileTable;     ///< byte offset; only where something is coded
+  Value codes;         ///< byte offset; the same
+  Value plane;         ///< byte offset of the last section: the rest, or the data for raw
   Value planePerStrip; ///< bytes
 };
 
@@ -55,6 +64,9 @@ void checkLayout(LaneBuilder &b, const DecoderSpec &spec, const PayloadLayout &l
 
 /// Emits the expansion of the header's code lengths into byte tables, with an assertion that the code is complete.
 CodeTables expandCodeLengths(LaneBuilder &b, const HuffmanSpec &spec, const PayloadLayout &layout);
+
+/// The same for the ranks of planes, with an assertion that they differ and have no gaps.
+CodeTables expandRanks(LaneBuilder &b, const PlanesSpec &spec, const PayloadLayout &layout);
 
 } // namespace mlir::ecf8
 

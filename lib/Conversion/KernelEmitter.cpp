@@ -1,5 +1,6 @@
 // Code tables, and the parallel loop over groups of strips.
 #include "KernelEmitter.h"
+#include "LanePlanes.h"
 
 using namespace mlir;
 using namespace mlir::ecf8;
@@ -17,6 +18,10 @@ mlir::ecf8::createLaneBackends(func::FuncOp function, const DecoderSpec &spec, S
       backends.push_back(createTableLanes(spec.huffman(), 8));
     if (lanes == "scalar")
       backends.push_back(createTableLanes(spec.huffman(), 1));
+  } else if (isa<PlanesAttr>(spec.encoding)) {
+    backends.push_back(lanes == "permute"  ? createExpandPlanes(spec.planes())
+                       : lanes == "scalar" ? createScalarPlanes(spec.planes())
+                                           : createShufflePlanes(spec.planes()));
   } else if (!isa<RawAttr>(spec.encoding)) {
     return function.emitOpError() << "has no decoder for encoding " << spec.encoding, failure();
   }
@@ -27,6 +32,8 @@ void KernelEmitter::emitForEveryCode(const PayloadLayout &layout) {
   std::optional<CodeTables> bytes;
   if (isa<HuffmanAttr>(spec.encoding))
     bytes = expandCodeLengths(b, spec.huffman(), layout);
+  else if (isa<PlanesAttr>(spec.encoding))
+    bytes = expandRanks(b, spec.planes(), layout);
   emitWith(0, bytes);
 }
 

@@ -6,7 +6,7 @@
 //   gather   AVX2: the same groups, a table in memory; takes any code
 //   scalar   any CPU: one lane after the other, the same table
 //
-// All read the same streams and produce the same bytes.
+// All read the same streams and produce the same bytes. So do those for the encoding planes: LanePlanes.h.
 #ifndef ECF8_LIB_CONVERSION_LANEBACKEND_H
 #define ECF8_LIB_CONVERSION_LANEBACKEND_H
 
@@ -29,11 +29,26 @@ struct StreamView {
   Value lastIndex; ///< index
 };
 
+/// What planes look like to a back end: Format.md, sections "Encoding planes".
+struct PlanesSpec {
+  int64_t tileColumns;
+  unsigned symbolCount, symbolShift; ///< as in HuffmanSpec
+  int64_t masksOffset, unitBytes;    ///< of a unit: where the first step's masks are, and its size
+};
+
 /// The code tables of one tensor as bytes: entry i describes the code at the low end of the window i.
 /// `symbols[i]` is the symbol, shifted into its place in the element; `lengths[i]` its code's length in bits.
+/// For planes `symbols[r + 1]` is the symbol of rank r, in 64 bytes, and there are no lengths.
 struct CodeTables {
   Value symbols; ///< memref<(1 << L) x i8>
   Value lengths; ///< memref<(1 << L) x i8>
+};
+
+/// One step of one of the tiles in lockstep.
+struct TileStep {
+  unsigned tile;
+  Value unit;   ///< byte index in the payload of the unit of the last section that holds the step's stored bits
+  int64_t step; ///< in the unit
 };
 
 class LaneBackend {
@@ -53,12 +68,14 @@ public:
   /// Emits what a decode function needs once, before its loops: table registers, scratch.
   virtual void enterFunction(LaneBuilder &b, Value tableBuffer, unsigned tileCount) = 0;
 
-  /// Loads the first two words of each lane of tile `tile` at byte `at`. Returns the values that the loop carries.
+  /// Prepares the decoding of tile `tile`, whose stream begins at byte `at`, at most the stream's last index. Returns
+  /// the values that the loop carries.
   virtual SmallVector<Value> openTile(LaneBuilder &b, const StreamView &stream, Value at, unsigned tile) = 0;
 
   /// Decodes one step (two symbols of each lane) and moves the lanes on. Updates `state`; returns the symbols in the
   /// order of the format, vector<64xi8>, each in its place in the element.
-  virtual Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state, unsigned tile) = 0;
+  virtual Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state,
+                           const TileStep &place) = 0;
 };
 
 /// Permutes bytes in registers; needs avx512bw, avx512vbmi, avx512vbmi2.

@@ -91,7 +91,7 @@ public:
     return openLaneGroups(b, stream, at);
   }
 
-  Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state, unsigned) override {
+  Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state, const TileStep &) override {
     Value &pointer = state[0];
     Value windows[groups];
     for (unsigned group = 0; group < groups; ++group)

@@ -45,7 +45,7 @@ public:
     return state;
   }
 
-  Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state, unsigned) override {
+  Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state, const TileStep &) override {
     VectorType words = b.words(32), bytes = b.bytes(64);
     Value window = b.intrinsic("llvm.fshr", words, {state[Next], state[Current], state[Position]});
     Value firstLength = b.bitcast(b.select(oddBytes(b), b.constant(bytes, 0), lengthOf(b, window)), words);

@@ -9,12 +9,13 @@ static constexpr int64_t width = 8, laneCount = 32;
 Value mlir::ecf8::lanePatternTable(LaneBuilder &b) {
   constexpr llvm::StringLiteral name = "ecf8_lane_patterns";
   auto module = b.getBlock()->getParentOp()->getParentOfType<ModuleOp>();
-  auto type = MemRefType::get({256 * width}, b.getI8Type());
+  auto type = MemRefType::get({257 * width}, b.getI8Type());
   if (!module.lookupSymbol(name)) {
     SmallVector<uint8_t> rows;
     for (unsigned mask = 0; mask < 256; ++mask)
       for (unsigned lane = 0; lane < width; ++lane)
         rows.push_back(llvm::popcount(mask & ((1u << lane) - 1)));
+    rows.append(width, 0);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(module.getBody());
     auto values = DenseElementsAttr::get(RankedTensorType::get(type.getShape(), b.getI8Type()), ArrayRef(rows));

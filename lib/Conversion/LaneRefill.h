@@ -7,7 +7,7 @@
 namespace mlir::ecf8 {
 
 /// 256 rows of 8 bytes in a global of the module: row m sends the words of the stream, in order, to the lanes whose bit
-/// is set in m.
+/// is set in m. 8 bytes follow, so that 16 can be read of any row.
 Value lanePatternTable(LaneBuilder &b);
 
 /// Loads the first two words of the 32 lanes: {pointer, then word and position of each group}.

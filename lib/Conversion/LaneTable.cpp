@@ -62,8 +62,9 @@ public:
     return {pointer};
   }
 
-  Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state, unsigned tile) override {
-    return width == 1 ? decodeScalarStep(b, stream, state, tile) : decodeVectorStep(b, stream, state);
+  Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state,
+                   const TileStep &place) override {
+    return width == 1 ? decodeScalarStep(b, stream, state, place.tile) : decodeVectorStep(b, stream, state);
   }
 
 private:

@@ -97,11 +97,13 @@ void StripDecoder::decodeTiles(Value strip, Value tile, unsigned count, SmallVec
       SmallVector<Value> unitAt;
       for (unsigned t = 0; t < count; ++t)
         unitAt.push_back(b.add(planeAt[t], b.mul(unitColumn, spec.planeBytesPerColumn())));
-      for (int64_t step = 0; step < spec.stepsPerRestUnit(); ++step)
+      for (int64_t step = 0; step < spec.stepsPerUnit(); ++step)
         for (unsigned t = 0; t < count; ++t) {
           Value bytes = loadPlane(unitAt[t], step); // not before its use: registers are scarce
           if (lanes)
-            bytes = b.orI(lanes->decodeStep(b, stream, state.slice(fromSink + t * perTile, perTile), t), bytes);
+            bytes =
+                b.orI(lanes->decodeStep(b, stream, state.slice(fromSink + t * perTile, perTile), {t, unitAt[t], step}),
+                      bytes);
           sink.takeStep(b, {t, blockColumn, unitColumn, step}, bytes, state.take_front(fromSink));
         }
       yield(b, values);
@@ -116,9 +118,12 @@ void StripDecoder::decodeTiles(Value strip, Value tile, unsigned count, SmallVec
 /// The stored bits of one step of the unit at byte `at`: vector<64xi8>, bits in their place in the element.
 Value StripDecoder::loadPlane(Value at, int64_t step) {
   VectorType bytes = b.bytes(64), words = b.words(32);
-  auto load = [&](int64_t offset) { return b.loadBytes(layout.payload, b.add(at, offset), 64); };
+  ::ecf8::RestUnit rest = ::ecf8::getRestUnit(spec.codecType());
+  int64_t restSteps = rest.columns / 2, restAt = step / restSteps * rest.bytes;
+  auto load = [&](int64_t offset) { return b.loadBytes(layout.payload, b.add(at, restAt + offset), 64); };
   if (isa<RawAttr>(spec.encoding))
-    return load(64 * step);
+    return b.loadBytes(layout.payload, b.add(at, 64 * step), 64);
+  step %= restSteps;
   if (spec.isE4M3()) {
     Value unit = load(0);
     if (step == 0)

@@ -101,6 +101,21 @@ static void detachContents(std::vector<ModuleWeight> &weights) {
   }
 }
 
+/// What the pass calls a codec.
+static StringRef getName(Codec codec) {
+  switch (codec) {
+  case Codec::Auto:
+    return "auto";
+  case Codec::Raw:
+    return "raw";
+  case Codec::Huffman:
+    return "huffman";
+  case Codec::Planes:
+    return "planes";
+  }
+  llvm_unreachable("unknown codec");
+}
+
 LogicalResult Compiler::bindAndEncode() {
   if (failed(timed("externalize weights", [&] {
         return runPasses(*module, [&](OpPassManager &passes) {
@@ -144,12 +159,10 @@ LogicalResult Compiler::bindAndEncode() {
   return timed("compress weights", [&] {
     return runPasses(*module, [&](OpPassManager &passes) {
       CompressWeightsPassOptions compress;
-      compress.codec = options.codec.codec == Codec::Raw       ? "raw"
-                       : options.codec.codec == Codec::Huffman ? "huffman"
-                                                               : "auto";
+      compress.codec = getName(options.codec.codec).str();
       compress.minElements = options.codec.minElements;
       compress.maxCodeLength = options.codec.maxCodeLength;
-      compress.tileColumns = options.codec.tileColumns;
+      compress.tileColumns = options.codec.tileColumns.value_or(0);
       passes.addPass(createCompressWeightsPass(compress, decide));
     });
   });

@@ -23,7 +23,9 @@ void CompileStats::addWeights(const std::vector<ModuleWeight> &moduleWeights,
     stats.elementCount = type.getNumElements();
     stats.plainBytes = stats.elementCount * ((type.getElementTypeBitWidth() + 7) / 8);
     stats.storedBytes = getStoredBytes(weight, encoded).size();
-    stats.codec = !encoded.encoding ? "none" : isa<RawAttr>(encoded.encoding) ? "raw" : "huffman";
+    stats.codec = "none";
+    if (encoded.encoding)
+      stats.codec = ::ecf8::getName(::ecf8::Encoding(encoded.encoding.getEncodingNumber()));
     if (encoded.encoding)
       raw_string_ostream(stats.encoding) << encoded.encoding;
     stats.reason = encoded.reason;

@@ -13,8 +13,32 @@ using ::ecf8::StatusCode;
 namespace mlir::ecf8 {
 
 static ::ecf8::EncodeOptions getEncodeOptions(const CodecOptions &options) {
-  return options.codec == Codec::Raw ? ::ecf8::EncodeOptions::raw()
-                                     : ::ecf8::EncodeOptions::huffman(options.maxCodeLength, options.tileColumns);
+  ::ecf8::EncodeOptions encode;
+  switch (options.codec) {
+  case Codec::Raw:
+    return ::ecf8::EncodeOptions::raw();
+  case Codec::Planes:
+    encode = ::ecf8::EncodeOptions::planes();
+    break;
+  case Codec::Auto:
+  case Codec::Huffman:
+    encode = ::ecf8::EncodeOptions::huffman(options.maxCodeLength);
+    break;
+  }
+  encode.tileColumns = options.tileColumns.value_or(encode.tileColumns);
+  return encode;
+}
+
+static EncodingAttrInterface getEncoding(MLIRContext *context, const ::ecf8::EncodeOptions &options) {
+  switch (options.encoding) {
+  case ::ecf8::Encoding::Huffman:
+    return HuffmanAttr::get(context, options.maxCodeLength, options.tileColumns);
+  case ::ecf8::Encoding::Planes:
+    return PlanesAttr::get(context, options.tileColumns);
+  case ::ecf8::Encoding::Raw:
+    break;
+  }
+  return RawAttr::get(context, Order::row_major, 0);
 }
 
 Status checkCodecOptions(const CodecOptions &options) { return ::ecf8::checkEncodeOptions(getEncodeOptions(options)); }
@@ -41,18 +65,20 @@ static Status checkPayload(const ModuleWeight &weight) {
                             [](int64_t a, uint64_t b) { return static_cast<uint64_t>(a) == b; }) &&
                 static_cast<int64_t>(header.order) == static_cast<int64_t>(type.getEncoding().getElementOrder()) &&
                 header.tileColumns == type.getEncoding().getTileColumnCount() &&
-                (header.encoding == ::ecf8::Encoding::Huffman) == static_cast<bool>(huffman) &&
+                static_cast<uint8_t>(header.encoding) == type.getEncoding().getEncodingNumber() &&
                 (!huffman || header.maxCodeLength == huffman.getMaxCodeLength());
   if (isSame)
     return Status::ok();
   std::string dims;
   for (uint64_t dim : header.getDims())
     dims += std::to_string(dim) + "x";
+  std::string lengths = header.encoding == ::ecf8::Encoding::Huffman
+                            ? ", codes of at most " + std::to_string(header.maxCodeLength) + " bits"
+                            : "";
   return Status(StatusCode::InvalidArgument,
                 "expected a payload of the global's type, got " + dims + std::string(getName(header.elementType)) +
                     ", " + std::string(getName(header.encoding)) + ", order " + std::string(getName(header.order)) +
-                    ", " + std::to_string(header.tileColumns) + " columns per tile, codes of at most " +
-                    std::to_string(header.maxCodeLength) + " bits");
+                    ", " + std::to_string(header.tileColumns) + " columns per tile" + lengths);
 }
 
 /// Decides on one weight and encodes it.
@@ -107,11 +133,7 @@ LogicalResult encodeWeights(const std::vector<ModuleWeight> &weights, const Code
   if (weights.empty())
     return success();
   MLIRContext *context = weights.front().global->getContext();
-  EncodingAttrInterface encoding;
-  if (options.codec == Codec::Raw)
-    encoding = RawAttr::get(context, Order::row_major, 0);
-  else
-    encoding = HuffmanAttr::get(context, options.maxCodeLength, options.tileColumns);
+  EncodingAttrInterface encoding = getEncoding(context, getEncodeOptions(options));
 
   // Small weights go to the threads one each, large ones use all threads one after the other.
   constexpr size_t largeBytes = 8 << 20;

@@ -30,6 +30,22 @@
 func.func private @huffman(memref<?xi8>, memref<?x?xf8E4M3FN, strided<[?, 1], offset: ?>>, index, index)
     attributes {ecf8.decoder = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>}
 
+// Planes: ranks instead of code lengths, and no other back end to fall back to.
+// CHECK-LABEL: func.func private @planes(
+// CHECK:         cf.assert %{{.*}}, "expected a payload encoded as #ecf8.planes<tile_columns = 64>"
+// CHECK:         cf.assert %{{.*}}, "expected the sections of a payload inside it"
+// CHECK-NOT:     complete prefix code
+// CHECK:         cf.assert %{{.*}}, "expected different ranks without gaps in the payload"
+// CHECK:         func.call @planes_strips(
+// CHECK:         return
+// CHECK-LABEL: func.func private @planes_strips(
+// PERMUTE:       llvm.x86.avx512.mask.expand
+// NIBBLE:        llvm.x86.ssse3.pshuf.b.128
+// GATHER:        llvm.x86.ssse3.pshuf.b.128
+// SCALAR:        scf.while
+func.func private @planes(memref<?xi8>, memref<?x?xf8E4M3FN, strided<[?, 1], offset: ?>>, index, index)
+    attributes {ecf8.decoder = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.planes<tile_columns = 64>>}
+
 // CHECK-LABEL: func.func private @tile_order(
 func.func private @tile_order(memref<?xi8>, memref<?xi8>, index, index)
     attributes {ecf8.decoder = !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman<max_code_length = 7>>}

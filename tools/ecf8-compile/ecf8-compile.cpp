@@ -50,12 +50,14 @@ struct Flags {
       "codec", cl::desc("How FP8 weights are stored:"), cl::init(Codec::Auto), cl::cat(category),
       cl::values(clEnumValN(Codec::Auto, "auto", "huffman, or plain where that is not smaller (default)"),
                  clEnumValN(Codec::Raw, "raw", "not compressed, through the same pipeline: the baseline"),
-                 clEnumValN(Codec::Huffman, "huffman", "exponents in a canonical Huffman code"))};
+                 clEnumValN(Codec::Huffman, "huffman", "exponents in a canonical Huffman code"),
+                 clEnumValN(Codec::Planes, "planes", "exponents in codes of two bits: larger, faster to decode"))};
   cl::opt<unsigned> maxCodeLength{"max-code-length", cl::desc("Longest code of huffman in bits: 7 or 8 (default: 8)"),
                                   cl::init(8), cl::value_desc("bits"), cl::cat(category)};
   cl::opt<uint32_t> tileColumns{"tile-columns",
-                                cl::desc("Columns that decode as one piece, a multiple of 16 (default: 1024)"),
-                                cl::init(1024), cl::value_desc("columns"), cl::cat(category)};
+                                cl::desc("Columns that decode as one piece, a multiple of 16 (default: 1024 for "
+                                         "huffman; 256 for planes, which takes up to 1024)"),
+                                cl::value_desc("columns"), cl::cat(category)};
   cl::opt<uint64_t> minElements{"min-elements", cl::desc("FP8 weights with fewer elements stay plain (default: 1024)"),
                                 cl::init(1024), cl::value_desc("count"), cl::cat(category)};
   cl::opt<Stage> stage{
@@ -213,7 +215,9 @@ int main(int argc, char **argv) {
     return fail("expected an optimization level from 0 to 3, got " + llvm::Twine(flags.optimizationLevel));
   CompileOptions options;
   options.fuseDecode = flags.fuseDecode;
-  options.codec = {flags.codec, flags.maxCodeLength, flags.tileColumns, flags.minElements};
+  options.codec = {flags.codec, flags.maxCodeLength, std::nullopt, flags.minElements};
+  if (flags.tileColumns.getNumOccurrences() != 0)
+    options.codec.tileColumns = flags.tileColumns;
   if (::ecf8::Status status = checkCodecOptions(options.codec); !status.isOk())
     return fail("--codec: " + status.message());
   ::ecf8::Result<llvm::SmallVector<const CpuLevel *>> levels = parseCpuLevels(flags.targetCpu);

@@ -160,7 +160,8 @@ def EmitDecodersPass : Pass<"ecf8-emit-decoders", "::mlir::ModuleOp"> {
     and the decode loops over the lanes of one instruction set. A body never reads outside the payload, whatever the
     payload holds. `lanes` names the back end: `permute` needs avx512bw, avx512vbmi and avx512vbmi2, `nibble` and
     `gather` need avx2 (`nibble` is the faster one and falls back to `gather` at run time for codes that it cannot take),
-    `scalar` nothing. All give the same bytes.
+    `scalar` nothing. All give the same bytes. For planes `permute` expands bytes (avx512bw, avx512vbmi2), `nibble` and
+    `gather` shuffle them (avx2, popcnt).
     A contraction picks its kernel by the rows of the activations: for one row decoded weights go from registers into the
     sums; for several a block of 64 columns is decoded into the first-level cache and multiplied by all of them.
     Left alone: everything else.

@@ -15,7 +15,7 @@ struct WeightStats {
   uint64_t elementCount = 0;
   uint64_t plainBytes = 0;  ///< of the decoded tensor
   uint64_t storedBytes = 0; ///< in the bundle, headers and tables included
-  std::string codec;        ///< huffman, raw (a payload of plain bytes), none (a plain tensor)
+  std::string codec;        ///< huffman, planes, raw (a payload of plain bytes), none (a plain tensor)
   std::string encoding;     ///< the encoding attribute; empty for none
   std::string reason;       ///< why it is a plain tensor
   bool isFP8 = false;

@@ -8,15 +8,15 @@
 
 namespace mlir::ecf8 {
 
-enum class Codec { Auto, Raw, Huffman };
+enum class Codec { Auto, Raw, Huffman, Planes };
 
 /// Which FP8 weights are compressed, and how. `Auto` is a fixed table by target: on the CPU `Huffman` with these
 /// parameters, and no compression where the payload would not be smaller than the plain bytes.
 struct CodecOptions {
   Codec codec = Codec::Auto;
   unsigned maxCodeLength = 8;
-  uint32_t tileColumns = 1024;
-  uint64_t minElements = 1024; ///< smaller weights stay plain
+  std::optional<uint32_t> tileColumns; ///< none: the default of the encoding, 1024 for huffman and 256 for planes
+  uint64_t minElements = 1024;         ///< smaller weights stay plain
 };
 
 /// Fails when the options name a layout that no payload can have.

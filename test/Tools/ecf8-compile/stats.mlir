@@ -5,6 +5,7 @@
 // RUN: FileCheck %s --check-prefix=JSON < %t.json
 // RUN: %python -c "import json, sys; json.load(open(sys.argv[1]))" %t.json
 // RUN: ecf8-compile %s --weights %t.safetensors --emit=compressed -o /dev/null --stats --codec=raw | FileCheck %s --check-prefix=RAW
+// RUN: ecf8-compile %s --weights %t.safetensors --emit=compressed -o /dev/null --stats --codec=planes | FileCheck %s --check-prefix=PLANES
 // RUN: ecf8-compile %s --weights %t.safetensors --emit=compressed -o /dev/null --stats --min-elements=10000 | FileCheck %s --check-prefix=MIN
 // RUN: ecf8-compile %s --weights %t.safetensors --target-cpu=generic -o %t.ecf8 --stats -v 2>&1 | FileCheck %s --check-prefix=VERBOSE
 
@@ -36,6 +37,7 @@
 // JSON: "bundle_bytes": null,
 
 // RAW: w {{.*}} raw
+// PLANES: w {{.*}} planes
 // MIN: w {{.*}} 8.000 {{.*}} none {{ *}}fewer than 10000 elements
 
 // VERBOSE: s  encode weights

@@ -41,6 +41,8 @@ LogicalResult RawAttr::verify(function_ref<InFlightDiagnostic()> emitError, Orde
   return success();
 }
 
+uint8_t RawAttr::getEncodingNumber() const { return 0; }
+
 Order RawAttr::getElementOrder() const { return getOrder(); }
 
 int64_t RawAttr::getTileColumnCount() const { return getTileColumns(); }
@@ -72,6 +74,8 @@ LogicalResult HuffmanAttr::verify(function_ref<InFlightDiagnostic()> emitError, 
   return verifyTileColumns(emitError, tileColumns);
 }
 
+uint8_t HuffmanAttr::getEncodingNumber() const { return 1; }
+
 Order HuffmanAttr::getElementOrder() const { return getOrder(); }
 
 int64_t HuffmanAttr::getTileColumnCount() const { return getTileColumns(); }
@@ -81,5 +85,27 @@ std::string HuffmanAttr::getMangledName() const {
 }
 
 LogicalResult HuffmanAttr::verifyEncoding(function_ref<InFlightDiagnostic()>, ArrayRef<int64_t>, Type) const {
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// PlanesAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult PlanesAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t tileColumns) {
+  if (tileColumns <= 0 || tileColumns % 16 != 0 || tileColumns > 1024) // planes_c1
+    return emitError() << "expected tile_columns to be a positive multiple of 16, at most 1024, got " << tileColumns;
+  return success();
+}
+
+uint8_t PlanesAttr::getEncodingNumber() const { return 2; }
+
+Order PlanesAttr::getElementOrder() const { return Order::rows32; }
+
+int64_t PlanesAttr::getTileColumnCount() const { return getTileColumns(); }
+
+std::string PlanesAttr::getMangledName() const { return "planes_S" + std::to_string(getTileColumns()); }
+
+LogicalResult PlanesAttr::verifyEncoding(function_ref<InFlightDiagnostic()>, ArrayRef<int64_t>, Type) const {
   return success();
 }

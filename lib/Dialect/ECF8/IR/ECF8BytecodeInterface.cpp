@@ -11,7 +11,7 @@ using namespace mlir::ecf8;
 
 namespace {
 
-enum AttrCode : uint64_t { kRaw = 0, kHuffman = 1 };
+enum AttrCode : uint64_t { kRaw = 0, kHuffman = 1, kPlanes = 2 };
 enum TypeCode : uint64_t { kCompressed = 0 };
 
 /// The version that is written. A reader takes every version up to its own.
@@ -57,6 +57,11 @@ struct ECF8BytecodeInterface : public BytecodeDialectInterface {
           writer.writeVarInt(huffman.getTileColumns());
           return success();
         })
+        .Case([&](PlanesAttr planes) {
+          writer.writeVarInt(kPlanes);
+          writer.writeVarInt(planes.getTileColumns());
+          return success();
+        })
         .Default([](Attribute) { return failure(); });
   }
 
@@ -79,6 +84,10 @@ struct ECF8BytecodeInterface : public BytecodeDialectInterface {
           failed(readInt(reader, tileColumns)))
         return {};
       return HuffmanAttr::getChecked(emitError, getContext(), group, rawBits, length, stream, order, tileColumns);
+    case kPlanes:
+      if (failed(readInt(reader, tileColumns)))
+        return {};
+      return PlanesAttr::getChecked(emitError, getContext(), tileColumns);
     default:
       reader.emitError() << "expected an attribute code of the ecf8 dialect, got " << code;
       return {};

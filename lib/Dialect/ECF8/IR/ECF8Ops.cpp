@@ -77,7 +77,7 @@ static LogicalResult verifyPayload(Operation *op, ElementsAttr payload, Compress
   const ByteField fields[] = {
       {"major version", 4, 1},
       {"element type", 40, isa<Float8E5M2Type>(type.getElementType()) ? 1u : 0u},
-      {"encoding", 41, huffman ? 1u : 0u},
+      {"encoding", 41, type.getEncoding().getEncodingNumber()},
       {"order", 42, static_cast<uint64_t>(type.getEncoding().getElementOrder())},
       {"rank", 44, static_cast<uint64_t>(type.getRank())},
       {"code length limit", 47, huffman ? static_cast<uint64_t>(huffman.getMaxCodeLength()) : 0u},

@@ -1,6 +1,7 @@
 // FP8 weights become compressed ones, decoded before their use.
 #include "EncodeContent.h"
 #include "Loads.h"
+#include "ecf8/Codec/Encoder.h"
 #include "ecf8/Dialect/ECF8/Transforms/Passes.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
@@ -80,11 +81,18 @@ private:
       encoding = RawAttr::get(context, Order::row_major, 0);
       return success();
     }
-    if (codec != "auto" && codec != "huffman")
-      return error() << "expected codec 'auto', 'raw' or 'huffman', got '" << codec.getValue() << "'";
-    encoding = HuffmanAttr::getChecked(function_ref<InFlightDiagnostic()>(error), context, /*group=*/int64_t(1),
-                                       /*raw_exponent_bits=*/int64_t(0), maxCodeLength.getValue(), Stream::interleaved,
-                                       Order::rows32, tileColumns.getValue());
+    function_ref<InFlightDiagnostic()> emitError = error;
+    auto columns = [&](const ::ecf8::EncodeOptions &defaults) {
+      return tileColumns != 0 ? tileColumns.getValue() : int64_t(defaults.tileColumns);
+    };
+    if (codec == "planes")
+      encoding = PlanesAttr::getChecked(emitError, context, columns(::ecf8::EncodeOptions::planes()));
+    else if (codec == "auto" || codec == "huffman")
+      encoding = HuffmanAttr::getChecked(emitError, context, /*group=*/int64_t(1), /*raw_exponent_bits=*/int64_t(0),
+                                         maxCodeLength.getValue(), Stream::interleaved, Order::rows32,
+                                         columns(::ecf8::EncodeOptions::huffman()));
+    else
+      return error() << "expected codec 'auto', 'raw', 'huffman' or 'planes', got '" << codec.getValue() << "'";
     return success(encoding != nullptr);
   }
 

@@ -37,6 +37,8 @@ FailureOr<ElementsAttr> mlir::ecf8::encodeContent(ElementsAttr content, Compress
   ::ecf8::EncodeOptions options;
   if (huffman)
     options = ::ecf8::EncodeOptions::huffman(huffman.getMaxCodeLength(), huffman.getTileColumns());
+  else if (auto planes = dyn_cast<PlanesAttr>(type.getEncoding()))
+    options = ::ecf8::EncodeOptions::planes(planes.getTileColumns());
   else if (type.getEncoding().getElementOrder() == Order::rows32)
     options = ::ecf8::EncodeOptions::rawRows32(type.getEncoding().getTileColumnCount());
   else

@@ -40,6 +40,21 @@ func.func private @huffman_c5_large(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.huffman
 
 // -----
 
+// expected-error@+1 {{expected tile_columns to be a positive multiple of 16, at most 1024, got 0}}
+func.func private @planes_c1(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.planes<tile_columns = 0>>)
+
+// -----
+
+// expected-error@+1 {{expected tile_columns to be a positive multiple of 16, at most 1024, got 24}}
+func.func private @planes_c1_multiple(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.planes<tile_columns = 24>>)
+
+// -----
+
+// expected-error@+1 {{expected tile_columns to be a positive multiple of 16, at most 1024, got 1040}}
+func.func private @planes_c1_large(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.planes<tile_columns = 1040>>)
+
+// -----
+
 // expected-error@+2 {{expected one of [interleaved] for layout of the coded bits, got: segments}}
 // expected-error@+1 {{failed to parse ECF8_HuffmanAttr parameter 'stream'}}
 func.func private @reserved_stream(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.huffman<stream = segments>>)

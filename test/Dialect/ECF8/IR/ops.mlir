@@ -11,6 +11,9 @@ ecf8.global @plain key("p") attributes {note = "kept"} : tensor<f32>
 // CHECK: ecf8.global public @inline value(dense_resource<payload> : tensor<256xi8>) : !ecf8.compressed<1x16xf8E4M3FN, #ecf8.raw>
 ecf8.global public @inline value(dense_resource<payload> : tensor<256xi8>) : !ecf8.compressed<1x16xf8E4M3FN, #ecf8.raw>
 
+// CHECK: ecf8.global private @planes key("planes") : !ecf8.compressed<64x128xf8E5M2, #ecf8.planes<tile_columns = 48>>
+ecf8.global private @planes key("planes") : !ecf8.compressed<64x128xf8E5M2, #ecf8.planes<tile_columns = 48>>
+
 // CHECK-LABEL: func.func @loads() -> memref<64xf32> {
 func.func @loads() -> memref<64xf32> {
   // CHECK: %weight = ecf8.global.load @weight : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>

@@ -23,6 +23,14 @@ SHAPES = [
     (0, 5),
     (5, 0),
 ]
+OPTIONS = [
+    ["--codec=huffman"],
+    ["--codec=huffman", "--max-code-length=7", "--tile-columns=48"],
+    ["--codec=planes"],
+    ["--codec=planes", "--tile-columns=48"],
+    ["--codec=planes", "--tile-columns=16"],
+    ["--codec=raw"],
+]
 
 
 def contents(shape: tuple[int, ...], generator: np.random.Generator) -> dict[str, np.ndarray]:
@@ -39,64 +47,49 @@ def contents(shape: tuple[int, ...], generator: np.random.Generator) -> dict[str
     }
 
 
+def compile_program(folder: Path, options: list[str]) -> Path:
+    bundle = folder / "all.ecf8"
+    command = ["ecf8-compile", folder / "program.mlir", "--weights", folder / "weights.safetensors", "-q"]
+    subprocess.run([*command, "--min-elements=0", *options, "-o", bundle], check=True)
+    return bundle
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(3)
     weights, functions = {}, []
+    names: dict[str, list[str]] = {}  # by function: one process runs one function, so it returns them all
     for element, numpy_type in TYPES.items():
+        arguments, types = [], []
         for shape in SHAPES:
             for kind, content in contents(shape, generator).items():
                 name = f"{element}_{'x'.join(map(str, shape))}_{kind}"
                 weights[name] = content.view(numpy_type)
-                tensor = f"tensor<{''.join(f'{d}x' for d in shape)}{element}>"
-                argument = f'%w: {tensor} {{ecf8.weight = "{name}"}}'
-                functions.append(f'func.func @"{name}"({argument}) -> {tensor} {{ return %w : {tensor} }}')
+                types.append(f"tensor<{''.join(f'{d}x' for d in shape)}{element}>")
+                arguments.append(f'%w{len(arguments)}: {types[-1]} {{ecf8.weight = "{name}"}}')
+                names.setdefault(element, []).append(name)
+        values, results = ", ".join(f"%w{i}" for i in range(len(types))), ", ".join(types)
+        functions.append(f"func.func @{element}({', '.join(arguments)}) -> ({results}) {{")
+        functions.append(f"  return {values} : {results}\n}}")
     safetensors.numpy.save_file(weights, folder / "weights.safetensors")
     (folder / "program.mlir").write_text("\n".join(functions) + "\n")
 
     features = set((Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]).split())
     levels = [level for level, needed in LEVELS.items() if needed <= features]
     compared = 0
-    for options in (
-        ["--max-code-length=8"],
-        ["--max-code-length=7", "--tile-columns=48"],
-        ["--codec=raw"],
-    ):
-        bundle = folder / "all.ecf8"
-        codec = [] if options[0].startswith("--codec") else ["--codec=huffman"]
-        subprocess.run(
-            [
-                "ecf8-compile",
-                folder / "program.mlir",
-                "--weights",
-                folder / "weights.safetensors",
-                "-q",
-                "--min-elements=0",
-                *codec,
-                *options,
-                "-o",
-                bundle,
-            ],
-            check=True,
-        )
+    for options in OPTIONS:
+        bundle = compile_program(folder, options)
         for level in levels:
-            for name, expected in weights.items():
-                out = folder / "out.npy"
-                subprocess.run(
-                    [
-                        "ecf8-run",
-                        bundle,
-                        f"--cpu={level}",
-                        f"--function={name}",
-                        f"--output=@{out}",
-                    ],
-                    check=True,
-                )
-                found = np.load(out)
-                if found.shape != expected.shape or found.tobytes() != expected.tobytes():
-                    sys.exit(f"{level} {options}: {name} differs")
-                compared += 1
+            for function, tensors in names.items():
+                outputs = [folder / f"{index}.npy" for index in range(len(tensors))]
+                command = ["ecf8-run", bundle, f"--cpu={level}", f"--function={function}"]
+                subprocess.run([*command, *(f"--output=@{out}" for out in outputs)], check=True)
+                for name, out in zip(tensors, outputs, strict=True):
+                    found, expected = np.load(out), weights[name]
+                    if found.shape != expected.shape or found.tobytes() != expected.tobytes():
+                        sys.exit(f"{level} {options}: {name} differs")
+                    compared += 1
     print(f"{compared} tensors equal on {', '.join(levels)}")
 
 

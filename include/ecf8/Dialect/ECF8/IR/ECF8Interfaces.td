@@ -10,6 +10,7 @@ def ECF8_EncodingAttrInterface : AttrInterface<"EncodingAttrInterface"> {
     The static layout of a payload. A new encoding joins the passes by implementing this interface.
   }];
   let methods = [
+    InterfaceMethod<"The number of the encoding in the payload's header", "uint8_t", "getEncodingNumber">,
     InterfaceMethod<"The order of the elements in the payload", "::mlir::ecf8::Order", "getElementOrder">,
     InterfaceMethod<"Columns of a tile (S); 0 where the payload has no tiles", "int64_t", "getTileColumnCount">,
     InterfaceMethod<"Rows of a tile: offsets of slices are multiples of it; 1 where the payload has no tiles", "int64_t",

@@ -38,10 +38,11 @@ def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
     Example: `test/Dialect/ECF8/Transforms/compress-weights.mlir`.
   }];
   let options = [
-    Option<"codec", "codec", "std::string", /*default=*/"\"auto\"", "Encoding: auto (by target), raw or huffman">,
+    Option<"codec", "codec", "std::string", /*default=*/"\"auto\"", "Encoding: auto (by target), raw, huffman or planes">,
     Option<"minElements", "min-elements", "int64_t", /*default=*/"1024", "Smallest weight that is compressed">,
     Option<"maxCodeLength", "max-code-length", "int64_t", /*default=*/"8", "Longest code in bits: 7 or 8 (huffman)">,
-    Option<"tileColumns", "tile-columns", "int64_t", /*default=*/"1024", "Columns of a tile (huffman)">,
+    Option<"tileColumns", "tile-columns", "int64_t", /*default=*/"0",
+           "Columns of a tile (0: 1024 for huffman, 256 for planes)">,
     Option<"target", "target", "std::string", /*default=*/"\"cpu\"", "Machine that codec=auto chooses for: cpu">,
   ];
   let dependentDialects = ["::mlir::ecf8::ECF8Dialect"];

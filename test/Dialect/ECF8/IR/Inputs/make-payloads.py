@@ -5,6 +5,7 @@ import struct
 TYPE = "!ecf8.compressed<1x16xf8E4M3FN, #ecf8.raw>"
 HUFFMAN = "!ecf8.compressed<1x16xf8E4M3FN, #ecf8.huffman>"
 ROWS32 = "!ecf8.compressed<1x16xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 16>>"
+PLANES = "!ecf8.compressed<1x16xf8E4M3FN, #ecf8.planes<tile_columns = 16>>"
 EXPECTED = "expected the payload's {} (byte {}) to be {}, got {}"
 
 
@@ -18,9 +19,9 @@ def header() -> bytearray:
     return data
 
 
-def case(offset: int, code: str, value: int) -> bytearray:
+def case(offset: int, code: str, *values: int) -> bytearray:
     data = header()
-    struct.pack_into(code, data, offset, value)
+    struct.pack_into(code, data, offset, *values)
     return data
 
 
@@ -31,6 +32,8 @@ CASES = [
     ("major", case(4, "<B", 2), TYPE, EXPECTED.format("major version", 4, 1, 2)),
     ("element", case(40, "<B", 1), TYPE, EXPECTED.format("element type", 40, 0, 1)),
     ("encoding", header(), HUFFMAN, EXPECTED.format("encoding", 41, 1, 0)),
+    ("planes", case(41, "<BB", 0, 1), PLANES, EXPECTED.format("encoding", 41, 2, 0)),
+    ("no_planes", case(41, "<BB", 2, 1), ROWS32, EXPECTED.format("encoding", 41, 0, 2)),
     ("order", header(), ROWS32, EXPECTED.format("order", 42, 1, 0)),
     ("rank", case(44, "<B", 1), TYPE, EXPECTED.format("rank", 44, 2, 1)),
     ("limit", case(47, "<B", 8), TYPE, EXPECTED.format("code length limit", 47, 0, 8)),
