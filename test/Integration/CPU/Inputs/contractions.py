@@ -35,6 +35,7 @@ FORMS = [
 CODECS = [
     (["--codec=huffman"], FORMS),
     (["--codec=huffman", "--max-code-length=7", "--tile-columns=64"], FORMS[3:5]),
+    (["--codec=planes"], FORMS[3:5]),
     (["--codec=raw"], FORMS[3:5]),
 ]
 
