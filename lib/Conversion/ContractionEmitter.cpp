@@ -17,14 +17,12 @@ void ContractionEmitter::emit() {
   checkLayout(b, spec, layout, wholeMatrix(b, layout));
   checkShapes(layout);
   weightRows = layout.rows;
-  operands.assign(function.getArguments().begin(), function.getArguments().end());
-  SmallVector<Value> scratch;
-  if (!contraction.activations.isF32())
-    scratch.push_back(operands[1] = extendActivations());
   useVector = isForVector(layout);
-  vectorOperands = operands;
-  if (foldsFactor() && contraction.scaleKind == ScaleKind::None)
-    scratch.push_back(vectorOperands[1] = foldActivations(operands[1]));
+  vectorOperands.assign(function.getArguments().begin(), function.getArguments().end());
+  panelOperands = vectorOperands;
+  SmallVector<Value> scratch{panelOperands[1] = packActivations()};
+  if (!contraction.activations.isF32() || (foldsFactor() && contraction.scaleKind == ScaleKind::None))
+    scratch.push_back(vectorOperands[1] = copyRow());
   emitForEveryCode(layout);
   for (Value buffer : scratch)
     memref::DeallocOp::create(b, buffer);
@@ -50,33 +48,41 @@ void ContractionEmitter::checkShapes(const PayloadLayout &layout) {
               "expected one scale for each block of columns");
 }
 
-/// The activations as f32, in memory of their own with the layout of the argument's type.
-Value ContractionEmitter::extendActivations() {
+/// The activations for the panel kernel, where it is going to run.
+Value ContractionEmitter::packActivations() {
   Value source = function.getArgument(1);
   Value rows = memref::DimOp::create(b, source, 0), columns = memref::DimOp::create(b, source, 1);
-  auto type = MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic}, b.getF32Type());
-  Value copy = memref::AllocOp::create(b, type, ValueRange{rows, columns}, b.getI64IntegerAttr(64));
-  forRange(b.index(0), rows, 1, [&](Value row) {
-    forRange(b.index(0), columns, 1, [&](Value column) {
-      Value value = memref::LoadOp::create(b, source, ValueRange{row, column});
-      memref::StoreOp::create(b, extendToF32(b, value), copy, ValueRange{row, column});
+  Value blocks = b.select(useVector, b.index(0), b.ceilDivU(columns, kPackedColumns));
+  auto type = MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic, kPackedColumns}, b.getF32Type());
+  Value packed = memref::AllocOp::create(b, type, ValueRange{blocks, rows}, b.getI64IntegerAttr(64));
+  // Row by row, which reads in order.
+  forRange(b.index(0), b.select(useVector, b.index(0), rows), 1, [&](Value row) {
+    forRange(b.index(0), blocks, 1, [&](Value block) {
+      Value first = b.mul(block, kPackedColumns);
+      forRange(b.index(0), b.minU(b.sub(columns, first), b.index(kPackedColumns)), 1, [&](Value column) {
+        Value value = memref::LoadOp::create(b, source, ValueRange{row, b.add(first, column)});
+        memref::StoreOp::create(b, extendToF32(b, value), packed, ValueRange{block, row, column});
+      });
     });
   });
-  return copy;
+  return packed;
 }
 
 /// Whether the vector kernel leaves a factor of the weights to the scale or, without one, to the activations.
 bool ContractionEmitter::foldsFactor() const { return target.extendsF16 && spec.isE4M3(); }
 
-/// The first row of `activations` times the factor that the vector kernel's weights lack, where it is going to run.
-Value ContractionEmitter::foldActivations(Value activations) {
-  Value rows = b.select(useVector, b.index(1), b.index(0)), columns = memref::DimOp::create(b, activations, 1);
+/// The row of activations for the vector kernel, where it is going to run: as f32, and with the factor that its weights
+/// lack where no scale has it.
+Value ContractionEmitter::copyRow() {
+  Value source = function.getArgument(1);
+  Value rows = b.select(useVector, b.index(1), b.index(0)), columns = memref::DimOp::create(b, source, 1);
   auto type = MemRefType::get({1, ShapedType::kDynamic}, b.getF32Type());
   Value copy = memref::AllocOp::create(b, type, columns, b.getI64IntegerAttr(64));
-  Value factor = arith::ConstantOp::create(b, b.getF32FloatAttr(kFoldedFactor));
+  bool folds = foldsFactor() && contraction.scaleKind == ScaleKind::None;
+  Value factor = arith::ConstantOp::create(b, b.getF32FloatAttr(folds ? kFoldedFactor : 1));
   forRange(b.index(0), rows, 1, [&](Value row) {
     forRange(b.index(0), columns, 1, [&](Value column) {
-      Value value = memref::LoadOp::create(b, activations, ValueRange{row, column});
+      Value value = extendToF32(b, memref::LoadOp::create(b, source, ValueRange{row, column}));
       memref::StoreOp::create(b, arith::MulFOp::create(b, value, factor), copy, ValueRange{row, column});
     });
   });
@@ -109,7 +115,7 @@ Value ContractionEmitter::areSmall(Value matrix) {
 /// i1: whether the vector kernel can take the call: one row, no padding among the columns, and no value for which
 /// folding the factor is not exact.
 Value ContractionEmitter::isForVector(const PayloadLayout &layout) {
-  Value rows = memref::DimOp::create(b, operands[1], 0);
+  Value rows = memref::DimOp::create(b, function.getArgument(1), 0);
   Value isOneRow = b.compare(arith::CmpIPredicate::eq, rows, 1);
   Value padding = arith::RemUIOp::create(b, layout.columns, b.index(spec.columnsPerUnit()));
   Value possible = b.andI(isOneRow, b.compare(arith::CmpIPredicate::eq, padding, 0));
@@ -119,7 +125,7 @@ Value ContractionEmitter::isForVector(const PayloadLayout &layout) {
   auto branch = scf::IfOp::create(b, b.getI1Type(), possible, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());
-  Value small = areSmall(contraction.scaleKind == ScaleKind::None ? operands[1] : operands[3]);
+  Value small = areSmall(function.getArgument(contraction.scaleKind == ScaleKind::None ? 1 : 3));
   scf::YieldOp::create(b, small);
   b.setInsertionPointToStart(branch.elseBlock());
   scf::YieldOp::create(b, possible);
@@ -132,7 +138,7 @@ void ContractionEmitter::emitLoops(Value tables) {
   b.setInsertionPointToStart(branch.thenBlock());
   emitParallel("_vector", vectorOperands, tables, weightRows, [&](func::FuncOp body) { emitVectorGroup(body); });
   b.setInsertionPointToStart(branch.elseBlock());
-  emitParallel("_panel", operands, tables, weightRows, [&](func::FuncOp body) { emitPanelGroup(body); });
+  emitParallel("_panel", panelOperands, tables, weightRows, [&](func::FuncOp body) { emitPanelGroup(body); });
 }
 
 static ContractionOperands operandsOf(func::FuncOp body) { return {body.getArgument(1), body.getArgument(2)}; }
@@ -165,7 +171,7 @@ void ContractionEmitter::emitPanelGroup(func::FuncOp body) {
       createPanelSink(operandsOf(body), weightsOf(body, contraction, extension), rowsInRegisters);
   StripDecoder strips(b, spec, lanes, *sink);
   strips.enterFunction(layout, wholeMatrix(b, layout), body.getArgument(last - 1));
-  Value rows = memref::DimOp::create(b, body.getArgument(1), 0);
+  Value rows = memref::DimOp::create(b, body.getArgument(2), 0);
   forRange(b.index(0), rows, kChunkRows, [&](Value first) {
     sink->firstRow = first;
     sink->rowCount = b.minU(b.sub(rows, first), b.index(kChunkRows));

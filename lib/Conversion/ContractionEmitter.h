@@ -23,8 +23,8 @@ public:
 
 private:
   void checkShapes(const PayloadLayout &layout);
-  Value extendActivations();
-  Value foldActivations(Value activations);
+  Value copyRow();
+  Value packActivations();
   Value areSmall(Value matrix);
   Value isForVector(const PayloadLayout &layout);
   bool foldsFactor() const;
@@ -36,8 +36,8 @@ private:
   ContractionTarget target;
   // Of the function.
   Value weightRows;
-  Value useVector;                             ///< i1: the vector kernel, not the panel kernel
-  SmallVector<Value> operands, vectorOperands; ///< what the group functions get
+  Value useVector;                                  ///< i1: the vector kernel, not the panel kernel
+  SmallVector<Value> vectorOperands, panelOperands; ///< what the group functions get
 };
 
 } // namespace mlir::ecf8

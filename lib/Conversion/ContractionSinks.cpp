@@ -17,9 +17,9 @@ Value accumulate(LaneBuilder &b, Value sum, Value weights, Value activation) {
   return arith::AddFOp::create(b, sum, arith::MulFOp::create(b, weights, activation));
 }
 
-/// `activations`[row, column] in all elements.
-Value broadcastActivation(LaneBuilder &b, Value activations, Value row, Value column) {
-  Value scalar = memref::LoadOp::create(b, activations, ValueRange{row, column});
+/// The activation at `place` in all elements.
+Value broadcastActivation(LaneBuilder &b, Value activations, ValueRange place) {
+  Value scalar = memref::LoadOp::create(b, activations, place);
   return vector::BroadcastOp::create(b, halfType(b), scalar);
 }
 
@@ -80,7 +80,7 @@ public:
     std::array<Value, 4> vectors = weights.extend(b, place.tile, bytes);
     Value column = b.add(b.add(tileColumn, place.unitColumn), 2 * place.step);
     for (int64_t c = 0; c < 2; ++c) {
-      Value activation = broadcastActivation(b, operands.activations, b.index(0), b.add(column, c));
+      Value activation = broadcastActivation(b, operands.activations, {b.index(0), b.add(column, c)});
       for (int64_t half = 0; half < 2; ++half) {
         Value &sum = carried[place.tile * 2 + half];
         sum = accumulate(b, sum, vectors[c * 2 + half], activation);
@@ -177,22 +177,32 @@ private:
       places.push_back(b.add(b.add(b.mul(row, kStripRows), b.mul(tile, kSumsPerStrip)), i * kHalfStrip));
       carried.push_back(loadHalf(b, sums, places.back()));
     }
-    auto loop = scf::ForOp::create(b, b.index(0), columns, b.index(1), carried);
+    Value firstBlock = b.divU(firstColumn, kPackedColumns);
+    auto blocks = scf::ForOp::create(b, b.index(0), columns, b.index(kPackedColumns), carried);
     {
       OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(loop.getBody());
-      Value column = loop.getInductionVar(), at = b.add(b.mul(column, kStripRows), b.mul(tile, kBlockBytes));
-      std::array<Value, 2> vectors{loadHalf(b, panel, at), loadHalf(b, panel, b.add(at, kHalfStrip))};
-      SmallVector<Value> next;
-      for (int64_t i = 0; i < rows; ++i) {
-        Value activation =
-            broadcastActivation(b, operands.activations, b.add(b.add(firstRow, row), i), b.add(firstColumn, column));
-        for (int64_t half = 0; half < 2; ++half)
-          next.push_back(accumulate(b, loop.getRegionIterArg(i * 2 + half), vectors[half], activation));
+      b.setInsertionPointToStart(blocks.getBody());
+      Value begin = blocks.getInductionVar(), block = b.add(firstBlock, b.divU(begin, kPackedColumns));
+      Value count = b.minU(b.sub(columns, begin), b.index(kPackedColumns));
+      auto loop = scf::ForOp::create(b, b.index(0), count, b.index(1), blocks.getRegionIterArgs());
+      {
+        OpBuilder::InsertionGuard inner(b);
+        b.setInsertionPointToStart(loop.getBody());
+        Value column = loop.getInductionVar();
+        Value at = b.add(b.mul(b.add(begin, column), kStripRows), b.mul(tile, kBlockBytes));
+        std::array<Value, 2> vectors{loadHalf(b, panel, at), loadHalf(b, panel, b.add(at, kHalfStrip))};
+        SmallVector<Value> next;
+        for (int64_t i = 0; i < rows; ++i) {
+          Value activation =
+              broadcastActivation(b, operands.activations, {block, b.add(b.add(firstRow, row), i), column});
+          for (int64_t half = 0; half < 2; ++half)
+            next.push_back(accumulate(b, loop.getRegionIterArg(i * 2 + half), vectors[half], activation));
+        }
+        scf::YieldOp::create(b, next);
       }
-      scf::YieldOp::create(b, next);
+      scf::YieldOp::create(b, loop.getResults());
     }
-    for (auto [place, value] : llvm::zip_equal(places, loop.getResults()))
+    for (auto [place, value] : llvm::zip_equal(places, blocks.getResults()))
       vector::StoreOp::create(b, value, sums, ValueRange{place});
   }
 

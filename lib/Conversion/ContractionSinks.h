@@ -16,10 +16,16 @@ namespace mlir::ecf8 {
 /// Rows of activations that share one decoding in the panel sink: 32 KiB of sums for each strip in lockstep.
 inline constexpr int64_t kChunkRows = 256;
 
-/// What the sinks multiply: matrices with unit stride along the rows.
+/// Columns of a block of packed activations. Tiles and blocks of weights begin at multiples of it.
+inline constexpr int64_t kPackedColumns = 16;
+
+/// What the sinks multiply.
 struct ContractionOperands {
-  Value activations; ///< memref<?x?xf32, ...> [M, K]
-  Value out;         ///< memref<?x?xf32, ...> [M, N], the sums so far
+  /// Vector: memref<?x?xf32>, one row. Panel: memref<?x?x16xf32>, packed: element (m, k) is at [k / 16, m, k % 16], so
+  /// that the rows of one block of columns are neighbours whatever K is; rows K elements apart fall into one set of the
+  /// cache where K is a power of two.
+  Value activations;
+  Value out; ///< memref<?x?xf32, strided<[?, 1], offset: ?>> [M, N], the sums so far
 };
 
 /// For one row of activations, and a K that fills the units of the stored plane.
