@@ -81,6 +81,12 @@ Status checkElementType(ElementType type) {
 
 } // namespace
 
+EncodeOptions EncodeOptions::rawFor(std::span<const uint64_t> dims) {
+  constexpr uint64_t columnGroup = 16; // the greatest of all element types
+  bool isFilled = dims.size() == 2 && dims[0] % laneCount == 0 && dims[1] % columnGroup == 0 && dims[0] * dims[1] != 0;
+  return isFilled ? rawRows32() : raw();
+}
+
 Status checkEncodeOptions(const EncodeOptions &options) {
   auto unsupported = [](std::string message) { return Status(StatusCode::Unsupported, std::move(message)); };
   bool isRaw = options.encoding == Encoding::Raw, isHuffman = options.encoding == Encoding::Huffman;

@@ -17,14 +17,17 @@ void ContractionEmitter::emit() {
   checkLayout(b, spec, layout, wholeMatrix(b, layout));
   checkShapes(layout);
   weightRows = layout.rows;
-  weightColumns = layout.columns;
   operands.assign(function.getArguments().begin(), function.getArguments().end());
-  Value extended = contraction.activations.isF32() ? Value() : extendActivations();
-  if (extended)
-    operands[1] = extended;
+  SmallVector<Value> scratch;
+  if (!contraction.activations.isF32())
+    scratch.push_back(operands[1] = extendActivations());
+  useVector = isForVector(layout);
+  vectorOperands = operands;
+  if (foldsFactor() && contraction.scaleKind == ScaleKind::None)
+    scratch.push_back(vectorOperands[1] = foldActivations(operands[1]));
   emitForEveryCode(layout);
-  if (extended)
-    memref::DeallocOp::create(b, extended);
+  for (Value buffer : scratch)
+    memref::DeallocOp::create(b, buffer);
   func::ReturnOp::create(b);
 }
 
@@ -62,32 +65,91 @@ Value ContractionEmitter::extendActivations() {
   return copy;
 }
 
-void ContractionEmitter::emitLoops(Value tables) {
-  // One row, and no padding among the columns: weights go from registers into the sums.
-  Value isVector = b.compare(arith::CmpIPredicate::eq, memref::DimOp::create(b, operands[1], 0), 1);
-  Value unitsFull =
-      b.compare(arith::CmpIPredicate::eq,
-                arith::RemUIOp::create(b, weightColumns, b.index(spec.columnsPerUnit())).getResult(), int64_t(0));
-  auto branch = scf::IfOp::create(b, TypeRange{}, b.andI(isVector, unitsFull), /*withElseRegion=*/true);
+/// Whether the vector kernel leaves a factor of the weights to the scale or, without one, to the activations.
+bool ContractionEmitter::foldsFactor() const { return target.extendsF16 && spec.isE4M3(); }
+
+/// The first row of `activations` times the factor that the vector kernel's weights lack, where it is going to run.
+Value ContractionEmitter::foldActivations(Value activations) {
+  Value rows = b.select(useVector, b.index(1), b.index(0)), columns = memref::DimOp::create(b, activations, 1);
+  auto type = MemRefType::get({1, ShapedType::kDynamic}, b.getF32Type());
+  Value copy = memref::AllocOp::create(b, type, columns, b.getI64IntegerAttr(64));
+  Value factor = arith::ConstantOp::create(b, b.getF32FloatAttr(kFoldedFactor));
+  forRange(b.index(0), rows, 1, [&](Value row) {
+    forRange(b.index(0), columns, 1, [&](Value column) {
+      Value value = memref::LoadOp::create(b, activations, ValueRange{row, column});
+      memref::StoreOp::create(b, arith::MulFOp::create(b, value, factor), copy, ValueRange{row, column});
+    });
+  });
+  return copy;
+}
+
+/// i1: whether all elements of `matrix`, of f32, bf16 or f16, times kFoldedFactor are finite.
+Value ContractionEmitter::areSmall(Value matrix) {
+  Value largest = b.constant(b.getI32Type(), 0);
+  Value rows = memref::DimOp::create(b, matrix, 0), columns = memref::DimOp::create(b, matrix, 1);
+  auto outer = scf::ForOp::create(b, b.index(0), rows, b.index(1), largest);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(outer.getBody());
+    auto inner = scf::ForOp::create(b, b.index(0), columns, b.index(1), outer.getRegionIterArgs());
+    {
+      OpBuilder::InsertionGuard innerGuard(b);
+      b.setInsertionPointToStart(inner.getBody());
+      Value value = memref::LoadOp::create(b, matrix, ValueRange{outer.getInductionVar(), inner.getInductionVar()});
+      Value bits = arith::BitcastOp::create(b, b.getI32Type(), extendToF32(b, value));
+      Value magnitude = b.andI(bits, 0x7fffffff);
+      scf::YieldOp::create(b, arith::MaxUIOp::create(b, inner.getRegionIterArg(0), magnitude).getResult());
+    }
+    scf::YieldOp::create(b, inner.getResults());
+  }
+  constexpr int64_t bitsOf2To119 = int64_t(119 + 127) << 23; // greater ones include infinity and NaN
+  return b.compare(arith::CmpIPredicate::ult, outer.getResult(0), bitsOf2To119);
+}
+
+/// i1: whether the vector kernel can take the call: one row, no padding among the columns, and no value for which
+/// folding the factor is not exact.
+Value ContractionEmitter::isForVector(const PayloadLayout &layout) {
+  Value rows = memref::DimOp::create(b, operands[1], 0);
+  Value isOneRow = b.compare(arith::CmpIPredicate::eq, rows, 1);
+  Value padding = arith::RemUIOp::create(b, layout.columns, b.index(spec.columnsPerUnit()));
+  Value possible = b.andI(isOneRow, b.compare(arith::CmpIPredicate::eq, padding, 0));
+  if (!foldsFactor())
+    return possible;
+  possible = b.andI(possible, hasNoNaN(b, layout));
+  auto branch = scf::IfOp::create(b, b.getI1Type(), possible, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());
-  emitParallel("_vector", operands, tables, weightRows, [&](func::FuncOp body) { emitVectorGroup(body); });
+  Value small = areSmall(contraction.scaleKind == ScaleKind::None ? operands[1] : operands[3]);
+  scf::YieldOp::create(b, small);
+  b.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(b, possible);
+  return branch.getResult(0);
+}
+
+void ContractionEmitter::emitLoops(Value tables) {
+  auto branch = scf::IfOp::create(b, TypeRange{}, useVector, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  emitParallel("_vector", vectorOperands, tables, weightRows, [&](func::FuncOp body) { emitVectorGroup(body); });
   b.setInsertionPointToStart(branch.elseBlock());
   emitParallel("_panel", operands, tables, weightRows, [&](func::FuncOp body) { emitPanelGroup(body); });
 }
 
 static ContractionOperands operandsOf(func::FuncOp body) { return {body.getArgument(1), body.getArgument(2)}; }
 
-static WeightVectors weightsOf(func::FuncOp body, const ContractionSpec &spec, const ContractionTarget &target) {
+static WeightVectors weightsOf(func::FuncOp body, const ContractionSpec &spec, Extension extension) {
   if (spec.scaleKind == ScaleKind::None)
-    return WeightVectors(spec, Value(), Value(), Value(), target.extendsF16);
-  return WeightVectors(spec, body.getArgument(3), body.getArgument(4), body.getArgument(5), target.extendsF16);
+    return WeightVectors(spec, Value(), Value(), Value(), extension);
+  return WeightVectors(spec, body.getArgument(3), body.getArgument(4), body.getArgument(5), extension);
 }
 
 void ContractionEmitter::emitVectorGroup(func::FuncOp body) {
   PayloadLayout layout = readLayout(b, spec, body.getArgument(0));
   unsigned last = body.getNumArguments() - 1;
-  std::unique_ptr<DecodeSink> sink = createVectorSink(operandsOf(body), weightsOf(body, contraction, target));
+  Extension extension = foldsFactor()       ? Extension::FoldedHalf
+                        : target.extendsF16 ? Extension::Half
+                                            : Extension::Integer;
+  std::unique_ptr<DecodeSink> sink = createVectorSink(operandsOf(body), weightsOf(body, contraction, extension));
   StripDecoder strips(b, spec, lanes, *sink);
   strips.enterFunction(layout, wholeMatrix(b, layout), body.getArgument(last - 1));
   strips.decodeGroup(body.getArgument(last));
@@ -98,8 +160,9 @@ void ContractionEmitter::emitPanelGroup(func::FuncOp body) {
   unsigned last = body.getNumArguments() - 1;
   // Two sums for each vector register, and some left for the panel and the activations.
   int64_t rowsInRegisters = target.vectorBits >= 512 ? 8 : target.vectorBits >= 256 ? 2 : 1;
+  Extension extension = target.extendsF16 ? Extension::Half : Extension::Integer;
   std::unique_ptr<PanelSink> sink =
-      createPanelSink(operandsOf(body), weightsOf(body, contraction, target), rowsInRegisters);
+      createPanelSink(operandsOf(body), weightsOf(body, contraction, extension), rowsInRegisters);
   StripDecoder strips(b, spec, lanes, *sink);
   strips.enterFunction(layout, wholeMatrix(b, layout), body.getArgument(last - 1));
   Value rows = memref::DimOp::create(b, body.getArgument(1), 0);

@@ -24,15 +24,20 @@ public:
 private:
   void checkShapes(const PayloadLayout &layout);
   Value extendActivations();
+  Value foldActivations(Value activations);
+  Value areSmall(Value matrix);
+  Value isForVector(const PayloadLayout &layout);
+  bool foldsFactor() const;
   void emitLoops(Value tables) override;
   void emitVectorGroup(func::FuncOp body);
   void emitPanelGroup(func::FuncOp body);
 
   ContractionSpec contraction;
   ContractionTarget target;
-  // Of the function: the payload's shape, and what the group functions get.
-  Value weightRows, weightColumns;
-  SmallVector<Value> operands;
+  // Of the function.
+  Value weightRows;
+  Value useVector;                             ///< i1: the vector kernel, not the panel kernel
+  SmallVector<Value> operands, vectorOperands; ///< what the group functions get
 };
 
 } // namespace mlir::ecf8

@@ -17,6 +17,7 @@ enum HeaderOffset {
   ElementTypeOffset = 40, // element type, encoding, order, stream: one byte each
   GroupOffset = 45,       // group, raw exponent bits, maximal code length: one byte each
   TileColumnsOffset = 48,
+  DataFlagsOffset = 52,
   RowsOffset = 64,
   ColumnsOffset = 72,
   RestOffset = 80,
@@ -153,6 +154,11 @@ void mlir::ecf8::checkLayout(LaneBuilder &b, const DecoderSpec &spec, const Payl
     }
   }
   require(b, fits, "expected the sections of a payload inside it");
+}
+
+Value mlir::ecf8::hasNoNaN(LaneBuilder &b, const PayloadLayout &layout) {
+  Value flags = field(b, layout.payload, DataFlagsOffset, 32);
+  return b.compare(Predicate::eq, b.andI(flags, ::ecf8::DataHasNaN), 0);
 }
 
 CodeTables mlir::ecf8::expandCodeLengths(LaneBuilder &b, const HuffmanSpec &spec, const PayloadLayout &layout) {

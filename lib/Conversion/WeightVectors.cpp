@@ -21,6 +21,15 @@ static Value splat(LaneBuilder &b, Value scalar) {
   return vector::BroadcastOp::create(b, VectorType::get({kHalfStrip}, scalar.getType()), scalar);
 }
 
+/// A scale as f32, with the factor that extended weights lack.
+Value WeightVectors::extendScale(LaneBuilder &b, Value value) const {
+  value = extendToF32(b, value);
+  if (extension != Extension::FoldedHalf)
+    return value;
+  Value factor = arith::ConstantOp::create(b, b.getF32FloatAttr(kFoldedFactor));
+  return arith::MulFOp::create(b, value, factor);
+}
+
 void WeightVectors::enterFunction(LaneBuilder &b, unsigned tileCount) {
   tileScales.resize(tileCount);
   if (spec.scaleKind == ScaleKind::Rows)
@@ -39,7 +48,7 @@ void WeightVectors::openStrip(LaneBuilder &b, Value strip, unsigned tile, Value 
     Value row = b.add(firstRow, b.add(b.shrU(lane, 1), b.shl(b.andI(lane, 1), 4)));
     // Rows that the strip lacks take the last one's: their sums go nowhere.
     Value own = memref::LoadOp::create(b, scale, ValueRange{b.minU(row, lastRow), b.index(0)});
-    memref::StoreOp::create(b, extendToF32(b, own), rowScales, ValueRange{b.add(lane, tile * kStripRows)});
+    memref::StoreOp::create(b, extendScale(b, own), rowScales, ValueRange{b.add(lane, tile * kStripRows)});
   }
   for (unsigned half = 0; half < 2; ++half)
     tileScales[tile][half] = vector::LoadOp::create(b, VectorType::get({kHalfStrip}, b.getF32Type()), rowScales,
@@ -51,14 +60,14 @@ void WeightVectors::openBlock(LaneBuilder &b, Value strip, unsigned tile, Value 
     return;
   Value row = arith::DivUIOp::create(b, b.mul(strip, kStripRows), blockRows);
   Value own = memref::LoadOp::create(b, scale, ValueRange{row, arith::DivUIOp::create(b, column, blockColumns)});
-  tileScales[tile][0] = tileScales[tile][1] = splat(b, extendToF32(b, own));
+  tileScales[tile][0] = tileScales[tile][1] = splat(b, extendScale(b, own));
 }
 
 /// `words`: vector<32xi16>, the byte of each lane in the low half, the high half zero. Gives vector<32xf32>.
 Value WeightVectors::extendColumn(LaneBuilder &b, Value words) const {
   Type elementType = spec.weight.getElementType();
   auto f32 = VectorType::get({kStripRows}, b.getF32Type());
-  if (!throughF16) {
+  if (extension == Extension::Integer) {
     Value bytes = b.truncate(words, b.bytes(kStripRows));
     Value elements = arith::BitcastOp::create(b, VectorType::get({kStripRows}, elementType), bytes);
     return arith::ExtFOp::create(b, f32, elements);
@@ -73,10 +82,12 @@ Value WeightVectors::extendColumn(LaneBuilder &b, Value words) const {
   // The bits in the places of an f16 give the value times 2^-8, subnormals included, but for NaN: its exponent has to
   // become f16's greatest.
   Value magnitude = b.andI(words, 0x7f);
+  if (extension == Extension::FoldedHalf)
+    return extendHalf(b.orI(b.shl(b.andI(words, 0x80), 8), b.shl(magnitude, 7)));
   Value isNaN = b.compare(arith::CmpIPredicate::eq, magnitude, 0x7f);
   Value bits = b.orI(b.shl(b.andI(words, 0x80), 8), b.shl(magnitude, 7));
   bits = b.select(isNaN, b.orI(bits, b.constant(bits.getType(), 0x7c00)), bits);
-  auto factor = DenseElementsAttr::get(f32, b.getF32FloatAttr(256).getValue());
+  auto factor = DenseElementsAttr::get(f32, b.getF32FloatAttr(kFoldedFactor).getValue());
   return arith::MulFOp::create(b, extendHalf(bits), arith::ConstantOp::create(b, factor));
 }
 

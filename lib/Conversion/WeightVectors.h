@@ -13,13 +13,21 @@ inline constexpr int64_t kStripRows = 32;
 /// Elements of the vectors: two of them make a column of a strip.
 inline constexpr int64_t kHalfStrip = 16;
 
+/// How FP8 becomes f32.
+enum class Extension {
+  Integer,   ///< by integer ops, any value
+  Half,      ///< f16's bits and the CPU's conversion, any value
+  FoldedHalf ///< the same for f8E4M3FN without NaN, times 2^-8: the factor kFoldedFactor is in the scale or the
+             ///< activations
+};
+inline constexpr float kFoldedFactor = 256;
+
 /// Turns steps into f32 vectors, in the order of the lanes.
 class WeightVectors {
 public:
-  /// `scale`, `blockRows`, `blockColumns`: as the function's arguments; null without a scale. `throughF16`: the
-  /// instruction set extends f16.
-  WeightVectors(const ContractionSpec &spec, Value scale, Value blockRows, Value blockColumns, bool throughF16)
-      : spec(spec), scale(scale), blockRows(blockRows), blockColumns(blockColumns), throughF16(throughF16) {}
+  /// `scale`, `blockRows`, `blockColumns`: as the function's arguments; null without a scale.
+  WeightVectors(const ContractionSpec &spec, Value scale, Value blockRows, Value blockColumns, Extension extension)
+      : spec(spec), scale(scale), blockRows(blockRows), blockColumns(blockColumns), extension(extension) {}
 
   /// Once in the function's entry block, for `tileCount` strips in lockstep.
   void enterFunction(LaneBuilder &b, unsigned tileCount);
@@ -33,12 +41,13 @@ public:
   std::array<Value, 4> extend(LaneBuilder &b, unsigned tile, Value bytes) const;
 
 private:
-  Value extendColumn(LaneBuilder &b, Value bytes) const;
+  Value extendColumn(LaneBuilder &b, Value words) const;
+  Value extendScale(LaneBuilder &b, Value value) const;
   Value applyScale(LaneBuilder &b, unsigned tile, unsigned half, Value vector) const;
 
   ContractionSpec spec;
   Value scale, blockRows, blockColumns;
-  bool throughF16;
+  Extension extension;
   Value rowScales;                              ///< memref<(tiles * 32) x f32>, by lane
   SmallVector<std::array<Value, 2>> tileScales; ///< by tile: vectors of 16 f32
 };

@@ -12,11 +12,12 @@ using ::ecf8::StatusCode;
 
 namespace mlir::ecf8 {
 
-static ::ecf8::EncodeOptions getEncodeOptions(const CodecOptions &options) {
+/// For a weight of shape `dims`.
+static ::ecf8::EncodeOptions getEncodeOptions(const CodecOptions &options, ArrayRef<uint64_t> dims) {
   ::ecf8::EncodeOptions encode;
   switch (options.codec) {
   case Codec::Raw:
-    return ::ecf8::EncodeOptions::raw();
+    return ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
   case Codec::Planes:
     encode = ::ecf8::EncodeOptions::planes();
     break;
@@ -38,10 +39,14 @@ static EncodingAttrInterface getEncoding(MLIRContext *context, const ::ecf8::Enc
   case ::ecf8::Encoding::Raw:
     break;
   }
-  return RawAttr::get(context, Order::row_major, 0);
+  if (options.order == ::ecf8::Order::RowMajor)
+    return RawAttr::get(context, Order::row_major, 0);
+  return RawAttr::get(context, Order::rows32, options.tileColumns);
 }
 
-Status checkCodecOptions(const CodecOptions &options) { return ::ecf8::checkEncodeOptions(getEncodeOptions(options)); }
+Status checkCodecOptions(const CodecOptions &options) {
+  return ::ecf8::checkEncodeOptions(getEncodeOptions(options, {}));
+}
 
 /// The codec's number of an element type; nothing for types that are not compressed.
 static std::optional<::ecf8::ElementType> getCodecType(Type type) {
@@ -81,9 +86,9 @@ static Status checkPayload(const ModuleWeight &weight) {
                     ", " + std::to_string(header.tileColumns) + " columns per tile" + lengths);
 }
 
-/// Decides on one weight and encodes it.
+/// Decides on one weight and encodes it. Runs on several threads, so the attribute of a new encoding is left to others.
 static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &options, unsigned threads,
-                           EncodingAttrInterface encoding, EncodedWeight &result) {
+                           EncodedWeight &result) {
   if (weight.global.isCompressed()) {
     result.encoding = cast<CompressedType>(weight.global.getType()).getEncoding();
     return checkPayload(weight);
@@ -104,7 +109,7 @@ static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &optio
     return Status::ok();
   }
   SmallVector<uint64_t> dims(type.getShape());
-  ::ecf8::EncodeOptions encodeOptions = getEncodeOptions(options);
+  ::ecf8::EncodeOptions encodeOptions = getEncodeOptions(options, dims);
   if (options.codec == Codec::Auto) {
     // What cannot become smaller needs no encoding to know it.
     Result<::ecf8::SizeEstimate> estimate = ::ecf8::estimatePayloadBytes(encodeOptions, *result.stats, dims);
@@ -123,7 +128,6 @@ static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &optio
     return Status::ok();
   }
   result.payload = payload.take();
-  result.encoding = encoding;
   return Status::ok();
 }
 
@@ -132,14 +136,11 @@ LogicalResult encodeWeights(const std::vector<ModuleWeight> &weights, const Code
   encoded.assign(weights.size(), {});
   if (weights.empty())
     return success();
-  MLIRContext *context = weights.front().global->getContext();
-  EncodingAttrInterface encoding = getEncoding(context, getEncodeOptions(options));
-
   // Small weights go to the threads one each, large ones use all threads one after the other.
   constexpr size_t largeBytes = 8 << 20;
   std::vector<Status> statuses(weights.size());
   auto encodeOne = [&](size_t index, unsigned innerThreads) {
-    statuses[index] = encodeWeight(weights[index], options, innerThreads, encoding, encoded[index]);
+    statuses[index] = encodeWeight(weights[index], options, innerThreads, encoded[index]);
     weights[index].releasePages();
   };
   {
@@ -154,9 +155,14 @@ LogicalResult encodeWeights(const std::vector<ModuleWeight> &weights, const Code
       encodeOne(index, threads);
 
   LogicalResult result = success();
-  for (auto [weight, status] : llvm::zip(weights, statuses))
-    if (!status.isOk())
+  for (auto [weight, status, code] : llvm::zip_equal(weights, statuses, encoded)) {
+    if (!status.isOk()) {
       result = emitError(weight.global.getLoc()) << "weight '" << weight.name << "': " << status.message();
+    } else if (!code.payload.empty()) {
+      SmallVector<uint64_t> dims(weight.global.getDecodedType().getShape());
+      code.encoding = getEncoding(weight.global.getContext(), getEncodeOptions(options, dims));
+    }
+  }
   return result;
 }
 

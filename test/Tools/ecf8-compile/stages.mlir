@@ -24,7 +24,7 @@
 // COMPRESSED: func.func @main(%{{.*}}: tensor<4x128xf32>) -> tensor<4x64xf32>
 // COMPRESSED: ecf8.decode
 
-// RAW: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw>
+// RAW: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 1024>>
 
 // BUFFERIZED: func.func @main(%{{.*}}: memref<4x128xf32>
 // BUFFERIZED: ecf8.contract

@@ -77,10 +77,8 @@ private:
     auto error = [&] { return getOperation()->emitError() << getArgument() << ": "; };
     if (target != "cpu")
       return error() << "expected target 'cpu', got '" << target.getValue() << "'";
-    if (codec == "raw") {
-      encoding = RawAttr::get(context, Order::row_major, 0);
-      return success();
-    }
+    if (codec == "raw")
+      return success(); // the weight's shape decides on the order
     function_ref<InFlightDiagnostic()> emitError = error;
     auto columns = [&](const ::ecf8::EncodeOptions &defaults) {
       return tileColumns != 0 ? tileColumns.getValue() : int64_t(defaults.tileColumns);
@@ -94,6 +92,14 @@ private:
     else
       return error() << "expected codec 'auto', 'raw', 'huffman' or 'planes', got '" << codec.getValue() << "'";
     return success(encoding != nullptr);
+  }
+
+  EncodingAttrInterface getEncoding(RankedTensorType type) {
+    if (encoding)
+      return encoding;
+    SmallVector<uint64_t> dims(type.getShape());
+    auto options = ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
+    return RawAttr::get(&getContext(), static_cast<Order>(options.order), options.tileColumns);
   }
 
   //===--------------------------------------------------------------------===//
@@ -138,7 +144,7 @@ private:
     if (!decision.reason.empty())
       return decision;
     if (content) {
-      auto compressed = CompressedType::get(type, encoding);
+      auto compressed = CompressedType::get(type, getEncoding(type));
       auto payload = encodeContent(content, compressed, name, [&] { return emitError(loc); });
       if (failed(payload))
         return failure();
@@ -150,7 +156,7 @@ private:
       }
       decision.payload = *payload;
     }
-    decision.encoding = encoding;
+    decision.encoding = getEncoding(type);
     return decision;
   }
 
@@ -289,7 +295,7 @@ private:
   }
 
   WeightDecisionFn decide;
-  EncodingAttrInterface encoding;
+  EncodingAttrInterface encoding; ///< null for raw
 };
 
 } // namespace

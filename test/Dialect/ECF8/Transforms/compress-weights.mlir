@@ -6,7 +6,7 @@
 // CHECK: ecf8.global private @norm.bias key("b") : !ecf8.compressed<16xf8E5M2, #ecf8.huffman>
 // CHECK: ecf8.global private @float key("f") : tensor<64xf32>
 // CHECK: ecf8.global private @unused key("u") : !ecf8.compressed<64xf8E4M3FN, #ecf8.huffman>
-// RAW:   ecf8.global private @weight key("w") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw>
+// RAW:   ecf8.global private @weight key("w") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 1024>>
 ecf8.global private @weight key("w") : tensor<64x128xf8E4M3FN>
 ecf8.global private @norm.bias key("b") : tensor<16xf8E5M2>
 ecf8.global private @float key("f") : tensor<64xf32>

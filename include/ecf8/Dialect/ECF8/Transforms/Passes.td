@@ -28,7 +28,8 @@ def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
     In: `ecf8.global`s and constants of element type `f8E4M3FN` or `f8E5M2`; the element type alone decides, never a name.
     Out: globals of compressed type, `ecf8.constant`s, and one `ecf8.decode` per function and weight, before the first use
     and outside of the loops around it. Contents that are inline are encoded here; what comes from a file by key keeps
-    its key, and whoever binds the file encodes it. An `ecf8.encode` of a constant is evaluated.
+    its key, and whoever binds the file encodes it. An `ecf8.encode` of a constant is evaluated. `codec=raw` means tiles of
+    32 rows where a matrix fills them, so that `ecf8-fuse-decode` takes it like the others, and else row-major.
     Left alone: weights of fewer than `min-elements` elements, of more than 8 dimensions, of other element types, and
     with `codec=auto` contents that are no smaller when encoded. Remarks of the category `ecf8-compress-weights` say
     what was compressed (passed), what was not and why (missed), and which weights are not FP8 (analysis).
