@@ -1,7 +1,7 @@
 // The decode loop of the order `rows32`: strip by strip, tile after tile, 64 columns (a block) at a time.
 //
-// The loop does not know what becomes of the bytes: each decoded step goes to a sink. What the sinks of the decode
-// functions do is in EmitDecoders.cpp; a sink may as well use the bytes in registers and never store them.
+// The loop does not know what becomes of the bytes: each decoded step goes to a sink. The sinks of decode functions
+// store them (DecoderOutput.h); those of contractions use them in registers (ContractionSinks.h).
 #ifndef ECF8_LIB_CONVERSION_STRIPDECODER_H
 #define ECF8_LIB_CONVERSION_STRIPDECODER_H
 

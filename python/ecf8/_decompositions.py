@@ -10,10 +10,24 @@ from torch import Tensor
 
 
 def decomposition_table() -> dict[Any, Callable[..., Any]]:
-    """torch-mlir's own table, and `cumsum`, which it lowers to an op outside upstream MLIR (`tm_tensor.scan`)."""
+    """torch-mlir's own table, and what it or PyTorch does not do well enough.
+
+    torch-mlir lowers `cumsum` to an op outside upstream MLIR (`tm_tensor.scan`). Where the input of `linear` is not
+    contiguous, PyTorch repeats the weight for each matrix of a batch.
+    """
     from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
-    return {**get_decomposition_table(), torch.ops.aten.cumsum.default: _cumsum}
+    own = {torch.ops.aten.cumsum.default: _cumsum, torch.ops.aten.linear.default: _linear}
+    return {**get_decomposition_table(), **own}
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """One product of two matrices, whatever the rank and the strides of `x`."""
+    if weight.ndim == 1:
+        return x @ weight if bias is None else x @ weight + bias
+    rows = x.unsqueeze(0) if x.ndim == 1 else x.flatten(0, -2)
+    y = torch.mm(rows, weight.t()) if bias is None else torch.addmm(bias, rows, weight.t())
+    return y.reshape([*x.shape[:-1], weight.shape[0]])
 
 
 def _cumsum(x: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Tensor:

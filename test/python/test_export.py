@@ -37,6 +37,19 @@ def test_locations_name_submodule_and_operator(tmp_path):
     assert '"2: aten.mm"' in text
 
 
+def test_a_batch_does_not_repeat_the_weight(tmp_path):
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(8, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layer(x.transpose(1, 2))  # not contiguous
+
+    text, _ = exported(Turned(), torch.randn(3, 8, 5), folder=tmp_path)
+    assert "linalg.matmul" in text and "batch_matmul" not in text
+
+
 @pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])
 def test_every_byte_survives(tmp_path, dtype):
     class Holder(nn.Module):

@@ -254,6 +254,13 @@ int main(int argc, char **argv) {
   registerCompilerDialects(registry);
   MLIRContext context(registry);
   SourceMgrDiagnosticHandler diagnostics(*sources, &context);
+  // What is wrong with a file of weights or the output has no place in the program: `<unknown>:0` would help nobody.
+  ScopedDiagnosticHandler withoutPlace(&context, [](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() != DiagnosticSeverity::Error || !isa<UnknownLoc>(diagnostic.getLocation()))
+      return failure();
+    fail(diagnostic.str());
+    return success();
+  });
   CompileStats stats;
   llvm::SmallVector<char> result;
   if (failed(compile(sources, context, options, stats, result)))

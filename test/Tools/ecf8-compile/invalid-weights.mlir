@@ -48,10 +48,10 @@
 
 // Damaged files.
 // RUN: not ecf8-compile %s --emit=compressed --weights %t/nowhere.safetensors 2>&1 | FileCheck %s --check-prefix=NOWHERE
-// NOWHERE: error: {{.*}}nowhere.safetensors: cannot open: No such file or directory
+// NOWHERE: {{^}}ecf8-compile: error: {{.*}}nowhere.safetensors: cannot open: No such file or directory
 // RUN: head -c 300 %t/good.safetensors > %t/short.safetensors
 // RUN: not ecf8-compile %s --emit=compressed --weights %t/short.safetensors 2>&1 | FileCheck %s --check-prefix=SHORT
-// SHORT: error: {{.*}}short.safetensors: tensor 'w': expected 2048 bytes at byte {{[0-9]+}}, got the end of the file at byte 300 (truncated?)
+// SHORT: {{^}}ecf8-compile: error: {{.*}}short.safetensors: tensor 'w': expected 2048 bytes at byte {{[0-9]+}}, got the end of the file at byte 300 (truncated?)
 
 func.func @main(%x: tensor<1xf32>, %w: tensor<32x64xf8E4M3FN> {ecf8.weight = "w"},
                 %b: tensor<32xf32> {ecf8.weight = "b"}) -> (tensor<32x64xf8E4M3FN>, tensor<32xf32>) {
