@@ -98,7 +98,7 @@ private:
 
   static LogicalResult matchContraction(linalg::LinalgOp op, OpOperand &use, const WeightChain &chain,
                                         SmallVectorImpl<Candidate> &candidates, std::string &reason) {
-    if (op.isDpsInit(&use) || op.getNumDpsInputs() != 2 || !op.hasPureTensorSemantics())
+    if (op.isDpsInit(&use))
       return reason = "reader: a contraction that adds to the weight", failure();
     OpOperand *activations = op.getDpsInputOperand(1 - use.getOperandNumber());
     OpOperand *accumulator = op.getDpsInitOperand(0);
@@ -117,8 +117,7 @@ private:
                                    const WeightChain &chain, std::string &reason) {
     AffineMap weight = op.getMatchingIndexingMap(&use), in = op.getMatchingIndexingMap(&activations),
               out = op.getMatchingIndexingMap(&accumulator);
-    if (!weight.isProjectedPermutation() || !in.isProjectedPermutation() || !out.isProjectedPermutation())
-      return reason = "layout: a contraction with indices that are no loops", failure();
+    // A contraction's maps are projected permutations.
     unsigned rowLoop = 0, columnLoop = 0;
     for (auto [index, dim] : llvm::enumerate(chain.dims))
       (dim.dim == 0 ? rowLoop : columnLoop) = weight.getDimPosition(index);
