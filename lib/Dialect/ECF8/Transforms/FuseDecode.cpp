@@ -36,7 +36,7 @@ struct FuseDecodePass : public ::mlir::ecf8::impl::FuseDecodePassBase<FuseDecode
 
 private:
   void fuse(DecodeOp decode) {
-    if (decode.getDestination() || !decode.isWhole())
+    if (decode.getDestination())
       return;
     std::string reason;
     SmallVector<Candidate> candidates;
@@ -70,6 +70,8 @@ private:
   /// All readers of the decoded weight: contractions, and the ops between, in the order of their values.
   static LogicalResult collect(DecodeOp decode, SmallVectorImpl<Candidate> &candidates,
                                SmallVectorImpl<Operation *> &links, std::string &reason) {
+    if (!decode.isWhole())
+      return reason = "slice: a part of the weight", failure();
     if (decode.getSourceType().getRank() != 2)
       return reason = "rank: a weight that is no matrix", failure();
     if (decode.getSourceType().getEncoding().getElementOrder() != Order::rows32)
@@ -138,8 +140,10 @@ private:
          out = getElementTypeOrSelf(accumulator.get().getType());
     if ((!in.isF32() && !in.isBF16() && !in.isF16()) || !out.isF32())
       return reason = llvm::formatv("type: activations of {0}, sums in {1}", in, out), failure();
+    // An extension to a narrower type on the way changes nothing.
     for (Operation &inner : op.getBlock()->without_terminator())
-      if (!isa<arith::ExtFOp, arith::MulFOp, arith::AddFOp>(inner) || !inner.getResult(0).getType().isF32())
+      if (!isa<arith::ExtFOp>(inner) &&
+          (!isa<arith::MulFOp, arith::AddFOp>(inner) || !inner.getResult(0).getType().isF32()))
         return reason = llvm::formatv("type: '{0}' in the contraction, or a product that is not of f32",
                                       inner.getName().getStringRef()),
                failure();
