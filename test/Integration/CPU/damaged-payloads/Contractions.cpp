@@ -14,7 +14,7 @@ namespace {
 
 /// Rows of activations: the kernel for one row, and the one for several.
 constexpr uint64_t rowCounts[] = {1, 5};
-/// Columns that a matrix has beside those that a contraction sees.
+/// Columns that a matrix has in front of those that a contraction sees, so that these end with the memory.
 constexpr uint64_t activationsPadding = 5, sumsPadding = 3, scalePadding = 2;
 
 unsigned bytesOf(const std::string &type) { return type == "f32" ? 4 : 2; }
@@ -30,11 +30,15 @@ MatrixShape scaleShape(const Contraction &contraction) {
   return {(shape.rows + block.rows - 1) / block.rows, (shape.columns + block.columns - 1) / block.columns};
 }
 
-/// The view of the first columns of %`wide`.
-std::string view(const std::string &name, const std::string &wide, const std::string &wideType, uint64_t rows,
-                 uint64_t columns, const std::string &type) {
-  return "  %" + name + " = tensor.extract_slice %" + wide + "[0, 0] [" + std::to_string(rows) + ", " +
-         std::to_string(columns) + "] [1, 1] : " + wideType + " to " + type + "\n";
+/// Offsets, sizes and strides of the last columns of a matrix.
+std::string slice(uint64_t padding, uint64_t rows, uint64_t columns) {
+  return "[0, " + std::to_string(padding) + "] [" + std::to_string(rows) + ", " + std::to_string(columns) + "] [1, 1]";
+}
+
+/// The view of the last columns of %`wide`.
+std::string view(const std::string &name, const std::string &wide, const std::string &wideType,
+                 const std::string &slice, const std::string &type) {
+  return "  %" + name + " = tensor.extract_slice %" + wide + slice + " : " + wideType + " to " + type + "\n";
 }
 
 std::string functionText(const Contraction &contraction, uint64_t rows, const std::string &weightType) {
@@ -51,16 +55,19 @@ std::string functionText(const Contraction &contraction, uint64_t rows, const st
   if (contraction.block.rows)
     text += ", %ws: " + wideS;
   text += ") -> " + wideY + " {\n  %c = ecf8.global.load @weight_" + weight.name + " : " + weightType + "\n";
-  text += view("x", "wx", wideX, rows, shape.columns, x) + view("y", "wy", wideY, rows, shape.rows, y);
+  // Sums that may be written, so that the contraction gets a view of what is returned.
+  text += "  %own = bufferization.alloc_tensor() copy(%wy) : " + wideY + "\n";
+  std::string sumsSlice = slice(sumsPadding, rows, shape.rows);
+  text += view("x", "wx", wideX, slice(activationsPadding, rows, shape.columns), x);
+  text += view("y", "own", wideY, sumsSlice, y);
   if (contraction.block.rows)
-    text += view("s", "ws", wideS, scale.rows, scale.columns, s);
+    text += view("s", "ws", wideS, slice(scalePadding, scale.rows, scale.columns), s);
   text += "  %z = ecf8.contract ins(%x, %c : " + x + ", " + weightType + ")";
   if (contraction.block.rows)
     text += " scale(%s : " + s + ") block [" + std::to_string(contraction.block.rows) + ", " +
             std::to_string(contraction.block.columns) + "]";
-  text += " outs(%y : " + y + ") -> " + y + "\n  %r = tensor.insert_slice %z into %wy[0, 0] [" + std::to_string(rows) +
-          ", " + std::to_string(shape.rows) + "] [1, 1] : " + y + " into " + wideY + "\n  return %r : " + wideY +
-          "\n}\n";
+  text += " outs(%y : " + y + ") -> " + y + "\n  %r = tensor.insert_slice %z into %own" + sumsSlice + " : " + y +
+          " into " + wideY + "\n  return %r : " + wideY + "\n}\n";
   return text;
 }
 
@@ -112,7 +119,7 @@ private:
     request.isRepeatable = contraction.weight.options.encoding != Encoding::Planes || what == "undamaged";
     Outcome outcome = callAtBothPlaces(module, request, level, what);
     for (uint64_t row = 0; row < rows && !outcome.code; ++row) {
-      uint64_t padding = (row * columns + contraction.weight.shape.rows) * 4;
+      uint64_t padding = row * columns * 4;
       if (std::memcmp(outcome.output.data() + padding, inputs[index][1].bytes.data() + padding, sumsPadding * 4) != 0)
         fail("wrote between the rows of its output");
     }
@@ -121,14 +128,33 @@ private:
 
   /// Both kernels give the same sums for the first row. Their values: contractions.test.
   void checkUndamaged() {
-    Outcome one = call(0, "undamaged", contraction.weight.payload), five = call(1, "undamaged", contraction.weight.payload);
+    Outcome one = call(0, "undamaged", contraction.weight.payload),
+            five = call(1, "undamaged", contraction.weight.payload);
     if (one.code || five.code)
       fail("expected sums, got: " + one.message + five.message);
     if (one.output == inputs[0][1].bytes)
       fail("expected sums, got what was there");
+    for (size_t index = 0; index < inputs.size(); ++index) {
+      spoilPadding(index);
+      if (call(index, "undamaged", contraction.weight.payload).output != (index == 0 ? one : five).output)
+        fail("read what is not in its view");
+    }
     five.output.resize(one.output.size());
     if (!sharesFirstRow() || one.output != five.output)
       fail("expected the sums of one row to be those of several");
+  }
+
+  /// Other columns in front of activations and scales: NaN.
+  void spoilPadding(size_t index) {
+    for (size_t i = 0; i < inputs[index].size(); ++i) {
+      if (i == 1)
+        continue;
+      MatrixInput &matrix = inputs[index][i];
+      uint64_t rowBytes = matrix.shape.columns * matrix.elementBytes;
+      uint64_t padding = (i == 0 ? activationsPadding : scalePadding) * matrix.elementBytes;
+      for (uint64_t begin = 0; begin < matrix.bytes.size(); begin += rowBytes)
+        std::fill_n(matrix.bytes.begin() + static_cast<std::ptrdiff_t>(begin), padding, uint8_t(0xff));
+    }
   }
 
   bool sharesFirstRow() const {
@@ -157,12 +183,24 @@ std::vector<Contraction> ecf8::test::makeContractions() {
     MatrixShape block; ///< 0: the whole of that dimension; 0 x 0: no scale
   };
   const Form forms[] = {
-      {"huffman8", "#ecf8.huffman<tile_columns = 64>", EncodeOptions::huffman(8, 64), ElementType::F8E4M3FN, "f32",
+      {"huffman8",
+       "#ecf8.huffman<tile_columns = 64>",
+       EncodeOptions::huffman(8, 64),
+       ElementType::F8E4M3FN,
+       "f32",
        {32, 64}},
-      {"huffman7", "#ecf8.huffman<max_code_length = 7, tile_columns = 48>", EncodeOptions::huffman(7, 48),
-       ElementType::F8E5M2, "bf16", {1, 0}},
-      {"rows32", "#ecf8.raw<order = rows32, tile_columns = 48>", EncodeOptions::rawRows32(48), ElementType::F8E4M3FN,
-       "f32", {1, 0}},
+      {"huffman7",
+       "#ecf8.huffman<max_code_length = 7, tile_columns = 48>",
+       EncodeOptions::huffman(7, 48),
+       ElementType::F8E5M2,
+       "bf16",
+       {1, 0}},
+      {"rows32",
+       "#ecf8.raw<order = rows32, tile_columns = 48>",
+       EncodeOptions::rawRows32(48),
+       ElementType::F8E4M3FN,
+       "f32",
+       {1, 0}},
       {"planes", "#ecf8.planes<tile_columns = 64>", EncodeOptions::planes(64), ElementType::F8E5M2, "f16", {0, 0}},
   };
   // Units that are full have a kernel of their own for one row; the third has more strips than go in lockstep.
@@ -173,7 +211,8 @@ std::vector<Contraction> ecf8::test::makeContractions() {
   std::vector<Contraction> contractions;
   for (const Form &form : forms)
     for (const auto &[shape, distribution] : contents) {
-      std::string name = std::string(form.name) + "_" + std::to_string(shape.rows) + "x" + std::to_string(shape.columns);
+      std::string name =
+          std::string(form.name) + "_" + std::to_string(shape.rows) + "x" + std::to_string(shape.columns);
       const uint64_t dims[] = {shape.rows, shape.columns};
       std::vector<uint8_t> elements = makeElements(distribution, form.elementType, shape.elementCount());
       Result<std::vector<uint8_t>> payload = encode(form.options, form.elementType, dims, elements);
@@ -197,10 +236,9 @@ Status ecf8::test::writeContractionProgram(const std::string &folder, const std:
   std::vector<Weight> weights;
   for (const Contraction &contraction : contractions) {
     const Weight &weight = contraction.weight;
-    std::string type =
-        "!ecf8.compressed<" +
-        dims(weight.shape.rows, weight.shape.columns, std::string(getName(weight.elementType))) + ", " +
-        weight.encoding + ">";
+    std::string type = "!ecf8.compressed<" +
+                       dims(weight.shape.rows, weight.shape.columns, std::string(getName(weight.elementType))) + ", " +
+                       weight.encoding + ">";
     text += "ecf8.global private @weight_" + weight.name + " key(\"" + weight.name + "\") : " + type + "\n";
     for (uint64_t rows : rowCounts)
       text += functionText(contraction, rows, type);

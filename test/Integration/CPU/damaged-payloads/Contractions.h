@@ -6,8 +6,8 @@
 
 namespace ecf8::test {
 
-/// A weight and what multiplies it. The function NAME_ROWS takes activations, sums and, where there is one, a scale; its
-/// matrices are views of wider ones.
+/// A weight and what multiplies it. The function NAME_ROWS takes activations, sums and, where there is one, a scale;
+/// its matrices are views of wider ones.
 struct Contraction {
   Weight weight;
   const char *activations; ///< "f32", "bf16", "f16"

@@ -23,7 +23,7 @@ struct Host {
   GuardedMemory payloadMemory{capacityBytes};
   GuardedMemory memory[2] = {GuardedMemory(capacityBytes), GuardedMemory(capacityBytes)};
   GuardedMemory inputMemory[maxInputs] = {GuardedMemory(capacityBytes), GuardedMemory(capacityBytes),
-                                  GuardedMemory(capacityBytes)};
+                                          GuardedMemory(capacityBytes)};
   const uint8_t *payload = nullptr;
   uint64_t payloadBytes = 0;
   Placement placement = Placement::AtEnd;

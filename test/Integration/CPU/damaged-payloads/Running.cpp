@@ -71,7 +71,8 @@ Outcome ecf8::test::callAtBothPlaces(const Module &module, const Call &call, con
                                      const std::string &what) {
   Outcome first = callAt(module, call, level, what, Placement::AtBegin);
   Outcome second = callAt(module, call, level, what, Placement::AtEnd);
-  if (first.code != second.code || first.message != second.message || (call.isRepeatable && first.output != second.output))
+  if (first.code != second.code || first.message != second.message ||
+      (call.isRepeatable && first.output != second.output))
     fail("expected the outcome of the call with its payload at the begin, got another: " + second.message);
   return second;
 }
