@@ -77,7 +77,8 @@ LogicalResult WeightChain::setScale(Value value, AffineMap map, ArrayRef<WeightD
     next = dim.dim + 1;
   }
   if (!ContractOp::isValidBlock(weight, block))
-    return decline(reason, llvm::formatv("scale: blocks of {0} x {1}", block[0], block[1]));
+    return decline(reason, llvm::formatv("scale: blocks of {0} x {1} in tiles of {2} columns", block[0], block[1],
+                                         weight.getEncoding().getTileColumnCount()));
   return success();
 }
 

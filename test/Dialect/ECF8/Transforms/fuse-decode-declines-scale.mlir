@@ -109,7 +109,7 @@ func.func @scale_by_division(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @elementwise_scale(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: !wide) -> tensor<?x64xf32> {
-  // expected-remark@+1 {{Function=elementwise_scale | Reason="scale: blocks of 1 x 1"}}
+  // expected-remark@+1 {{Function=elementwise_scale | Reason="scale: blocks of 1 x 1 in tiles of 1024 columns"}}
   %w = ecf8.decode %c : !weight
   %e = arith.extf %w : !plain to !wide
   %f = tensor.empty() : !wide
@@ -127,7 +127,7 @@ func.func @elementwise_scale(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @scale_for_each_column(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<128xf32>) -> tensor<?x64xf32> {
-  // expected-remark@+1 {{Function=scale_for_each_column | Reason="scale: blocks of 64 x 1"}}
+  // expected-remark@+1 {{Function=scale_for_each_column | Reason="scale: blocks of 64 x 1 in tiles of 1024 columns"}}
   %w = ecf8.decode %c : !weight
   %e = arith.extf %w : !plain to !wide
   %f = tensor.empty() : !wide
@@ -183,7 +183,7 @@ func.func @scale_inside_of_blocks(%c: !weight, %x: tensor<?x128xf32>, %acc: tens
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @small_blocks(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<4x2xf32>) -> tensor<?x64xf32> {
-  // expected-remark@+1 {{Function=small_blocks | Reason="scale: blocks of 16 x 64"}}
+  // expected-remark@+1 {{Function=small_blocks | Reason="scale: blocks of 16 x 64 in tiles of 1024 columns"}}
   %w = ecf8.decode %c : !weight
   %e = arith.extf %w : !plain to !wide
   %b = tensor.expand_shape %e [[0, 1], [2, 3]] output_shape [4, 16, 2, 64] : !wide into tensor<4x16x2x64xf32>
@@ -204,7 +204,7 @@ func.func @small_blocks(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf3
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @blocks_across_tiles(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman<tile_columns = 48>>, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<2x2xf32>) -> tensor<?x64xf32> {
-  // expected-remark@+1 {{Function=blocks_across_tiles | Reason="scale: blocks of 32 x 64"}}
+  // expected-remark@+1 {{Function=blocks_across_tiles | Reason="scale: blocks of 32 x 64 in tiles of 48 columns"}}
   %w = ecf8.decode %c : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman<tile_columns = 48>>
   %e = arith.extf %w : !plain to !wide
   %b = tensor.expand_shape %e [[0, 1], [2, 3]] output_shape [2, 32, 2, 64] : !wide into tensor<2x32x2x64xf32>
