@@ -164,6 +164,16 @@ private:
     return {rows, {rank - 1}};
   }
 
+  /// `value` with a last dimension of static size: as a contraction with a weight, it can have no other.
+  static Value withColumns(OpBuilder &builder, Location loc, Value value, int64_t columns) {
+    auto type = cast<RankedTensorType>(value.getType());
+    SmallVector<int64_t> shape(type.getShape());
+    if (shape.back() == columns)
+      return value;
+    shape.back() = columns;
+    return tensor::CastOp::create(builder, loc, type.clone(shape), value);
+  }
+
   static Value asMatrix(OpBuilder &builder, Location loc, Value value) {
     auto type = cast<RankedTensorType>(value.getType());
     if (type.getRank() == 2)
@@ -178,18 +188,22 @@ private:
     linalg::LinalgOp op = candidate.op;
     Location loc = op.getLoc();
     OpBuilder builder(op);
-    Value accumulator = op.getDpsInits()[0];
+    ArrayRef<int64_t> shape = candidate.chain.weight.getShape();
+    Value activations = withColumns(builder, loc, candidate.activations->get(), shape[1]);
+    Value accumulator = withColumns(builder, loc, op.getDpsInits()[0], shape[0]);
     auto type = cast<RankedTensorType>(accumulator.getType());
     Value scale = candidate.chain.scale ? candidate.chain.materializeScale(builder, loc) : Value();
     ArrayRef<int64_t> block = scale ? ArrayRef<int64_t>(candidate.chain.block) : ArrayRef<int64_t>();
-    Value result = ContractOp::create(builder, loc, asMatrix(builder, loc, candidate.activations->get()), weight, scale,
-                                      block, asMatrix(builder, loc, accumulator))
+    Value result = ContractOp::create(builder, loc, asMatrix(builder, loc, activations), weight, scale, block,
+                                      asMatrix(builder, loc, accumulator))
                        .getResult();
     if (type.getRank() == 1)
       result = tensor::CollapseShapeOp::create(builder, loc, result, ArrayRef<ReassociationIndices>{{0, 1}});
     else if (type.getRank() > 2)
       result = tensor::ExpandShapeOp::create(builder, loc, type, result, matrixGroups(type.getRank()),
                                              tensor::getMixedSizes(builder, loc, accumulator));
+    if (result.getType() != op->getResult(0).getType())
+      result = tensor::CastOp::create(builder, loc, op->getResult(0).getType(), result);
     op->getResult(0).replaceAllUsesWith(result);
     op->erase();
   }

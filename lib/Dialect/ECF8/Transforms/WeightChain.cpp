@@ -176,7 +176,7 @@ FailureOr<WeightChain> WeightChain::followExpand(tensor::ExpandShapeOp op, std::
       next.dims.push_back(dim);
       continue;
     }
-    if (group.size() != 2 || dim.part != WeightDim::Whole)
+    if (group.size() != 2 || dim.part != WeightDim::Whole || ShapedType::isDynamic(shape[group[1]]))
       return decline(reason, "reader: " + nameOf(op) + " that does not cut into blocks");
     dim.block = shape[group[1]];
     dim.part = WeightDim::Outer;

@@ -159,6 +159,22 @@ func.func @cut_in_three(%c: !weight) -> tensor<2x4x8x128xf8E4M3FN> {
   return %g : tensor<2x4x8x128xf8E4M3FN>
 }
 
+// CHECK-LABEL: func @blocks_of_dynamic_size(
+// CHECK:         ecf8.decode
+// CHECK-NOT:     ecf8.contract
+func.func @blocks_of_dynamic_size(%c: !weight, %f: tensor<?x128xf32>, %i: index) -> tensor<2x?x128xf32> {
+  // expected-remark@+1 {{Function=blocks_of_dynamic_size | Reason="reader: 'tensor.expand_shape' that does not cut into blocks"}}
+  %w = ecf8.decode %c : !weight
+  %e = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%w : !plain) outs(%f : tensor<?x128xf32>) {
+  ^bb0(%in: f8E4M3FN, %o: f32):
+    %v = arith.extf %in : f8E4M3FN to f32
+    linalg.yield %v : f32
+  } -> tensor<?x128xf32>
+  %g = tensor.expand_shape %e [[0, 1], [2]] output_shape [2, %i, 128] : tensor<?x128xf32> into tensor<2x?x128xf32>
+  return %g : tensor<2x?x128xf32>
+}
+
 // CHECK-LABEL: func @flattened(
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract

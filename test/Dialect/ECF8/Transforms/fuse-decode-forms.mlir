@@ -70,6 +70,46 @@ func.func @batch_matmul(%c: !weight, %x: tensor<?x?x128xf32>, %acc: tensor<?x?x6
   return %y : tensor<?x?x64xf32>
 }
 
+// The weight says what sizes are.
+// CHECK-LABEL: func @dynamic_columns(
+// CHECK:         %[[X:.*]] = tensor.cast %{{.*}} : tensor<4x?xf32> to tensor<4x128xf32>
+// CHECK:         %[[ACC:.*]] = tensor.cast %{{.*}} : tensor<?x?xf32> to tensor<?x64xf32>
+// CHECK:         %[[R:.*]] = ecf8.contract ins(%[[X]], {{.*}}) outs(%[[ACC]] : tensor<?x64xf32>)
+// CHECK:         tensor.cast %[[R]] : tensor<?x64xf32> to tensor<?x?xf32>
+func.func @dynamic_columns(%c: !weight, %x: tensor<4x?xf32>, %acc: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %w = ecf8.decode %c : !weight
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %w : tensor<4x?xf32>, !plain) outs(%acc : tensor<?x?xf32>) -> tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
+
+// CHECK-LABEL: func @dynamic_vectors(
+// CHECK:         ecf8.contract ins(%{{.*}} : tensor<1x128xf32>, {{.*}}) outs(%{{.*}} : tensor<1x64xf32>)
+// CHECK:         tensor.cast %{{.*}} : tensor<64xf32> to tensor<?xf32>
+func.func @dynamic_vectors(%c: !weight, %x: tensor<?xf32>, %acc: tensor<?xf32>) -> tensor<?xf32> {
+  %w = ecf8.decode %c : !weight
+  %e = arith.extf %w : !plain to !wide
+  %y = linalg.matvec ins(%e, %x : !wide, tensor<?xf32>) outs(%acc : tensor<?xf32>) -> tensor<?xf32>
+  return %y : tensor<?xf32>
+}
+
+// CHECK-LABEL: func @dynamic_rank_3(
+// CHECK:         ecf8.contract {{.*}} -> tensor<?x64xf32>
+// CHECK:         tensor.expand_shape %{{.*}} {{\[}}[0, 1], [2]] {{.*}} : tensor<?x64xf32> into tensor<?x3x64xf32>
+// CHECK:         tensor.cast %{{.*}} : tensor<?x3x64xf32> to tensor<?x3x?xf32>
+func.func @dynamic_rank_3(%c: !weight, %x: tensor<2x?x?xf32>, %acc: tensor<?x3x?xf32>) -> tensor<?x3x?xf32> {
+  %w = ecf8.decode %c : !weight
+  %y = linalg.generic {indexing_maps = [affine_map<(b, m, n, k) -> (b, m, k)>, affine_map<(b, m, n, k) -> (n, k)>, affine_map<(b, m, n, k) -> (b, m, n)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<2x?x?xf32>, !plain) outs(%acc : tensor<?x3x?xf32>) {
+  ^bb0(%a: f32, %in: f8E4M3FN, %o: f32):
+    %v = arith.extf %in : f8E4M3FN to f32
+    %p = arith.mulf %a, %v : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<?x3x?xf32>
+  return %y : tensor<?x3x?xf32>
+}
+
 // Loops in any order.
 // CHECK-LABEL: func @loops_permuted(
 // CHECK:         ecf8.contract {{.*}} -> tensor<2x64xf32>
