@@ -38,8 +38,10 @@ FunctionType ContractionSpec::getFunctionType() const {
 FailureOr<ContractionSpec> ContractionSpec::of(func::FuncOp function) {
   ContractionSpec spec;
   auto attribute = function->getAttrOfType<TypeAttr>(kContractionAttrName);
-  spec.weight = dyn_cast<CompressedType>(attribute.getValue());
-  auto kind = function->getAttrOfType<StringAttr>(kScaleKindAttrName);
+  if (attribute)
+    spec.weight = dyn_cast<CompressedType>(attribute.getValue());
+  Attribute kindAttribute = function->getAttr(kScaleKindAttrName);
+  auto kind = dyn_cast_or_null<StringAttr>(kindAttribute);
   if (kind)
     spec.scaleKind = kind.getValue() == "rows" ? ScaleKind::Rows : ScaleKind::Blocks;
   auto elementType = [&](unsigned index) -> Type {
@@ -52,13 +54,17 @@ FailureOr<ContractionSpec> ContractionSpec::of(func::FuncOp function) {
   spec.activations = elementType(1);
   if (kind)
     spec.scale = elementType(3);
-  if (!spec.weight || (kind && kind.getValue() != nameOf(spec.scaleKind)))
+  if (!spec.weight || (kindAttribute && !kind) || (kind && kind.getValue() != nameOf(spec.scaleKind)))
     return function.emitOpError() << "expected a compressed type in '" << kContractionAttrName
                                   << "' and 'rows', 'blocks' or nothing in '" << kScaleKindAttrName << "'",
            failure();
   if (function.getFunctionType() != spec.getFunctionType())
     return function.emitOpError() << "expected a contraction type, " << spec.getFunctionType() << ", got "
                                   << function.getFunctionType(),
+           failure();
+  if (spec.scale && !spec.scale.isF32() && spec.scale != spec.activations) // contract_c6
+    return function.emitOpError() << "expected a scale of f32 or of the activations' element type, got " << spec.scale
+                                  << " for " << spec.activations,
            failure();
   return spec;
 }

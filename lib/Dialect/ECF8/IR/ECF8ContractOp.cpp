@@ -24,7 +24,17 @@ bool ContractOp::isValidBlock(CompressedType weight, ArrayRef<int64_t> block) {
   bool coversRows = block[0] >= rows, coversColumns = block[1] >= columns;
   if (block[0] == 1)
     return coversColumns;
-  return (coversRows || block[0] % 32 == 0) && (coversColumns || block[1] % 64 == 0);
+  // Kernels take 64 columns of a tile at a time, all with the same scale.
+  int64_t tileColumns = weight.getEncoding().getTileColumnCount();
+  bool startsBlocks = tileColumns % 64 == 0 || tileColumns >= columns;
+  return (coversRows || block[0] % 32 == 0) && (coversColumns || (block[1] % 64 == 0 && startsBlocks));
+}
+
+/// Whether a kernel can take it: a pointer and two strides, the last of which is 1.
+static bool isRowMajorMatrix(MemRefType memref) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  return succeeded(memref.getStridesAndOffset(strides, offset)) && strides.back() == 1 && !memref.getMemorySpace();
 }
 
 LogicalResult ContractOp::verify() {
@@ -40,8 +50,8 @@ LogicalResult ContractOp::verify() {
     return emitOpError() << "expected " << (onTensors ? "a result of the accumulator's type" : "no result")
                          << " for an accumulator " << accumulator;
   for (ShapedType type : {activations, accumulator, scale}) // contract_c1
-    if (auto memref = dyn_cast_or_null<MemRefType>(type); memref && !memref.areTrailingDimsContiguous(1))
-      return emitOpError() << "expected unit stride along the last dimension, got " << memref;
+    if (auto memref = dyn_cast_or_null<MemRefType>(type); memref && !isRowMajorMatrix(memref))
+      return emitOpError() << "expected unit stride along the last dimension and no memory space, got " << memref;
 
   CompressedType weight = getWeightType();
   if (weight.getRank() != 2) // contract_c2
@@ -63,6 +73,8 @@ LogicalResult ContractOp::verify() {
   if (!scale || block.size() != 2 || block[0] <= 0 || block[1] <= 0) // contract_c4
     return emitOpError() << "expected a scale with two positive block sizes or neither, got "
                          << (scale ? "a scale" : "no scale") << " and block [" << block << "]";
+  if (rows == 0 || columns == 0) // contract_c4
+    return emitOpError() << "expected a weight with elements to scale, got " << weight;
   int64_t expected[] = {static_cast<int64_t>(llvm::divideCeil(rows, block[0])),
                         static_cast<int64_t>(llvm::divideCeil(columns, block[1]))};
   if (scale.getShape() != ArrayRef<int64_t>(expected)) // contract_c5
@@ -72,7 +84,7 @@ LogicalResult ContractOp::verify() {
     return emitOpError() << "expected a scale of f32 or of the activations' element type, got " << scale;
   if (!isValidBlock(weight, block)) // contract_c7
     return emitOpError() << "expected a block of one row by all columns, or of a multiple of 32 rows by a multiple of "
-                         << "64 columns, got [" << block << "]";
+                         << "64 columns in tiles of such a multiple, got [" << block << "] for " << weight;
   return success();
 }
 

@@ -36,7 +36,7 @@ struct FuseDecodePass : public ::mlir::ecf8::impl::FuseDecodePassBase<FuseDecode
 
 private:
   void fuse(DecodeOp decode) {
-    if (decode.getDestination() || !decode.isWhole())
+    if (decode.getDestination())
       return;
     std::string reason;
     SmallVector<Candidate> candidates;
@@ -70,6 +70,8 @@ private:
   /// All readers of the decoded weight: contractions, and the ops between, in the order of their values.
   static LogicalResult collect(DecodeOp decode, SmallVectorImpl<Candidate> &candidates,
                                SmallVectorImpl<Operation *> &links, std::string &reason) {
+    if (!decode.isWhole())
+      return reason = "slice: a part of the weight", failure();
     if (decode.getSourceType().getRank() != 2)
       return reason = "rank: a weight that is no matrix", failure();
     if (decode.getSourceType().getEncoding().getElementOrder() != Order::rows32)
@@ -98,7 +100,7 @@ private:
 
   static LogicalResult matchContraction(linalg::LinalgOp op, OpOperand &use, const WeightChain &chain,
                                         SmallVectorImpl<Candidate> &candidates, std::string &reason) {
-    if (op.isDpsInit(&use) || op.getNumDpsInputs() != 2 || !op.hasPureTensorSemantics())
+    if (op.isDpsInit(&use))
       return reason = "reader: a contraction that adds to the weight", failure();
     OpOperand *activations = op.getDpsInputOperand(1 - use.getOperandNumber());
     OpOperand *accumulator = op.getDpsInitOperand(0);
@@ -117,8 +119,7 @@ private:
                                    const WeightChain &chain, std::string &reason) {
     AffineMap weight = op.getMatchingIndexingMap(&use), in = op.getMatchingIndexingMap(&activations),
               out = op.getMatchingIndexingMap(&accumulator);
-    if (!weight.isProjectedPermutation() || !in.isProjectedPermutation() || !out.isProjectedPermutation())
-      return reason = "layout: a contraction with indices that are no loops", failure();
+    // A contraction's maps are projected permutations.
     unsigned rowLoop = 0, columnLoop = 0;
     for (auto [index, dim] : llvm::enumerate(chain.dims))
       (dim.dim == 0 ? rowLoop : columnLoop) = weight.getDimPosition(index);
@@ -139,8 +140,10 @@ private:
          out = getElementTypeOrSelf(accumulator.get().getType());
     if ((!in.isF32() && !in.isBF16() && !in.isF16()) || !out.isF32())
       return reason = llvm::formatv("type: activations of {0}, sums in {1}", in, out), failure();
+    // An extension to a narrower type on the way changes nothing.
     for (Operation &inner : op.getBlock()->without_terminator())
-      if (!isa<arith::ExtFOp, arith::MulFOp, arith::AddFOp>(inner) || !inner.getResult(0).getType().isF32())
+      if (!isa<arith::ExtFOp>(inner) &&
+          (!isa<arith::MulFOp, arith::AddFOp>(inner) || !inner.getResult(0).getType().isF32()))
         return reason = llvm::formatv("type: '{0}' in the contraction, or a product that is not of f32",
                                       inner.getName().getStringRef()),
                failure();
@@ -161,6 +164,16 @@ private:
     return {rows, {rank - 1}};
   }
 
+  /// `value` with a last dimension of static size: as a contraction with a weight, it can have no other.
+  static Value withColumns(OpBuilder &builder, Location loc, Value value, int64_t columns) {
+    auto type = cast<RankedTensorType>(value.getType());
+    SmallVector<int64_t> shape(type.getShape());
+    if (shape.back() == columns)
+      return value;
+    shape.back() = columns;
+    return tensor::CastOp::create(builder, loc, type.clone(shape), value);
+  }
+
   static Value asMatrix(OpBuilder &builder, Location loc, Value value) {
     auto type = cast<RankedTensorType>(value.getType());
     if (type.getRank() == 2)
@@ -175,18 +188,22 @@ private:
     linalg::LinalgOp op = candidate.op;
     Location loc = op.getLoc();
     OpBuilder builder(op);
-    Value accumulator = op.getDpsInits()[0];
+    ArrayRef<int64_t> shape = candidate.chain.weight.getShape();
+    Value activations = withColumns(builder, loc, candidate.activations->get(), shape[1]);
+    Value accumulator = withColumns(builder, loc, op.getDpsInits()[0], shape[0]);
     auto type = cast<RankedTensorType>(accumulator.getType());
     Value scale = candidate.chain.scale ? candidate.chain.materializeScale(builder, loc) : Value();
     ArrayRef<int64_t> block = scale ? ArrayRef<int64_t>(candidate.chain.block) : ArrayRef<int64_t>();
-    Value result = ContractOp::create(builder, loc, asMatrix(builder, loc, candidate.activations->get()), weight, scale,
-                                      block, asMatrix(builder, loc, accumulator))
+    Value result = ContractOp::create(builder, loc, asMatrix(builder, loc, activations), weight, scale, block,
+                                      asMatrix(builder, loc, accumulator))
                        .getResult();
     if (type.getRank() == 1)
       result = tensor::CollapseShapeOp::create(builder, loc, result, ArrayRef<ReassociationIndices>{{0, 1}});
     else if (type.getRank() > 2)
       result = tensor::ExpandShapeOp::create(builder, loc, type, result, matrixGroups(type.getRank()),
                                              tensor::getMixedSizes(builder, loc, accumulator));
+    if (result.getType() != op->getResult(0).getType())
+      result = tensor::CastOp::create(builder, loc, op->getResult(0).getType(), result);
     op->getResult(0).replaceAllUsesWith(result);
     op->erase();
   }

@@ -28,16 +28,18 @@ WeightChain WeightChain::of(DecodeOp decode) {
 // Arithmetic
 //===----------------------------------------------------------------------===//
 
-/// An extension, or a rounding to `to`.
-LogicalResult WeightChain::cast(Type to, std::string &reason) {
+/// An extension, or a rounding.
+LogicalResult WeightChain::cast(Operation *op, std::string &reason) {
+  Type to = getElementTypeOrSelf(op->getResult(0).getType());
   if (!to.isF32() && !to.isBF16() && !to.isF16())
     return decline(reason, llvm::formatv("arithmetic: a cast to {0}", to));
   // Every FP8 value is one of f16, bf16 and f32, so without a scale no cast changes anything.
   bool isRounding = to.getIntOrFloatBitWidth() <= type.getIntOrFloatBitWidth();
   if (scale && !isRounding)
     return decline(reason, "arithmetic: an extension behind the scale");
-  if (scale && type != scaleType)
-    return decline(reason, "arithmetic: two roundings behind the scale");
+  if (auto mode = op->getAttrOfType<arith::RoundingModeAttr>("roundingmode");
+      scale && mode && mode.getValue() != arith::RoundingMode::to_nearest_even)
+    return decline(reason, ("arithmetic: a rounding '" + arith::stringifyRoundingMode(mode.getValue()) + "'").str());
   type = to;
   return success();
 }
@@ -47,8 +49,8 @@ LogicalResult WeightChain::setScale(Value value, AffineMap map, ArrayRef<WeightD
     return decline(reason, "scale: two factors");
   if (!isa<FloatType>(type) || type == weight.getElementType())
     return decline(reason, "scale: a product in FP8");
-  if (weight.getRank() != 2)
-    return decline(reason, "rank: a scaled weight that is no matrix");
+  if (weight.getNumElements() == 0)
+    return decline(reason, "scale: a weight without elements");
   scale = value;
   scaleMap = map;
   scaleType = type;
@@ -75,7 +77,8 @@ LogicalResult WeightChain::setScale(Value value, AffineMap map, ArrayRef<WeightD
     next = dim.dim + 1;
   }
   if (!ContractOp::isValidBlock(weight, block))
-    return decline(reason, llvm::formatv("scale: blocks of {0} x {1}", block[0], block[1]));
+    return decline(reason, llvm::formatv("scale: blocks of {0} x {1} in tiles of {2} columns", block[0], block[1],
+                                         weight.getEncoding().getTileColumnCount()));
   return success();
 }
 
@@ -137,7 +140,7 @@ FailureOr<WeightChain> WeightChain::followGeneric(linalg::GenericOp op, OpOperan
   }
   for (auto [link, factor] : llvm::reverse(links)) {
     if (!factor) {
-      if (failed(next.cast(link->getResult(0).getType(), reason)))
+      if (failed(next.cast(link, reason)))
         return failure();
       continue;
     }
@@ -173,7 +176,7 @@ FailureOr<WeightChain> WeightChain::followExpand(tensor::ExpandShapeOp op, std::
       next.dims.push_back(dim);
       continue;
     }
-    if (group.size() != 2 || dim.part != WeightDim::Whole)
+    if (group.size() != 2 || dim.part != WeightDim::Whole || ShapedType::isDynamic(shape[group[1]]))
       return decline(reason, "reader: " + nameOf(op) + " that does not cut into blocks");
     dim.block = shape[group[1]];
     dim.part = WeightDim::Outer;
@@ -217,7 +220,7 @@ FailureOr<WeightChain> WeightChain::follow(OpOperand &operand, std::string &reas
     return next;
   }
   if (isa<arith::ExtFOp, arith::TruncFOp>(op)) {
-    if (failed(next.cast(getElementTypeOrSelf(op->getResult(0).getType()), reason)))
+    if (failed(next.cast(op, reason)))
       return failure();
     return next;
   }

@@ -40,7 +40,7 @@ private:
   FailureOr<WeightChain> followGeneric(linalg::GenericOp op, OpOperand &operand, std::string &reason) const;
   FailureOr<WeightChain> followExpand(tensor::ExpandShapeOp op, std::string &reason) const;
   FailureOr<WeightChain> followCollapse(tensor::CollapseShapeOp op, std::string &reason) const;
-  LogicalResult cast(Type to, std::string &reason);
+  LogicalResult cast(Operation *op, std::string &reason);
   LogicalResult setScale(Value value, AffineMap map, ArrayRef<WeightDim> loops, std::string &reason);
 };
 

@@ -102,3 +102,59 @@ func.func @opaque(%p: i1, %c: !huffman, %i: index) -> tensor<64x128xf8E4M3FN> {
   %t = ecf8.decode %l : !huffman
   return %t : tensor<64x128xf8E4M3FN>
 }
+
+// The accumulator is added to in place; activations and scale are only read.
+// CHECK-LABEL: func @contract(
+// CHECK-SAME:    %[[C:.*]]: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, %[[X:.*]]: memref<4x128xf32>, %[[S:.*]]: memref<64x1xf32>)
+// CHECK:         %[[ACC:.*]] = memref.alloc() {{.*}} : memref<4x64xf32>
+// CHECK:         linalg.fill ins({{.*}}) outs(%[[ACC]] : memref<4x64xf32>)
+// CHECK-NEXT:    ecf8.contract ins(%[[X]], %[[C]] : {{.*}}) scale(%[[S]] : memref<64x1xf32>) block [1, 128] outs(%[[ACC]] : memref<4x64xf32>)
+// CHECK-NEXT:    return %[[ACC]]
+func.func @contract(%c: !huffman, %x: tensor<4x128xf32> {bufferization.writable = false},
+                    %s: tensor<64x1xf32> {bufferization.writable = false}) -> tensor<4x64xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x64xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x64xf32>) -> tensor<4x64xf32>
+  %0 = ecf8.contract ins(%x, %c : tensor<4x128xf32>, !huffman) scale(%s : tensor<64x1xf32>) block [1, 128]
+      outs(%f : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %0 : tensor<4x64xf32>
+}
+
+// An accumulator that is read later is copied.
+// CHECK-LABEL: func @contract_accumulator_read_later(
+// CHECK-SAME:    %[[ACC:[a-z0-9]+]]: memref<4x64xf32>
+// CHECK:         %[[COPY:.*]] = memref.alloc()
+// CHECK:         memref.copy %[[ACC]], %[[COPY]]
+// CHECK:         ecf8.contract {{.*}} outs(%[[COPY]] : memref<4x64xf32>)
+// CHECK:         memref.load %[[ACC]]
+func.func @contract_accumulator_read_later(%c: !huffman, %x: tensor<4x128xf32>, %acc: tensor<4x64xf32>, %i: index)
+    -> (tensor<4x64xf32>, f32) {
+  %0 = ecf8.contract ins(%x, %c : tensor<4x128xf32>, !huffman) outs(%acc : tensor<4x64xf32>) -> tensor<4x64xf32>
+  %f = tensor.extract %acc[%i, %i] : tensor<4x64xf32>
+  return %0, %f : tensor<4x64xf32>, f32
+}
+
+// Sums of one contraction that are the activations of the next, and its first sums: one of the two is a copy.
+// CHECK-LABEL: func @contract_accumulator_is_activations(
+// CHECK-SAME:    %[[X:[a-z0-9]+]]: memref<4x64xf32>
+// CHECK:         %[[COPY:.*]] = memref.alloc()
+// CHECK:         memref.copy %[[X]], %[[COPY]]
+// CHECK:         ecf8.contract ins(%[[X]], {{.*}}) outs(%[[COPY]] : memref<4x64xf32>)
+func.func @contract_accumulator_is_activations(%c: !ecf8.compressed<64x64xf8E4M3FN, #ecf8.huffman>, %x: tensor<4x64xf32>)
+    -> tensor<4x64xf32> {
+  %0 = ecf8.contract ins(%x, %c : tensor<4x64xf32>, !ecf8.compressed<64x64xf8E4M3FN, #ecf8.huffman>)
+      outs(%x : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %0 : tensor<4x64xf32>
+}
+
+// Activations that are overwritten later need no copy.
+// CHECK-LABEL: func @contract_activations_written_later(
+// CHECK-NOT:     memref.alloc
+// CHECK:         ecf8.contract
+// CHECK-NEXT:    memref.store
+func.func @contract_activations_written_later(%c: !huffman, %x: tensor<4x128xf32>, %acc: tensor<4x64xf32>, %i: index, %f: f32)
+    -> (tensor<4x64xf32>, tensor<4x128xf32>) {
+  %0 = ecf8.contract ins(%x, %c : tensor<4x128xf32>, !huffman) outs(%acc : tensor<4x64xf32>) -> tensor<4x64xf32>
+  %1 = tensor.insert %f into %x[%i, %i] : tensor<4x128xf32>
+  return %0, %1 : tensor<4x64xf32>, tensor<4x128xf32>
+}

@@ -46,6 +46,34 @@ func.func @loop(%c: !huffman, %row: index, %n: index) {
   return
 }
 
+// On tensors a contraction is pure; on memrefs it reads all and adds to its accumulator each time.
+// CHECK-LABEL: func @contract(
+// CHECK-COUNT-1: ecf8.contract {{.*}} -> tensor<4x64xf32>
+// CHECK-NOT:     -> tensor<4x64xf32>
+// CHECK-COUNT-2: ecf8.contract {{.*}} outs(%{{.*}} : memref<4x64xf32>)
+// CHECK:         return
+func.func @contract(%c: !huffman, %x: tensor<4x128xf32>, %acc: tensor<4x64xf32>, %y: memref<4x128xf32>,
+                    %s: memref<1x1xf32>, %m: memref<4x64xf32>) -> (tensor<4x64xf32>, tensor<4x64xf32>) {
+  %0 = ecf8.contract ins(%x, %c : tensor<4x128xf32>, !huffman) outs(%acc : tensor<4x64xf32>) -> tensor<4x64xf32>
+  %1 = ecf8.contract ins(%x, %c : tensor<4x128xf32>, !huffman) outs(%acc : tensor<4x64xf32>) -> tensor<4x64xf32>
+  %unused = ecf8.contract ins(%x, %c : tensor<4x128xf32>, !huffman) outs(%0 : tensor<4x64xf32>) -> tensor<4x64xf32>
+  ecf8.contract ins(%y, %c : memref<4x128xf32>, !huffman) scale(%s : memref<1x1xf32>) block [64, 128] outs(%m : memref<4x64xf32>)
+  ecf8.contract ins(%y, %c : memref<4x128xf32>, !huffman) scale(%s : memref<1x1xf32>) block [64, 128] outs(%m : memref<4x64xf32>)
+  return %0, %1 : tensor<4x64xf32>, tensor<4x64xf32>
+}
+
+// The accumulator is another one afterwards.
+// CHECK-LABEL: func @contract_writes(
+// CHECK:         memref.load
+// CHECK-NEXT:    ecf8.contract
+// CHECK-NEXT:    memref.load
+func.func @contract_writes(%c: !huffman, %y: memref<4x128xf32>, %m: memref<4x64xf32>, %i: index) -> (f32, f32) {
+  %a = memref.load %m[%i, %i] : memref<4x64xf32>
+  ecf8.contract ins(%y, %c : memref<4x128xf32>, !huffman) outs(%m : memref<4x64xf32>)
+  %b = memref.load %m[%i, %i] : memref<4x64xf32>
+  return %a, %b : f32, f32
+}
+
 // CHECK-LABEL: func @inline(
 // CHECK-NOT:     call
 // CHECK:         ecf8.decode

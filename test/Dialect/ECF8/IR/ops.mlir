@@ -53,6 +53,41 @@ func.func @decode(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, %row: in
   return
 }
 
+// CHECK-LABEL: func.func @contract(
+func.func @contract(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, %x: tensor<?x128xbf16>, %s: tensor<64x1xf32>,
+                    %acc: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // CHECK: ecf8.contract ins(%{{.*}}, %{{.*}} : tensor<?x128xbf16>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>) outs(%{{.*}} : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %0 = ecf8.contract ins(%x, %c : tensor<?x128xbf16>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  // CHECK: ecf8.contract ins({{.*}}) scale(%{{.*}} : tensor<64x1xf32>) block [1, 128] outs(%{{.*}} : tensor<?x64xf32>) {note} -> tensor<?x64xf32>
+  %1 = ecf8.contract ins(%x, %c : tensor<?x128xbf16>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>) scale(%s : tensor<64x1xf32>) block [1, 128] outs(%0 : tensor<?x64xf32>) {note} -> tensor<?x64xf32>
+  return %1 : tensor<?x64xf32>
+}
+
+// Row strides may be any; a block may exceed the weight, or tiles that hold whole rows have any size.
+// CHECK-LABEL: func.func @contract_memrefs(
+func.func @contract_memrefs(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 144>>,
+                            %x: memref<?x128xf16, strided<[?, 1], offset: ?>>, %s: memref<2x2xf16>, %t: memref<1x1xf16, strided<[4, 1]>>,
+                            %acc: memref<4x64xf32, strided<[80, 1]>>) {
+  // CHECK: ecf8.contract ins(%{{.*}}, %{{.*}} : memref<?x128xf16, strided<[?, 1], offset: ?>>, !ecf8.compressed<{{.*}}>) outs(%{{.*}} : memref<4x64xf32, strided<[80, 1]>>){{$}}
+  ecf8.contract ins(%x, %c : memref<?x128xf16, strided<[?, 1], offset: ?>>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 144>>) outs(%acc : memref<4x64xf32, strided<[80, 1]>>)
+  // CHECK: ecf8.contract {{.*}} scale(%{{.*}} : memref<2x2xf16>) block [32, 64] outs(
+  ecf8.contract ins(%x, %c : memref<?x128xf16, strided<[?, 1], offset: ?>>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 144>>) scale(%s : memref<2x2xf16>) block [32, 64] outs(%acc : memref<4x64xf32, strided<[80, 1]>>)
+  // CHECK: ecf8.contract {{.*}} scale(%{{.*}} : memref<1x1xf16, strided<[4, 1]>>) block [9223372036854775807, 1000] outs(
+  ecf8.contract ins(%x, %c : memref<?x128xf16, strided<[?, 1], offset: ?>>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 144>>) scale(%t : memref<1x1xf16, strided<[4, 1]>>) block [9223372036854775807, 1000] outs(%acc : memref<4x64xf32, strided<[80, 1]>>)
+  return
+}
+
+// Nothing to multiply, and the largest weight there is.
+// CHECK-LABEL: func.func @contract_sizes(
+func.func @contract_sizes(%c: !ecf8.compressed<64x0xf8E4M3FN, #ecf8.huffman>, %x: memref<0x0xf32>, %acc: memref<0x64xf32>,
+                          %d: !ecf8.compressed<36028797018963968x1xf8E4M3FN, #ecf8.huffman>, %y: memref<1x1xf32>,
+                          %s: memref<1125899906842624x1xf32>, %sum: memref<1x36028797018963968xf32>) {
+  // CHECK-COUNT-2: ecf8.contract
+  ecf8.contract ins(%x, %c : memref<0x0xf32>, !ecf8.compressed<64x0xf8E4M3FN, #ecf8.huffman>) outs(%acc : memref<0x64xf32>)
+  ecf8.contract ins(%y, %d : memref<1x1xf32>, !ecf8.compressed<36028797018963968x1xf8E4M3FN, #ecf8.huffman>) scale(%s : memref<1125899906842624x1xf32>) block [32, 64] outs(%sum : memref<1x36028797018963968xf32>)
+  return
+}
+
 // CHECK-LABEL: func.func @weight_argument(
 // CHECK-SAME:    tensor<64x128xf8E4M3FN> {ecf8.weight = "layers.0.weight"}
 func.func @weight_argument(%w: tensor<64x128xf8E4M3FN> {ecf8.weight = "layers.0.weight"}) {

@@ -18,7 +18,7 @@ LEVELS = {"generic": set(), "x86-64-v3": {"avx2"}, "x86-64-v4": {"avx512_vbmi2"}
 WEIGHTS = {"f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E5M2": ml_dtypes.float8_e5m2}
 FLOATS = {"f32": np.float32, "bf16": ml_dtypes.bfloat16, "f16": np.float16}
 SHAPES = [(1, 1), (32, 64), (33, 100), (70, 272), (160, 1100), (256, 128), (0, 64), (64, 0)]
-ROWS = [0, 1, 2, 3, 8, 13, 300]
+ROWS = [0, 1, 2, 3, 8, 13, 257, 300]
 # Activations, scale type, block (0: the whole of that dimension).
 FORMS = [
     ("f32", None, None),
@@ -35,6 +35,7 @@ FORMS = [
 CODECS = [
     (["--codec=huffman"], FORMS),
     (["--codec=huffman", "--max-code-length=7", "--tile-columns=64"], FORMS[3:5]),
+    (["--codec=huffman", "--tile-columns=48"], FORMS[7:8]),  # blocks of scales that begin inside of tiles
     (["--codec=planes"], FORMS[3:5]),
     (["--codec=raw"], FORMS[3:5]),
 ]

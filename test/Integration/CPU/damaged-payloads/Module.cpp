@@ -16,11 +16,14 @@ namespace {
 
 constexpr uint64_t capacityBytes = 1 << 17;
 constexpr uint8_t untouched = 0xA5;
+constexpr size_t maxInputs = 3;
 
 /// The running call.
 struct Host {
   GuardedMemory payloadMemory{capacityBytes};
   GuardedMemory memory[2] = {GuardedMemory(capacityBytes), GuardedMemory(capacityBytes)};
+  GuardedMemory inputMemory[maxInputs] = {GuardedMemory(capacityBytes), GuardedMemory(capacityBytes),
+                                          GuardedMemory(capacityBytes)};
   const uint8_t *payload = nullptr;
   uint64_t payloadBytes = 0;
   Placement placement = Placement::AtEnd;
@@ -117,13 +120,12 @@ Module::Found Module::open(const std::string &path, const std::string &level) {
   return Found::Yes;
 }
 
-Outcome Module::call(const std::string &name, std::span<const uint8_t> payload, const MatrixShape &outputShape,
-                     std::span<const int64_t> inputs, Placement placement) const {
+Outcome Module::call(const Call &call, Placement placement) const {
   Host &h = host();
-  uint8_t *bytes = h.payloadMemory.place(payload.size(), placement);
-  std::copy(payload.begin(), payload.end(), bytes);
+  uint8_t *bytes = h.payloadMemory.place(call.payload.size(), placement);
+  std::copy(call.payload.begin(), call.payload.end(), bytes);
   h.payload = bytes;
-  h.payloadBytes = payload.size();
+  h.payloadBytes = call.payload.size();
   h.placement = placement;
   h.allocationCount = 0;
   h.code = 0;
@@ -132,15 +134,22 @@ Outcome Module::call(const std::string &name, std::span<const uint8_t> payload, 
   struct Descriptor {
     uint8_t *allocated, *aligned;
     int64_t offset, sizes[2], strides[2];
-  } descriptor = {};
-  void *operands[3];
-  size_t operandCount = 0;
-  for (const int64_t &input : inputs)
-    operands[operandCount++] = const_cast<int64_t *>(&input);
-  operands[operandCount] = &descriptor;
+  } descriptor = {}, inputs[maxInputs] = {};
+  std::vector<void *> operands;
+  for (const int64_t &input : call.integers)
+    operands.push_back(const_cast<int64_t *>(&input));
+  for (size_t i = 0; i < call.matrices.size(); ++i) {
+    const MatrixInput &matrix = call.matrices[i];
+    uint8_t *begin = h.inputMemory[i].place(matrix.bytes.size(), placement, matrix.elementBytes);
+    std::copy(matrix.bytes.begin(), matrix.bytes.end(), begin);
+    auto rows = static_cast<int64_t>(matrix.shape.rows), columns = static_cast<int64_t>(matrix.shape.columns);
+    inputs[i] = {begin, begin, 0, {rows, columns}, {columns, 1}};
+    operands.push_back(&inputs[i]);
+  }
+  operands.push_back(&descriptor);
 
   Outcome outcome;
-  bool returned = callFunction(functions.at(name), operands);
+  bool returned = callFunction(functions.at(call.function), operands.data());
   outcome.code = h.code;
   outcome.message = h.message;
   if (!returned && (h.code <= ECF8_OK || h.code > ECF8_ABORTED || h.message.empty()))
@@ -154,17 +163,20 @@ Outcome Module::call(const std::string &name, std::span<const uint8_t> payload, 
     if (!isUntouched(begin + sizeBytes, std::min(h.memory[i].end(), begin + sizeBytes + 128)))
       outcome.wrong = "wrote behind its output";
   }
-  if (!std::equal(payload.begin(), payload.end(), bytes))
+  if (!std::equal(call.payload.begin(), call.payload.end(), bytes))
     outcome.wrong = "wrote to the payload";
+  for (size_t i = 0; i < call.matrices.size(); ++i)
+    if (!std::equal(call.matrices[i].bytes.begin(), call.matrices[i].bytes.end(), inputs[i].aligned))
+      outcome.wrong = "wrote to an input";
   if (!returned)
     return outcome;
-  if (!descriptor.aligned || descriptor.sizes[0] != static_cast<int64_t>(outputShape.rows) ||
-      descriptor.sizes[1] != static_cast<int64_t>(outputShape.columns)) {
+  if (!descriptor.aligned || descriptor.sizes[0] != static_cast<int64_t>(call.outputShape.rows) ||
+      descriptor.sizes[1] != static_cast<int64_t>(call.outputShape.columns)) {
     outcome.wrong = "returned another shape";
     return outcome;
   }
-  const uint8_t *output = descriptor.aligned + descriptor.offset;
-  outcome.output.assign(output, output + outputShape.elementCount());
+  const uint8_t *output = descriptor.aligned + descriptor.offset * call.outputElementBytes;
+  outcome.output.assign(output, output + call.outputShape.elementCount() * call.outputElementBytes);
   return outcome;
 }
 
@@ -177,5 +189,8 @@ std::string ecf8::test::describeAddress(const void *address) {
     text += ", memory " + std::to_string(i) + " + " +
             std::to_string(at - reinterpret_cast<intptr_t>(h.allocations[i].begin)) + " of " +
             std::to_string(h.allocations[i].sizeBytes);
+  for (size_t i = 0; i < std::size(h.inputMemory); ++i)
+    text += ", end of input " + std::to_string(i) + " + " +
+            std::to_string(at - reinterpret_cast<intptr_t>(h.inputMemory[i].end()));
   return text;
 }

@@ -19,6 +19,23 @@ struct Outcome {
   std::string wrong; ///< what no call may do, and this one did: "wrote in front of its output"
 };
 
+/// A matrix that a function reads, its rows one behind the other.
+struct MatrixInput {
+  MatrixShape shape;
+  unsigned elementBytes;
+  std::vector<uint8_t> bytes;
+};
+
+struct Call {
+  std::string function;
+  std::span<const uint8_t> payload; ///< of all weights
+  MatrixShape outputShape;          ///< of the one matrix that the function returns
+  std::span<const int64_t> integers = {};
+  std::span<const MatrixInput> matrices = {}; ///< behind the integers
+  unsigned outputElementBytes = 1;
+  bool isRepeatable = true; ///< whether the elements of a damaged payload are always the same
+};
+
 class Module {
 public:
   enum class Found { Yes, Unsupported, No };
@@ -27,10 +44,8 @@ public:
   /// is on stderr.
   Found open(const std::string &path, const std::string &level);
 
-  /// Calls the function `name`, which returns one matrix of bytes, with the integers `inputs`; all weights are
-  /// `payload`.
-  Outcome call(const std::string &name, std::span<const uint8_t> payload, const MatrixShape &outputShape,
-               std::span<const int64_t> inputs, Placement placement) const;
+  /// Payload, inputs and all that the function allocates lie as `placement` says.
+  Outcome call(const Call &call, Placement placement) const;
 
 private:
   std::map<std::string, void (*)(void **)> functions;

@@ -77,7 +77,6 @@ std::vector<Weight> ecf8::test::makeWeights() {
 
 Status ecf8::test::writeProgram(const std::string &folder, const std::vector<Weight> &weights) {
   std::string text;
-  std::vector<SafetensorsSpec> specs;
   for (const Weight &weight : weights) {
     auto dims = [&](const MatrixShape &shape) {
       return std::to_string(shape.rows) + "x" + std::to_string(shape.columns) + "x" +
@@ -105,9 +104,16 @@ Status ecf8::test::writeProgram(const std::string &folder, const std::vector<Wei
               ", memref<?xi8>, index, index) -> ()\n" + "  %t = bufferization.to_tensor %m restrict : memref<1x" +
               bytes + "xi8> to tensor<1x" + bytes + "xi8>\n  return %t : tensor<1x" + bytes + "xi8>\n}\n";
     }
-    specs.push_back({name, SafetensorsDType::U8, {weight.payload.size()}, /*isBlob=*/true});
   }
-  if (Status status = writeFileAtomically(folder + "/program.mlir", text); !status.isOk())
+  return writeFiles(folder, text, weights);
+}
+
+Status ecf8::test::writeFiles(const std::string &folder, const std::string &program,
+                              const std::vector<Weight> &weights) {
+  std::vector<SafetensorsSpec> specs;
+  for (const Weight &weight : weights)
+    specs.push_back({weight.name, SafetensorsDType::U8, {weight.payload.size()}, /*isBlob=*/true});
+  if (Status status = writeFileAtomically(folder + "/program.mlir", program); !status.isOk())
     return status;
   Result<SafetensorsWriter> writer = SafetensorsWriter::create(folder + "/weights.safetensors", specs);
   if (!writer)

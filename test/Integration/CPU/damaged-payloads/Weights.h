@@ -29,6 +29,9 @@ struct Weight {
 /// Both element types, all encodings, ragged shapes; always the same.
 std::vector<Weight> makeWeights();
 
+/// Writes `program` and the payloads of `weights` into `folder`, as program.mlir and weights.safetensors.
+Status writeFiles(const std::string &folder, const std::string &program, const std::vector<Weight> &weights);
+
 /// Writes program.mlir and weights.safetensors into `folder`.
 Status writeProgram(const std::string &folder, const std::vector<Weight> &weights);
 

@@ -4,39 +4,19 @@
 //   calls the decoders of that program, compiled, for each instruction set of this machine. Undamaged payloads have to
 //   give the elements; damaged ones an error status with a message, or any bytes. Fails where a call reads or writes
 //   outside of its buffers.
+// ecf8-damaged-payloads write-contractions FOLDER
+// ecf8-damaged-payloads run-contractions BUNDLE
+//   the same for contractions (Contractions.h).
+#include "Contractions.h"
 #include "Damage.h"
-#include "Module.h"
+#include "Running.h"
 
 #include "ecf8/Codec/Decoder.h"
-
-#include <csignal>
-#include <cstdlib>
-#include <cstring>
-#include <set>
-#include <unistd.h>
 
 using namespace ecf8;
 using namespace ecf8::test;
 
 namespace {
-
-/// The running call, for the message of a crash.
-std::string running;
-
-void onSignal(int signal, siginfo_t *info, void *) {
-  std::string text = std::string(signal == SIGALRM ? "does not end" : strsignal(signal)) + ": " + running;
-  if (signal != SIGALRM)
-    text += ", address: " + describeAddress(info->si_addr);
-  text += "\n";
-  // The process is lost anyway, so calls that a handler should not make do no harm.
-  (void)!write(STDERR_FILENO, text.data(), text.size());
-  _exit(1);
-}
-
-struct Totals {
-  uint64_t refused = 0, decoded = 0;
-  std::set<std::string> messages;
-};
 
 class Runner {
 public:
@@ -50,9 +30,7 @@ public:
     Random random(seed);
     auto visit = [&](const std::string &what, std::span<const uint8_t> bytes) {
       Outcome outcome = callAtBothPlaces(weight.name, what, bytes, weight.shape, {});
-      ++(outcome.code ? totals.refused : totals.decoded);
-      if (outcome.code)
-        totals.messages.insert(outcome.message);
+      totals.count(outcome);
       if (random.below(3) == 0) {
         const int64_t at[] = {int64_t(32 * random.below(6)), int64_t(weight.options.tileColumns * random.below(2))};
         callAtBothPlaces(weight.name + "_slice", what, bytes, weight.slice, at);
@@ -66,26 +44,10 @@ public:
   }
 
 private:
-  Outcome call(const std::string &function, const std::string &what, std::span<const uint8_t> payload,
-               const MatrixShape &shape, std::span<const int64_t> inputs, Placement placement) {
-    running = level + ": " + function;
-    for (int64_t input : inputs)
-      running += " " + std::to_string(input);
-    running += std::string(placement == Placement::AtEnd ? ", at the end" : ", at the begin") + ": " + what;
-    Outcome outcome = module.call(function, payload, shape, inputs, placement);
-    if (!outcome.wrong.empty())
-      fail(outcome.wrong);
-    return outcome;
-  }
-
   /// What a call gives depends on nothing but its payload, even where that is damaged.
   Outcome callAtBothPlaces(const std::string &function, const std::string &what, std::span<const uint8_t> payload,
                            const MatrixShape &shape, std::span<const int64_t> inputs) {
-    Outcome first = call(function, what, payload, shape, inputs, Placement::AtBegin);
-    Outcome second = call(function, what, payload, shape, inputs, Placement::AtEnd);
-    if (first.code != second.code || first.message != second.message || first.output != second.output)
-      fail("expected the outcome of the call with its payload at the begin, got another: " + second.message);
-    return second;
+    return test::callAtBothPlaces(module, {function, payload, shape, inputs}, level, what);
   }
 
   void checkUndamaged(const Weight &weight) {
@@ -128,57 +90,34 @@ private:
       }
   }
 
-  [[noreturn]] void fail(const std::string &message) {
-    std::fprintf(stderr, "%s: %s\n", running.c_str(), message.c_str());
-    std::exit(1);
-  }
-
   const Module &module;
   std::string level;
 };
 
 int run(const std::string &bundle) {
-  struct sigaction action = {};
-  action.sa_sigaction = onSignal;
-  action.sa_flags = SA_SIGINFO;
-  for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGALRM})
-    sigaction(signal, &action, nullptr);
-  alarm(300);
   std::vector<Weight> weights = makeWeights();
-  for (const char *level : {"generic", "x86-64-v3", "x86-64-v4"}) {
-    Module module;
-    Module::Found found = module.open(bundle, level);
-    if (found == Module::Found::Unsupported)
-      continue;
-    if (found == Module::Found::No)
-      return 1;
+  return runOnEveryLevel(bundle, [&](const Module &module, const std::string &level, Totals &totals) {
     Runner runner(module, level);
-    Totals totals;
     for (size_t i = 0; i < weights.size(); ++i)
       runner.run(weights[i], /*seed=*/i, totals);
-    std::printf("%s: %llu damaged payloads refused, %llu decoded\n", level,
-                static_cast<unsigned long long>(totals.refused), static_cast<unsigned long long>(totals.decoded));
-    for (const std::string &message : totals.messages)
-      std::printf("  %s\n", message.c_str());
-    // Otherwise the test would not see what comes after the checks of the header.
-    if (totals.refused < 1000 || totals.decoded < 1000)
-      return 1;
-  }
-  return 0;
+  });
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
   std::string command = argc == 3 ? argv[1] : "";
-  if (command == "write") {
-    Status status = writeProgram(argv[2], makeWeights());
+  if (command == "write" || command == "write-contractions") {
+    Status status = command == "write" ? writeProgram(argv[2], makeWeights())
+                                       : writeContractionProgram(argv[2], makeContractions());
     if (!status.isOk())
       std::fprintf(stderr, "%s\n", status.message().c_str());
     return status.isOk() ? 0 : 1;
   }
   if (command == "run")
     return run(argv[2]);
-  std::fprintf(stderr, "usage: %s write FOLDER | run BUNDLE\n", argv[0]);
+  if (command == "run-contractions")
+    return runContractions(argv[2]);
+  std::fprintf(stderr, "usage: %s write[-contractions] FOLDER | run[-contractions] BUNDLE\n", argv[0]);
   return 2;
 }

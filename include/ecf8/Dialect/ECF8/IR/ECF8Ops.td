@@ -221,14 +221,14 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     Constraints:
 
     * (contract_c1) `activations`, `scale` and `accumulator` are tensors, and the result has the type of `accumulator`; or
-      they are memrefs with unit stride along the last dimension, and there is no result
+      they are memrefs with unit stride along the last dimension and no memory space, and there is no result
     * (contract_c2) `weight` is a matrix [N, K], `activations` is [M, K], `accumulator` is [M, N]; M alone may be dynamic
     * (contract_c3) `accumulator` is f32
-    * (contract_c4) `block` is there exactly if `scale` is, with two positive sizes
+    * (contract_c4) `block` is there exactly if `scale` is, with two positive sizes; what is scaled has elements
     * (contract_c5) `scale` is [ceil(N / block[0]), ceil(K / block[1])]
     * (contract_c6) the element type of `scale` is f32 or that of `activations`
     * (contract_c7) `block` is one row by the whole of K, or a multiple of 32 rows, or the whole of N, by a multiple of 64
-      columns or the whole of K
+      columns or the whole of K; several blocks in a row of `weight` need tiles of a multiple of 64 columns, or one tile
 
     Example:
 

@@ -59,7 +59,7 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
     Left alone: a decode with a reader that is none of these. Its weight is decoded once, as a whole, for all readers:
     reading it a second time, compressed, would gain nothing.
     Remarks of the category `ecf8-fuse-decode` say what was fused (passed), and what was not and why (missed). A reason
-    begins with its code: `encoding`, `rank`, `reader`, `arithmetic`, `scale`, `layout`, `type`, `unused`.
+    begins with its code: `encoding`, `rank`, `reader`, `arithmetic`, `scale`, `layout`, `type`, `slice`, `unused`.
     Place in the pipeline: after `ecf8-compress-weights`, before bufferization and other fusions.
 
     Example: `test/Dialect/ECF8/Transforms/fuse-decode.mlir`.

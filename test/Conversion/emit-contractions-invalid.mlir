@@ -1,0 +1,46 @@
+// RUN: ecf8-opt %s -ecf8-emit-decoders -split-input-file -verify-diagnostics
+
+// expected-error @below {{expected a compressed type in 'ecf8.contraction' and 'rows', 'blocks' or nothing in 'ecf8.scale'}}
+func.func private @negative_plain_type(memref<?xi8>) attributes {ecf8.contraction = tensor<64x128xf8E4M3FN>}
+
+// -----
+
+// expected-error @below {{expected a compressed type in 'ecf8.contraction' and 'rows', 'blocks' or nothing in 'ecf8.scale'}}
+func.func private @negative_no_type(memref<?xi8>) attributes {ecf8.contraction = 1 : i64}
+
+// -----
+
+// expected-error @below {{expected a compressed type in 'ecf8.contraction' and 'rows', 'blocks' or nothing in 'ecf8.scale'}}
+func.func private @negative_scale(memref<?xi8>) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scale = "columns"}
+
+// -----
+
+// expected-error @below {{expected a compressed type in 'ecf8.contraction' and 'rows', 'blocks' or nothing in 'ecf8.scale'}}
+func.func private @negative_scale_attribute(memref<?xi8>) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scale = 1 : i64}
+
+// -----
+
+// expected-error @below {{expected a contraction type, '(memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>) -> ()', got '(memref<?xi8>) -> ()'}}
+func.func private @negative_arguments(memref<?xi8>) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>}
+
+// -----
+
+// expected-error @below {{expected a contraction type, '(memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>) -> ()', got}}
+func.func private @negative_element_type(memref<?xi8>, memref<?x?xf64, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>}
+
+// -----
+
+// expected-error @below {{expected a contraction type, '(memref<?xi8>, memref<?x?xf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, index, index) -> ()', got}}
+func.func private @negative_no_scale(memref<?xi8>, memref<?x?xf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scale = "rows"}
+
+// -----
+
+// A scale in a third type has no kernel (contract_c6).
+// expected-error @below {{expected a scale of f32 or of the activations' element type, got 'f16' for 'bf16'}}
+func.func private @negative_scale_type(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf16, strided<[?, 1], offset: ?>>, index, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scale = "rows"}
+
+// -----
+
+!matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
+// expected-error @below {{expected a weight in tiles of 32 rows, got '!ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw>'}}
+func.func private @negative_row_major(memref<?xi8>, !matrix, !matrix) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw>}
