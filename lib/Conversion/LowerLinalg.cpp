@@ -17,6 +17,25 @@ namespace mlir::ecf8 {
 using namespace mlir;
 using namespace mlir::ecf8;
 
+/// Asserts the sizes that `cast` promises and its source may not have: MLIR leaves a wrong promise undefined.
+static void checkCast(memref::CastOp cast) {
+  auto from = dyn_cast<MemRefType>(cast.getSource().getType()), to = dyn_cast<MemRefType>(cast.getType());
+  if (!from || !to)
+    return;
+  OpBuilder builder(cast);
+  Location loc = cast.getLoc();
+  for (auto [dim, sizes] : llvm::enumerate(llvm::zip_equal(from.getShape(), to.getShape()))) {
+    auto [known, promised] = sizes;
+    if (known == promised || ShapedType::isDynamic(promised))
+      continue;
+    Value size = memref::DimOp::create(builder, loc, cast.getSource(), dim);
+    Value expected = arith::ConstantIndexOp::create(builder, loc, promised);
+    Value isEqual = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, size, expected);
+    cf::AssertOp::create(builder, loc, isEqual,
+                         "expected size " + std::to_string(promised) + " in dimension " + std::to_string(dim));
+  }
+}
+
 namespace {
 
 class LowerLinalgPass : public mlir::ecf8::impl::LowerLinalgPassBase<LowerLinalgPass> {
@@ -29,6 +48,7 @@ public:
                                  << vectorBits.getValue();
       return signalPassFailure();
     }
+    getOperation().walk(checkCast);
     // The conversion to LLVM calls a function of MLIR's runner for copies that are not contiguous.
     SmallVector<memref::CopyOp> copies;
     getOperation().walk([&](memref::CopyOp op) {

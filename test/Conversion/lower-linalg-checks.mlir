@@ -5,6 +5,17 @@
 // BITS: error: expected 'vector-bits' to be a power of two of at least 32, got 48
 // FEW:  error: expected 'vector-bits' to be a power of two of at least 32, got 16
 
+// A cast from a dynamic to a static size is a promise that only run time can check.
+// CHECK-LABEL: func @promised_size(
+// CHECK:         %[[SIZE:.*]] = memref.dim
+// CHECK:         %[[EQUAL:.*]] = arith.cmpi eq, %[[SIZE]], %{{.*}} : index
+// CHECK:         cf.assert %[[EQUAL]], "expected size 64 in dimension 1"
+// CHECK-NEXT:    memref.cast
+func.func @promised_size(%a: memref<4x?xf32>) -> memref<?x64xf32> {
+  %0 = memref.cast %a : memref<4x?xf32> to memref<?x64xf32>
+  return %0 : memref<?x64xf32>
+}
+
 // CHECK-LABEL: func @elementwise(
 // CHECK-SAME:      %[[A:.*]]: memref<?x4xf32>, %[[B:.*]]: memref<?x4xf32>)
 // CHECK:         %[[ROWS:.*]] = memref.dim %[[A]]

@@ -77,7 +77,8 @@ def LowerLinalgPass : Pass<"ecf8-lower-linalg", "::mlir::func::FuncOp"> {
     it, in the order of the op's loops, with one accumulator per output element, so that the results are the bytes that
     plain loops give. Multiplications and additions are not fused. Ops that cannot work on vectors, such as look-ups with
     `cf.assert`, become scalar loops. Copies between strided memrefs become loops, others stay. What is known only at run
-    time is checked by `cf.assert`: that the shapes of the operands match, and that look-ups stay inside their tables.
+    time is checked by `cf.assert`: that the shapes of the operands match, that look-ups stay inside their tables, and
+    that the sizes are there which a `memref.cast` promises.
     Left alone: everything else. Place in the pipeline: after bufferization, before `ecf8-expand-fp8`.
 
     Example: `test/Conversion/lower-linalg.mlir`.
