@@ -144,6 +144,11 @@ def _check_tensors(name: str, entry: EntryPoint, module: nn.Module) -> None:
             raise ModelImportError(
                 f"expected a tensor as example argument {index} of entry point '{name}', got {type(value).__name__}"
             )
+        if value.numel() == 0:  # torch-mlir's passes divide by such sizes, which ends the process
+            raise ModelImportError(
+                f"expected sizes of 1 at least in example argument {index} of entry point '{name}', "
+                f"got {list(value.shape)}; a dynamic dimension takes size 0 at run time"
+            )
         _check_device(f"example argument {index}", value)
     for kind, named in (("parameter", module.named_parameters()), ("buffer", module.named_buffers())):
         for tensor_name, tensor in named:

@@ -232,6 +232,10 @@ def _compile_error(result: subprocess.CompletedProcess[str], program: Path) -> C
         reproducer = Path(tempfile.mkdtemp(prefix="ecf8-compile-failed-")) / PROGRAM
         shutil.copy(program, reproducer)
     reason = next((line for line in diagnostics.splitlines() if "error" in line.lower()), diagnostics)
+    # Some of MLIR's own messages name the op only in the note behind them.
+    current = re.search(r'see current operation: (?:%[\w:#, ]+ = )?"([\w.]+)"', diagnostics)
+    if current and current.group(1) not in reason:
+        reason += f" ('{current.group(1)}')"
     status = f"signal {-result.returncode}" if result.returncode < 0 else f"status {result.returncode}"
     suffix = "" if reproducer is None else f" (reproducer: {reproducer})"
     return CompileError(

@@ -20,6 +20,7 @@ from ecf8._tools import find_compiler
 from ecf8.quantize import QuantizedLinear, quantize_linears
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 E4M3, E5M2 = torch.float8_e4m3fn, torch.float8_e5m2
@@ -319,6 +320,19 @@ def test_what_the_compiler_refuses_has_a_reproducer():
     assert reproducer is not None and str(reproducer) in str(raised.value)
     assert "func.func" in reproducer.read_text()
     assert "/none/ld.lld" in raised.value.diagnostics
+
+
+def test_a_message_names_the_op_that_mlir_names_in_a_note(tmp_path):
+    program = tmp_path / "program.mlir"
+    program.write_text(
+        "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n"
+        "  %y = tosa.exp %x : (tensor<4xf32>) -> tensor<4xf32>\n"
+        "  return %y : tensor<4xf32>\n}\n"
+    )
+    weights = tmp_path / "weights.safetensors"
+    save_file({}, weights)
+    with pytest.raises(ecf8.CompileError, match=r"program\.mlir:2:8: error: op was not bufferized \('tosa\.exp'\)"):
+        ecf8.compile_mlir(program, weights)
 
 
 def test_one_import_for_several_variants(tmp_path):

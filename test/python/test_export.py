@@ -250,6 +250,12 @@ class Counter(nn.Module):
     ("module", "arguments", "options", "message"),
     [
         (Counter(), (torch.ones(1),), {}, "to leave its state alone, got a write to 'count'"),
+        (
+            nn.Identity(),
+            (torch.ones(2, 0),),
+            {},
+            r"expected sizes of 1 at least in example argument 0 of entry point 'main', got \[2, 0\]",
+        ),
         (nn.Identity(), (3,), {}, "expected a tensor as example argument 0 of entry point 'main', got int"),
         (nn.Identity(), torch.ones(1), {}, "expected a tuple of example arguments for entry point 'main', got Tensor"),
         (
