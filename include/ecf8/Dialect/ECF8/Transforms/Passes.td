@@ -53,8 +53,9 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
   let summary = "Move each decode into the contractions that read the weight";
   let description = [{
     In: `ecf8.decode`s of matrices whose readers extend, scale (for the tensor, for each row, or for blocks), round and
-    transpose the weight, and end in contractions: `linalg.matmul` with any indexing maps, `matvec`, `vecmat`, and
-    `linalg.generic`s that are contractions, with activations of any rank.
+    transpose the weight, and end in contractions: `linalg.matmul` with any indexing maps, `matvec`, `vecmat`,
+    `batch_matmul` whose own maps repeat the weight for each matrix, and `linalg.generic`s that are contractions, with
+    activations of any rank.
     Out: one `ecf8.contract` for each contraction. The decode and what was done to the weight are gone.
     Left alone: a decode with a reader that is none of these. Its weight is decoded once, as a whole, for all readers:
     reading it a second time, compressed, would gain nothing.
