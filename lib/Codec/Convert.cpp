@@ -1,6 +1,7 @@
 // Re-encoding and slices.
 #include "ecf8/Codec/Convert.h"
 
+#include "PayloadWriter.h"
 #include "ecf8/Codec/Decoder.h"
 #include "ecf8/Support/Hash.h"
 
@@ -80,17 +81,10 @@ Result<std::vector<uint8_t>> extractSlice(const Payload &payload, const Slice &s
     for (uint64_t strip = 0; strip < strips; ++strip)
       header.codesBytes += (wordsOf(strip).second - wordsOf(strip).first) * 2;
 
-  Result<SectionLayout> layout = computeLayout(header);
-  if (!layout)
-    return layout.status();
-  header.tileTableOffset = layout->tileTableOffset;
-  header.codesOffset = layout->codesOffset;
-  header.restOffset = layout->restOffset;
-  header.payloadBytes = layout->payloadBytes;
-  header.contentHash = hashBytes(*elements);
-  std::vector<uint8_t> out(header.payloadBytes);
-  std::array<uint8_t, headerBytes> bytes = serializeHeader(header);
-  std::copy(bytes.begin(), bytes.end(), out.begin());
+  Result<std::vector<uint8_t>> made = makePayload(header);
+  if (!made)
+    return made;
+  std::vector<uint8_t> &out = *made;
 
   uint64_t bytesPerColumn = header.storage().bytesPerColumn;
   uint64_t words = 0;
@@ -111,8 +105,8 @@ Result<std::vector<uint8_t>> extractSlice(const Payload &payload, const Slice &s
     }
     words += end - begin;
   }
-  updatePayloadHash(out);
-  return out;
+  finishPayload(header, *elements, out);
+  return made;
 }
 
 } // namespace ecf8
