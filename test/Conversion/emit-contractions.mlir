@@ -54,11 +54,16 @@ func.func private @plain(memref<?xi8>, !matrix, !matrix)
 func.func private @rows(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, !matrix, !matrix, index, index)
     attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman>, ecf8.scale = "rows"}
 
-// Nothing is coded: no tables. The scale of a block is loaded in the loop over blocks.
+// Nothing is coded: no tables. The panel kernel's activations are packed, the vector kernel's are used where they lie. The
+// scale of a block is loaded in the loop over blocks.
 // CHECK-LABEL: func.func private @blocks(
 // CHECK-NOT:     prefix code
+// CHECK:         %[[PACKED:.*]] = memref.alloc({{.*}} : memref<?x?x16xf32>
 // CHECK-NOT:     memref.alloc(
-// CHECK:         return
+// CHECK:         func.call @blocks_vector(%{{[^,]*}}, %arg1,
+// CHECK:         func.call @blocks_panel(%{{[^,]*}}, %[[PACKED]],
+// CHECK:         memref.dealloc %[[PACKED]]
+// CHECK-NEXT:    return
 // CHECK-LABEL: func.func private @blocks_vector(
 // CHECK:         arith.divui
 // CHECK:         memref.load %{{.*}} : memref<?x?xf32, strided<[?, 1], offset: ?>>

@@ -8,6 +8,7 @@
 #include <csetjmp>
 #include <dlfcn.h>
 #include <filesystem>
+#include <type_traits>
 
 using namespace ecf8;
 using namespace ecf8::test;
@@ -21,7 +22,9 @@ constexpr size_t maxInputs = 3;
 /// The running call.
 struct Host {
   GuardedMemory payloadMemory{capacityBytes};
-  GuardedMemory memory[2] = {GuardedMemory(capacityBytes), GuardedMemory(capacityBytes)};
+  // A contraction's sums, its packed activations and its copy of one row, and one to spare.
+  GuardedMemory memory[4] = {GuardedMemory(capacityBytes), GuardedMemory(capacityBytes), GuardedMemory(capacityBytes),
+                             GuardedMemory(capacityBytes)};
   GuardedMemory inputMemory[maxInputs] = {GuardedMemory(capacityBytes), GuardedMemory(capacityBytes),
                                           GuardedMemory(capacityBytes)};
   const uint8_t *payload = nullptr;
@@ -30,7 +33,7 @@ struct Host {
   struct Allocation {
     uint8_t *begin;
     uint64_t sizeBytes;
-  } allocations[2] = {};
+  } allocations[std::extent_v<decltype(memory)>] = {};
   unsigned allocationCount = 0;
   int32_t code = 0;
   std::string message;
