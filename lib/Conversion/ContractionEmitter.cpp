@@ -56,10 +56,10 @@ Value ContractionEmitter::packActivations() {
   auto type = MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic, kPackedColumns}, b.getF32Type());
   Value packed = memref::AllocOp::create(b, type, ValueRange{blocks, rows}, b.getI64IntegerAttr(64));
   // Row by row, which reads in order.
-  forRange(b.index(0), b.select(useVector, b.index(0), rows), 1, [&](Value row) {
-    forRange(b.index(0), blocks, 1, [&](Value block) {
+  b.forRange(b.select(useVector, b.index(0), rows), [&](Value row) {
+    b.forRange(blocks, [&](Value block) {
       Value first = b.mul(block, kPackedColumns);
-      forRange(b.index(0), b.minU(b.sub(columns, first), b.index(kPackedColumns)), 1, [&](Value column) {
+      b.forRange(b.minU(b.sub(columns, first), b.index(kPackedColumns)), [&](Value column) {
         Value value = memref::LoadOp::create(b, source, ValueRange{row, b.add(first, column)});
         memref::StoreOp::create(b, extendToF32(b, value), packed, ValueRange{block, row, column});
       });
@@ -80,8 +80,8 @@ Value ContractionEmitter::copyRow() {
   Value copy = memref::AllocOp::create(b, type, columns, b.getI64IntegerAttr(64));
   bool folds = foldsFactor() && contraction.scaleKind == ScaleKind::None;
   Value factor = arith::ConstantOp::create(b, b.getF32FloatAttr(folds ? kFoldedFactor : 1));
-  forRange(b.index(0), rows, 1, [&](Value row) {
-    forRange(b.index(0), columns, 1, [&](Value column) {
+  b.forRange(rows, [&](Value row) {
+    b.forRange(columns, [&](Value column) {
       Value value = extendToF32(b, memref::LoadOp::create(b, source, ValueRange{row, column}));
       memref::StoreOp::create(b, arith::MulFOp::create(b, value, factor), copy, ValueRange{row, column});
     });
@@ -172,7 +172,7 @@ void ContractionEmitter::emitPanelGroup(func::FuncOp body) {
   StripDecoder strips(b, spec, lanes, *sink);
   strips.enterFunction(layout, wholeMatrix(b, layout), body.getArgument(last - 1));
   Value rows = memref::DimOp::create(b, body.getArgument(2), 0);
-  forRange(b.index(0), rows, kChunkRows, [&](Value first) {
+  b.forRange(b.index(0), rows, kChunkRows, [&](Value first) {
     sink->firstRow = first;
     sink->rowCount = b.minU(b.sub(rows, first), b.index(kChunkRows));
     strips.decodeGroup(body.getArgument(last));

@@ -23,17 +23,10 @@ Value broadcastActivation(LaneBuilder &b, Value activations, ValueRange place) {
   return vector::BroadcastOp::create(b, halfType(b), scalar);
 }
 
-template <typename Body> void forRange(LaneBuilder &b, Value begin, Value end, int64_t step, Body body) {
-  auto loop = scf::ForOp::create(b, begin, end, b.index(step));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  body(loop.getInductionVar());
-}
-
 /// Copies `out`[row, strip] to or from 32 sums by lane at `at` of `sums`. Rows that the strip lacks are left out.
 void copySums(LaneBuilder &b, Value out, Value row, Value strip, Value weightRows, Value sums, Value at, bool toOut) {
   Value first = b.mul(strip, kStripRows);
-  forRange(b, b.index(0), b.minU(b.sub(weightRows, first), b.index(kStripRows)), 1, [&](Value r) {
+  b.forRange(b.minU(b.sub(weightRows, first), b.index(kStripRows)), [&](Value r) {
     Value lane = b.add(b.shl(b.andI(r, 15), 1), b.shrU(r, 4));
     SmallVector<Value> outer{row, b.add(first, r)}, inner{b.add(at, lane)};
     if (toOut)
@@ -144,11 +137,11 @@ public:
   void closeBlock(LaneBuilder &b, const TilePlace &place, Value blockColumn, MutableArrayRef<Value>) override {
     Value columns = b.minU(b.sub(place.wanted, blockColumn), b.index(kBlockColumns)); // padding is not multiplied
     Value firstColumn = b.add(place.tileColumn, blockColumn);
-    forRange(b, b.index(0), b.index(place.count), 1, [&](Value tile) {
+    b.forRange(b.index(place.count), [&](Value tile) {
       Value begin = b.index(0);
       for (int64_t rows = rowsInRegisters; rows > 0; rows /= 2) {
         Value end = b.mul(b.divU(rowCount, rows), rows);
-        forRange(b, begin, end, rows, [&](Value row) { multiplyRows(b, tile, row, rows, firstColumn, columns); });
+        b.forRange(begin, end, rows, [&](Value row) { multiplyRows(b, tile, row, rows, firstColumn, columns); });
         begin = end;
       }
     });
@@ -162,8 +155,8 @@ private:
   static constexpr int64_t kSumsPerStrip = kChunkRows * kStripRows;
 
   void copyChunk(LaneBuilder &b, Value strip, unsigned count, bool toOut) {
-    forRange(b, b.index(0), b.index(count), 1, [&](Value tile) {
-      forRange(b, b.index(0), rowCount, 1, [&](Value row) {
+    b.forRange(b.index(count), [&](Value tile) {
+      b.forRange(rowCount, [&](Value row) {
         Value at = b.add(b.mul(row, kStripRows), b.mul(tile, kSumsPerStrip));
         copySums(b, operands.out, b.add(firstRow, row), b.add(strip, tile), slice.rows, sums, at, toOut);
       });

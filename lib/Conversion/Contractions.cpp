@@ -1,16 +1,9 @@
 // Declarations of contraction functions.
 #include "ecf8/Conversion/Contractions.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "ecf8/Conversion/Decoders.h"
 
 using namespace mlir;
 using namespace mlir::ecf8;
-
-static constexpr int64_t kDynamic = ShapedType::kDynamic;
-
-static MemRefType matrixType(Type elementType) {
-  auto layout = StridedLayoutAttr::get(elementType.getContext(), kDynamic, {kDynamic, 1});
-  return MemRefType::get({kDynamic, kDynamic}, elementType, layout);
-}
 
 static StringRef nameOf(ScaleKind kind) { return kind == ScaleKind::Rows ? "rows" : "blocks"; }
 
@@ -28,10 +21,11 @@ ContractionSpec ContractionSpec::of(ContractOp op) {
 
 FunctionType ContractionSpec::getFunctionType() const {
   MLIRContext *context = weight.getContext();
-  Type bytes = MemRefType::get({kDynamic}, IntegerType::get(context, 8)), index = IndexType::get(context);
-  SmallVector<Type> inputs{bytes, matrixType(activations), matrixType(Float32Type::get(context))};
+  Type index = IndexType::get(context);
+  SmallVector<Type> inputs{getPayloadType(context), getKernelMatrixType(activations),
+                           getKernelMatrixType(Float32Type::get(context))};
   if (scaleKind != ScaleKind::None)
-    inputs.append({matrixType(scale), index, index});
+    inputs.append({getKernelMatrixType(scale), index, index});
   return FunctionType::get(context, inputs, {});
 }
 

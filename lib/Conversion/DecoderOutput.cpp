@@ -21,13 +21,6 @@ SmallVector<Value> transpose8x8(LaneBuilder &b, SmallVector<Value> in) {
   return in;
 }
 
-template <typename Body> void forRange(LaneBuilder &b, Value end, Body body) {
-  auto loop = scf::ForOp::create(b, b.index(0), end, b.index(1));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  body(loop.getInductionVar());
-}
-
 /// Writes blocks into a row-major matrix.
 class MatrixSink final : public DecodeSink {
 public:
@@ -106,10 +99,10 @@ void MatrixSink::store(LaneBuilder &b, Value vectorOfBytes, Value target, ValueR
 
 void MatrixSink::transposeTo(LaneBuilder &b, Value at, Value target, Value row, Value column) const {
   // Lanes 8l .. 8l + 7 are rows 4l .. 4l + 3 and 16 + 4l .. 16 + 4l + 3; 8 steps are 16 columns.
-  forRange(b, b.index(4), [&](Value quarter) {
+  b.forRange(b.index(4), [&](Value quarter) {
     Value firstRow = b.add(row, b.shl(quarter, 2));
     Value laneByte = b.add(at, b.shl(quarter, 4));
-    forRange(b, b.index(4), [&](Value stepGroup) {
+    b.forRange(b.index(4), [&](Value stepGroup) {
       Value source = b.add(laneByte, b.mul(stepGroup, 8 * 64));
       SmallVector<Value> steps;
       for (int64_t i = 0; i < 8; ++i)
@@ -133,16 +126,16 @@ void MatrixSink::writeBlock(LaneBuilder &b, Value at, Value row, Value column, V
 
   b.setInsertionPointToStart(branch.elseBlock());
   transposeTo(b, at, edge, b.index(0), b.index(0));
-  forRange(b, rows, [&](Value r) {
+  b.forRange(rows, [&](Value r) {
     Value targetRow = b.add(row, r);
     Value chunks = b.divU(columns, 16);
-    forRange(b, chunks, [&](Value chunk) {
+    b.forRange(chunks, [&](Value chunk) {
       Value c = b.shl(chunk, 4);
       auto type = VectorType::get({16}, cast<MemRefType>(edge.getType()).getElementType());
       Value bytes = vector::LoadOp::create(b, type, edge, ValueRange{r, c});
       vector::StoreOp::create(b, bytes, matrix, ValueRange{targetRow, b.add(column, c)});
     });
-    forRange(b, b.andI(columns, 15), [&](Value c) {
+    b.forRange(b.andI(columns, 15), [&](Value c) {
       Value from = b.add(b.shl(chunks, 4), c);
       Value byte = memref::LoadOp::create(b, edge, ValueRange{r, from});
       memref::StoreOp::create(b, byte, matrix, ValueRange{targetRow, b.add(column, from)});

@@ -7,11 +7,11 @@ using namespace mlir::ecf8;
 
 static constexpr int64_t kDynamic = ShapedType::kDynamic;
 
-static MemRefType payloadType(MLIRContext *context) {
+MemRefType mlir::ecf8::getPayloadType(MLIRContext *context) {
   return MemRefType::get({kDynamic}, IntegerType::get(context, 8));
 }
 
-static MemRefType matrixType(Type elementType) {
+MemRefType mlir::ecf8::getKernelMatrixType(Type elementType) {
   auto layout = StridedLayoutAttr::get(elementType.getContext(), kDynamic, {kDynamic, 1});
   return MemRefType::get({kDynamic, kDynamic}, elementType, layout);
 }
@@ -26,7 +26,7 @@ func::FuncOp mlir::ecf8::getOrCreateDecoder(ModuleOp module, CompressedType type
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
   Type index = builder.getIndexType();
   auto functionType =
-      builder.getFunctionType({payloadType(context), matrixType(type.getElementType()), index, index}, {});
+      builder.getFunctionType({getPayloadType(context), getKernelMatrixType(type.getElementType()), index, index}, {});
   auto decoder = func::FuncOp::create(builder, module.getLoc(), name, functionType);
   decoder.setPrivate();
   decoder->setAttr(kDecoderAttrName, TypeAttr::get(type));
@@ -36,11 +36,11 @@ func::FuncOp mlir::ecf8::getOrCreateDecoder(ModuleOp module, CompressedType type
 LogicalResult mlir::ecf8::verifyDecoderType(func::FuncOp decoder) {
   auto compressed = cast<CompressedType>(decoder->getAttrOfType<TypeAttr>(kDecoderAttrName).getValue());
   MLIRContext *context = decoder.getContext();
-  Type index = IndexType::get(context), payload = payloadType(context);
-  for (Type out : {matrixType(compressed.getElementType()), payloadType(context)})
+  Type index = IndexType::get(context), payload = getPayloadType(context);
+  for (Type out : {getKernelMatrixType(compressed.getElementType()), getPayloadType(context)})
     if (decoder.getFunctionType() == FunctionType::get(context, {payload, out, index, index}, {}))
       return success();
   return decoder.emitOpError() << "expected a decoder type, (" << payload << ", "
-                               << matrixType(compressed.getElementType()) << " or " << payload
+                               << getKernelMatrixType(compressed.getElementType()) << " or " << payload
                                << ", index, index) -> (), got " << decoder.getFunctionType();
 }

@@ -10,7 +10,6 @@
 #include "ecf8/Conversion/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/SymbolTable.h"
 
 namespace mlir::ecf8 {
 #define GEN_PASS_DEF_EMITDECODERSPASS
@@ -63,14 +62,14 @@ private:
     Value end = b.minU(b.add(begin, 32), outRows);
     Type elementType = cast<MemRefType>(out.getType()).getElementType();
     Value whole = b.mul(b.divU(outColumns, 64), 64);
-    forRange(begin, end, 1, [&](Value r) {
+    b.forRange(begin, end, 1, [&](Value r) {
       Value source = b.add(b.add(layout.plane, b.mul(b.add(row, r), layout.columns)), column);
-      forRange(b.index(0), whole, 64, [&](Value c) {
+      b.forRange(b.index(0), whole, 64, [&](Value c) {
         Value bytes = b.loadBytes(layout.payload, b.add(source, c), 64);
         vector::StoreOp::create(b, arith::BitcastOp::create(b, VectorType::get({64}, elementType), bytes), out,
                                 ValueRange{r, c});
       });
-      forRange(whole, outColumns, 1, [&](Value c) {
+      b.forRange(whole, outColumns, 1, [&](Value c) {
         Value byte = b.loadInteger(layout.payload, b.add(source, c), b.getI8Type());
         memref::StoreOp::create(b, arith::BitcastOp::create(b, elementType, byte), out, ValueRange{r, c});
       });

@@ -34,13 +34,6 @@ protected:
 
   int64_t stripsPerGroup() const { return lanes ? lanes->tilesInLockstep() : 1; }
 
-  template <typename Body> void forRange(Value begin, Value end, int64_t step, Body body) {
-    auto loop = scf::ForOp::create(b, begin, end, b.index(step));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    body(loop.getInductionVar());
-  }
-
   func::FuncOp function;
   DecoderSpec spec;
   LaneBackend *lanes = nullptr; ///< the one that is being emitted; null where nothing is coded

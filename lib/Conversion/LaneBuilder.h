@@ -69,6 +69,15 @@ public:
     return value.getType() == type ? value : vector::BitCastOp::create(*this, type, value).getResult();
   }
 
+  // Control flow: a loop from `begin` to `end`, whose body is what `body(induction variable)` emits.
+  template <typename Body> void forRange(Value begin, Value end, int64_t step, Body body) {
+    auto loop = scf::ForOp::create(*this, begin, end, index(step));
+    OpBuilder::InsertionGuard guard(*this);
+    setInsertionPointToStart(loop.getBody());
+    body(loop.getInductionVar());
+  }
+  template <typename Body> void forRange(Value count, Body body) { forRange(index(0), count, 1, body); }
+
   // Memory: `buffer` is a one-dimensional memref of i8, `at` a byte index.
   Value loadBytes(Value buffer, Value at, int64_t count) {
     return vector::LoadOp::create(*this, bytes(count), buffer, ValueRange{at});

@@ -21,7 +21,7 @@ public:
 
   void expandTables(LaneBuilder &b, const CodeTables &tables, Value buffer) const override {
     Type i32 = b.getI32Type();
-    forRange(b, entries(), [&](Value i) {
+    b.forRange(b.index(entries()), [&](Value i) {
       Value symbol = b.extend(memref::LoadOp::create(b, tables.symbols, ValueRange{i}), i32);
       Value length = b.extend(memref::LoadOp::create(b, tables.lengths, ValueRange{i}), i32);
       Value entry = b.orI(symbol, b.shl(length, 16));
@@ -50,7 +50,7 @@ public:
       return openLaneGroups(b, stream, at);
     Value second = b.minU(b.add(at, 2 * laneCount), stream.lastIndex);
     Value pointer = b.minU(b.add(second, 2 * laneCount), stream.lastIndex);
-    forRange(b, laneCount, [&](Value lane) {
+    b.forRange(b.index(laneCount), [&](Value lane) {
       Value offset = b.mul(lane, 2);
       Value low = b.extend(b.loadInteger(stream.payload, b.add(at, offset), b.getI16Type()), b.getI32Type());
       Value high = b.extend(b.loadInteger(stream.payload, b.add(second, offset), b.getI16Type()), b.getI32Type());
@@ -71,13 +71,6 @@ private:
   int64_t entries() const { return int64_t(1) << spec.maxCodeLength; }
   unsigned groups() const { return laneCount / width; }
   VectorType laneType(LaneBuilder &b) const { return VectorType::get({width}, b.getI32Type()); }
-
-  template <typename Body> static void forRange(LaneBuilder &b, int64_t count, Body body) {
-    auto loop = scf::ForOp::create(b, b.index(0), b.index(count), b.index(1));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    body(loop.getInductionVar());
-  }
 
   /// Looks up the two symbols at the low end of `window`; `entryAt` loads a table entry.
   /// Returns symbol 0 | symbol 1 << 8 | length of both codes << 16.

@@ -21,10 +21,6 @@ using namespace mlir::ecf8;
 
 namespace {
 
-MemRefType bytesType(MLIRContext *context) {
-  return MemRefType::get({ShapedType::kDynamic}, IntegerType::get(context, 8));
-}
-
 /// The number of each global: its position among the globals of the module, which is its index in the manifest.
 using WeightIndices = DenseMap<StringAttr, int64_t>;
 
@@ -41,7 +37,7 @@ struct LowerGlobalLoad : public OpConversionPattern<GlobalLoadOp> {
     MLIRContext *context = getContext();
     Location loc = op.getLoc();
     auto module = op->getParentOfType<ModuleOp>();
-    auto type = rewriter.getFunctionType({rewriter.getIndexType()}, {bytesType(context)});
+    auto type = rewriter.getFunctionType({rewriter.getIndexType()}, {getPayloadType(context)});
     func::FuncOp import = getOrCreateRuntimeFunction(module, kRuntimeWeight, type);
     Value index = arith::ConstantIndexOp::create(rewriter, loc, found->second);
     Value bytes = func::CallOp::create(rewriter, loc, import, index).getResult(0);
@@ -75,7 +71,7 @@ struct LowerConstant : public OpConversionPattern<ConstantOp> {
                                /*constant=*/true, rewriter.getI64IntegerAttr(64));
     }
     Value global = memref::GetGlobalOp::create(rewriter, loc, type, name);
-    rewriter.replaceOpWithNewOp<memref::CastOp>(op, bytesType(getContext()), global);
+    rewriter.replaceOpWithNewOp<memref::CastOp>(op, getPayloadType(getContext()), global);
     return success();
   }
 };
@@ -191,7 +187,7 @@ struct LowerStoragePass : public ::mlir::ecf8::impl::LowerStoragePassBase<LowerS
 
     TypeConverter converter;
     converter.addConversion([](Type type) { return type; });
-    converter.addConversion([](CompressedType type) -> Type { return bytesType(type.getContext()); });
+    converter.addConversion([](CompressedType type) -> Type { return getPayloadType(type.getContext()); });
 
     RewritePatternSet patterns(&context);
     ConversionTarget target(context);

@@ -40,16 +40,12 @@ void WeightVectors::openStrip(LaneBuilder &b, Value strip, unsigned tile, Value 
   if (spec.scaleKind != ScaleKind::Rows)
     return;
   Value lastRow = b.sub(rows, b.index(1)), firstRow = b.mul(strip, kStripRows);
-  auto loop = scf::ForOp::create(b, b.index(0), b.index(kStripRows), b.index(1));
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    Value lane = loop.getInductionVar();
+  b.forRange(b.index(kStripRows), [&](Value lane) {
     Value row = b.add(firstRow, b.add(b.shrU(lane, 1), b.shl(b.andI(lane, 1), 4)));
     // Rows that the strip lacks take the last one's: their sums go nowhere.
     Value own = memref::LoadOp::create(b, scale, ValueRange{b.minU(row, lastRow), b.index(0)});
     memref::StoreOp::create(b, extendScale(b, own), rowScales, ValueRange{b.add(lane, tile * kStripRows)});
-  }
+  });
   for (unsigned half = 0; half < 2; ++half)
     tileScales[tile][half] = vector::LoadOp::create(b, VectorType::get({kHalfStrip}, b.getF32Type()), rowScales,
                                                     ValueRange{b.index(tile * kStripRows + half * kHalfStrip)});

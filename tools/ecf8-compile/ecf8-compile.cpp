@@ -191,8 +191,8 @@ int main(int argc, char **argv) {
   cleanUpOnSignals();
   llvm::InitLLVM init(argc, argv);
 #ifdef M_ARENA_MAX
-  mallopt(M_ARENA_MAX,
-          2); // of glibc: with one for each thread, each would keep what its passes freed (10 MB on MiniLM)
+  // Of glibc: with an arena for each thread, each would keep what its passes freed (10 MB on MiniLM).
+  mallopt(M_ARENA_MAX, 2);
 #endif
   // A file that reaches the size limit is an error to report, not a reason to die and leave a partial bundle.
   std::signal(SIGXFSZ, SIG_IGN);

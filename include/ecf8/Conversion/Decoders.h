@@ -19,6 +19,12 @@ namespace mlir::ecf8 {
 
 inline constexpr llvm::StringLiteral kDecoderAttrName = "ecf8.decoder";
 
+/// A payload as kernels get it: memref<?xi8>.
+MemRefType getPayloadType(MLIRContext *context);
+
+/// A matrix as kernels get it: memref<?x?xT, strided<[?, 1], offset: ?>>.
+MemRefType getKernelMatrixType(Type elementType);
+
 /// The decoder for values of `type`; declared at the start of `module` where it does not exist.
 func::FuncOp getOrCreateDecoder(ModuleOp module, CompressedType type);
 

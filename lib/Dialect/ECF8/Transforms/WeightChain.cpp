@@ -52,7 +52,6 @@ LogicalResult WeightChain::setScale(Value value, AffineMap map, ArrayRef<WeightD
   if (weight.getNumElements() == 0)
     return decline(reason, "scale: a weight without elements");
   scale = value;
-  scaleMap = map;
   scaleType = type;
   block.assign(weight.getShape().begin(), weight.getShape().end());
   auto tensor = dyn_cast<RankedTensorType>(value.getType());

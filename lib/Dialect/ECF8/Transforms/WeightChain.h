@@ -22,7 +22,6 @@ struct WeightChain {
   CompressedType weight;
   SmallVector<WeightDim> dims; ///< of the value
   Value scale;                 ///< null: not scaled; a tensor, or a scalar
-  AffineMap scaleMap;          ///< unused for a scalar
   SmallVector<int64_t> block;  ///< rows and columns that share a scale
   Type scaleType;              ///< in which the product with the scale is taken
   Type type;                   ///< of the value's elements
