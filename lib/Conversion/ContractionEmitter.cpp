@@ -1,9 +1,15 @@
 // A contraction checks its operands and picks a kernel by the number of rows of the activations.
 #include "ContractionEmitter.h"
+#include "PairRange.h"
+#include "WeightPairs.h"
+#include "WeightVectors.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 
 using namespace mlir;
 using namespace mlir::ecf8;
+
+/// Rows of activations that one thread packs at a time.
+static constexpr int64_t kPackedRows = 8;
 
 /// The whole weight.
 static MatrixSlice wholeMatrix(LaneBuilder &b, const PayloadLayout &layout) {
@@ -18,14 +24,16 @@ void ContractionEmitter::emit() {
   checkShapes(layout);
   weightRows = layout.rows;
   useVector = isForVector(layout);
-  vectorOperands.assign(function.getArguments().begin(), function.getArguments().end());
-  panelOperands = vectorOperands;
-  SmallVector<Value> scratch{panelOperands[1] = packActivations()};
-  if (!contraction.activations.isF32() || (foldsFactor() && contraction.scaleKind == ScaleKind::None))
-    scratch.push_back(vectorOperands[1] = copyRow());
+  if (target.multipliesBF16 && contraction.activations.isBF16()) {
+    usePairs = isForPairs(layout);
+    packedPairs = pack(b.getI32Type(), /*columnsPerSlot=*/2, usePairs);
+  }
+  Value useVectors = usePairs ? arith::XOrIOp::create(b, usePairs, b.constant(b.getI1Type(), 1)) : Value();
+  packed = pack(b.getF32Type(), /*columnsPerSlot=*/1, useVectors);
   emitForEveryCode(layout);
-  for (Value buffer : scratch)
-    memref::DeallocOp::create(b, buffer);
+  for (Value buffer : {packed, packedPairs})
+    if (buffer)
+      memref::DeallocOp::create(b, buffer);
   func::ReturnOp::create(b);
 }
 
@@ -48,127 +56,128 @@ void ContractionEmitter::checkShapes(const PayloadLayout &layout) {
               "expected one scale for each block of columns");
 }
 
-/// The activations for the panel kernel, where it is going to run.
-Value ContractionEmitter::packActivations() {
+/// The activations as the kernels read them (ContractionSinks.h), in elements of `type`. Empty where `used`, an i1, is
+/// false.
+Value ContractionEmitter::pack(Type type, int64_t columnsPerSlot, Value used) {
+  const int64_t blockColumns = kPackedSlots * columnsPerSlot;
   Value source = function.getArgument(1);
   Value rows = memref::DimOp::create(b, source, 0), columns = memref::DimOp::create(b, source, 1);
-  Value blocks = b.select(useVector, b.index(0), b.ceilDivU(columns, kPackedColumns));
-  auto type = MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic, kPackedColumns}, b.getF32Type());
-  Value packed = memref::AllocOp::create(b, type, ValueRange{blocks, rows}, b.getI64IntegerAttr(64));
-  // Row by row, which reads in order.
-  b.forRange(b.select(useVector, b.index(0), rows), [&](Value row) {
-    b.forRange(blocks, [&](Value block) {
-      Value first = b.mul(block, kPackedColumns);
-      b.forRange(b.minU(b.sub(columns, first), b.index(kPackedColumns)), [&](Value column) {
-        Value value = memref::LoadOp::create(b, source, ValueRange{row, b.add(first, column)});
-        memref::StoreOp::create(b, extendToF32(b, value), packed, ValueRange{block, row, column});
+  Value blocks = b.ceilDivU(columns, blockColumns);
+  if (used)
+    blocks = b.select(used, blocks, b.index(0));
+  auto packedType = MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic, kPackedSlots}, type);
+  Value target = memref::AllocOp::create(b, packedType, ValueRange{blocks, rows}, b.getI64IntegerAttr(64));
+  Value wholeBlocks = b.minU(blocks, b.divU(columns, blockColumns));
+  auto rowType = VectorType::get({blockColumns}, contraction.activations);
+  auto rowsOfAThread = scf::ParallelOp::create(b, ValueRange{b.index(0)}, ValueRange{b.ceilDivU(rows, kPackedRows)},
+                                               ValueRange{b.index(1)});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(rowsOfAThread.getBody());
+  Value begin = b.mul(rowsOfAThread.getInductionVars()[0], kPackedRows);
+  b.forRange(begin, b.minU(b.add(begin, kPackedRows), rows), 1, [&](Value row) {
+    b.forRange(wholeBlocks, [&](Value block) {
+      Value own = vector::LoadOp::create(b, rowType, source, ValueRange{row, b.mul(block, blockColumns)});
+      if (columnsPerSlot == 1) {
+        own = extendToF32(b, own);
+      } else { // the first column in the upper half
+        Value pairs = vector::BitCastOp::create(b, VectorType::get({kPackedSlots}, type), own);
+        own = b.orI(b.shl(pairs, 16), b.shrU(pairs, 16));
+      }
+      vector::StoreOp::create(b, own, target, ValueRange{block, row, b.index(0)});
+    });
+    b.forRange(wholeBlocks, blocks, 1, [&](Value block) {
+      Value first = b.mul(block, blockColumns);
+      b.forRange(b.divU(b.sub(columns, first), columnsPerSlot), [&](Value slot) {
+        auto load = [&](int64_t offset) -> Value {
+          Value column = b.add(b.add(first, b.mul(slot, columnsPerSlot)), offset);
+          return memref::LoadOp::create(b, source, ValueRange{row, column});
+        };
+        auto bits = [&](Value value) {
+          return b.extend(arith::BitcastOp::create(b, b.getI16Type(), value), b.getI32Type());
+        };
+        Value value = columnsPerSlot == 1 ? extendToF32(b, load(0)) : b.orI(b.shl(bits(load(0)), 16), bits(load(1)));
+        memref::StoreOp::create(b, value, target, ValueRange{block, row, slot});
       });
     });
   });
-  return packed;
+  return target;
 }
 
-/// Whether the vector kernel leaves a factor of the weights to the scale or, without one, to the activations.
-bool ContractionEmitter::foldsFactor() const { return target.extendsF16 && spec.isE4M3(); }
-
-/// The row of activations for the vector kernel, where it is going to run: as f32, and with the factor that its weights
-/// lack where no scale has it.
-Value ContractionEmitter::copyRow() {
-  Value source = function.getArgument(1);
-  Value rows = b.select(useVector, b.index(1), b.index(0)), columns = memref::DimOp::create(b, source, 1);
-  auto type = MemRefType::get({1, ShapedType::kDynamic}, b.getF32Type());
-  Value copy = memref::AllocOp::create(b, type, columns, b.getI64IntegerAttr(64));
-  bool folds = foldsFactor() && contraction.scaleKind == ScaleKind::None;
-  Value factor = arith::ConstantOp::create(b, b.getF32FloatAttr(folds ? kFoldedFactor : 1));
-  b.forRange(rows, [&](Value row) {
-    b.forRange(columns, [&](Value column) {
-      Value value = extendToF32(b, memref::LoadOp::create(b, source, ValueRange{row, column}));
-      memref::StoreOp::create(b, arith::MulFOp::create(b, value, factor), copy, ValueRange{row, column});
-    });
-  });
-  return copy;
-}
-
-/// i1: whether all elements of `matrix`, of f32, bf16 or f16, times kFoldedFactor are finite.
-Value ContractionEmitter::areSmall(Value matrix) {
-  Value largest = b.constant(b.getI32Type(), 0);
-  Value rows = memref::DimOp::create(b, matrix, 0), columns = memref::DimOp::create(b, matrix, 1);
-  auto outer = scf::ForOp::create(b, b.index(0), rows, b.index(1), largest);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(outer.getBody());
-    auto inner = scf::ForOp::create(b, b.index(0), columns, b.index(1), outer.getRegionIterArgs());
-    {
-      OpBuilder::InsertionGuard innerGuard(b);
-      b.setInsertionPointToStart(inner.getBody());
-      Value value = memref::LoadOp::create(b, matrix, ValueRange{outer.getInductionVar(), inner.getInductionVar()});
-      Value bits = arith::BitcastOp::create(b, b.getI32Type(), extendToF32(b, value));
-      Value magnitude = b.andI(bits, 0x7fffffff);
-      scf::YieldOp::create(b, arith::MaxUIOp::create(b, inner.getRegionIterArg(0), magnitude).getResult());
-    }
-    scf::YieldOp::create(b, inner.getResults());
-  }
-  constexpr int64_t bitsOf2To119 = int64_t(119 + 127) << 23; // greater ones include infinity and NaN
-  return b.compare(arith::CmpIPredicate::ult, outer.getResult(0), bitsOf2To119);
-}
-
-/// i1: whether the vector kernel can take the call: one row, no padding among the columns, and no value for which
-/// folding the factor is not exact.
+/// i1: whether one of the vector kernels can take the call: one row, and no padding among the columns.
 Value ContractionEmitter::isForVector(const PayloadLayout &layout) {
   Value rows = memref::DimOp::create(b, function.getArgument(1), 0);
-  Value isOneRow = b.compare(arith::CmpIPredicate::eq, rows, 1);
   Value padding = arith::RemUIOp::create(b, layout.columns, b.index(spec.columnsPerUnit()));
-  Value possible = b.andI(isOneRow, b.compare(arith::CmpIPredicate::eq, padding, 0));
-  if (!foldsFactor())
-    return possible;
-  possible = b.andI(possible, hasNoNaN(b, layout));
-  auto branch = scf::IfOp::create(b, b.getI1Type(), possible, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  Value small = areSmall(function.getArgument(contraction.scaleKind == ScaleKind::None ? 1 : 3));
-  scf::YieldOp::create(b, small);
-  b.setInsertionPointToStart(branch.elseBlock());
-  scf::YieldOp::create(b, possible);
-  return branch.getResult(0);
+  return b.andI(b.compare(arith::CmpIPredicate::eq, rows, 1), b.compare(arith::CmpIPredicate::eq, padding, 0));
+}
+
+/// i1: whether the kernels of pairs can.
+Value ContractionEmitter::isForPairs(const PayloadLayout &layout) {
+  Value even = b.compare(arith::CmpIPredicate::eq, b.andI(layout.columns, 1), 0);
+  Value scale = contraction.scaleKind == ScaleKind::None ? Value() : function.getArgument(3);
+  return b.andI(even, arePairsExact(b, contraction, layout, function.getArgument(1), function.getArgument(2), scale));
 }
 
 void ContractionEmitter::emitLoops(Value tables) {
-  auto branch = scf::IfOp::create(b, TypeRange{}, useVector, /*withElseRegion=*/true);
+  if (!usePairs)
+    return emitKernels(tables, Products::Vectors, useVector);
+  auto branch = scf::IfOp::create(b, TypeRange{}, usePairs, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());
-  emitParallel("_vector", vectorOperands, tables, weightRows, [&](func::FuncOp body) { emitVectorGroup(body); });
+  emitKernels(tables, Products::Pairs, useVector);
   b.setInsertionPointToStart(branch.elseBlock());
-  emitParallel("_panel", panelOperands, tables, weightRows, [&](func::FuncOp body) { emitPanelGroup(body); });
+  emitKernels(tables, Products::Vectors, Value()); // rare: the panel kernel takes one row, too
+}
+
+/// The kernel for one row, where `vector` (an i1, or null for never) says so, and the kernel for any.
+void ContractionEmitter::emitKernels(Value tables, Products products, Value vector) {
+  Value activations = products == Products::Pairs ? packedPairs : packed;
+  SmallVector<Value> operands(function.getArguments());
+  StringRef suffix = products == Products::Pairs ? "_pairs" : "";
+  OpBuilder::InsertionGuard guard(b);
+  if (vector) {
+    auto branch = scf::IfOp::create(b, TypeRange{}, vector, /*withElseRegion=*/true);
+    b.setInsertionPointToStart(branch.thenBlock());
+    operands[1] = memref::CollapseShapeOp::create(b, activations, ArrayRef<ReassociationIndices>{{0, 1, 2}});
+    emitParallel(("_vector" + suffix).str(), operands, tables, weightRows,
+                 [&](func::FuncOp body) { emitVectorGroup(body, products); });
+    b.setInsertionPointToStart(branch.elseBlock());
+  }
+  operands[1] = activations;
+  emitParallel(("_panel" + suffix).str(), operands, tables, weightRows,
+               [&](func::FuncOp body) { emitPanelGroup(body, products); });
 }
 
 static ContractionOperands operandsOf(func::FuncOp body) { return {body.getArgument(1), body.getArgument(2)}; }
 
-static WeightVectors weightsOf(func::FuncOp body, const ContractionSpec &spec, Extension extension) {
-  if (spec.scaleKind == ScaleKind::None)
-    return WeightVectors(spec, Value(), Value(), Value(), extension);
-  return WeightVectors(spec, body.getArgument(3), body.getArgument(4), body.getArgument(5), extension);
+std::unique_ptr<StepArithmetic> ContractionEmitter::createArithmetic(func::FuncOp body, Products products) const {
+  ScaleOperands scale;
+  if (contraction.scaleKind != ScaleKind::None)
+    scale = {body.getArgument(3), body.getArgument(4), body.getArgument(5)};
+  if (products == Products::Pairs)
+    return std::make_unique<WeightPairs>(contraction, scale);
+  Extension extension = target.permutesBytes ? Extension::Table
+                        : target.extendsF16  ? Extension::Half
+                                             : Extension::Integer;
+  return std::make_unique<WeightVectors>(contraction, scale, extension);
 }
 
-void ContractionEmitter::emitVectorGroup(func::FuncOp body) {
+void ContractionEmitter::emitVectorGroup(func::FuncOp body, Products products) {
   PayloadLayout layout = readLayout(b, spec, body.getArgument(0));
   unsigned last = body.getNumArguments() - 1;
-  Extension extension = foldsFactor()       ? Extension::FoldedHalf
-                        : target.extendsF16 ? Extension::Half
-                                            : Extension::Integer;
-  std::unique_ptr<DecodeSink> sink = createVectorSink(operandsOf(body), weightsOf(body, contraction, extension));
+  std::unique_ptr<StepArithmetic> weights = createArithmetic(body, products);
+  std::unique_ptr<DecodeSink> sink = createVectorSink(operandsOf(body), *weights);
   StripDecoder strips(b, spec, lanes, *sink);
   strips.enterFunction(layout, wholeMatrix(b, layout), body.getArgument(last - 1));
   strips.decodeGroup(body.getArgument(last));
 }
 
-void ContractionEmitter::emitPanelGroup(func::FuncOp body) {
+void ContractionEmitter::emitPanelGroup(func::FuncOp body, Products products) {
   PayloadLayout layout = readLayout(b, spec, body.getArgument(0));
   unsigned last = body.getNumArguments() - 1;
   // Two sums for each vector register, and some left for the panel and the activations.
   int64_t rowsInRegisters = target.vectorBits >= 512 ? 8 : target.vectorBits >= 256 ? 2 : 1;
-  Extension extension = target.extendsF16 ? Extension::Half : Extension::Integer;
-  std::unique_ptr<PanelSink> sink =
-      createPanelSink(operandsOf(body), weightsOf(body, contraction, extension), rowsInRegisters);
+  std::unique_ptr<StepArithmetic> weights = createArithmetic(body, products);
+  std::unique_ptr<PanelSink> sink = createPanelSink(operandsOf(body), *weights, rowsInRegisters);
   StripDecoder strips(b, spec, lanes, *sink);
   strips.enterFunction(layout, wholeMatrix(b, layout), body.getArgument(last - 1));
   Value rows = memref::DimOp::create(b, body.getArgument(2), 0);

@@ -10,7 +10,9 @@ namespace mlir::ecf8 {
 /// What a contraction kernel has to know of the instruction set.
 struct ContractionTarget {
   int64_t vectorBits;
-  bool extendsF16;
+  bool extendsF16;     ///< F16C
+  bool permutesBytes;  ///< avx512vbmi
+  bool multipliesBF16; ///< avx512bf16, with avx512vbmi
 };
 
 class ContractionEmitter : public KernelEmitter {
@@ -22,22 +24,25 @@ public:
   void emit();
 
 private:
+  /// How products are taken; both give the same bytes (StepArithmetic.h).
+  enum class Products { Vectors, Pairs };
+
   void checkShapes(const PayloadLayout &layout);
-  Value copyRow();
-  Value packActivations();
-  Value areSmall(Value matrix);
+  Value pack(Type type, int64_t columnsPerSlot, Value used);
   Value isForVector(const PayloadLayout &layout);
-  bool foldsFactor() const;
+  Value isForPairs(const PayloadLayout &layout);
   void emitLoops(Value tables) override;
-  void emitVectorGroup(func::FuncOp body);
-  void emitPanelGroup(func::FuncOp body);
+  void emitKernels(Value tables, Products products, Value vector);
+  std::unique_ptr<StepArithmetic> createArithmetic(func::FuncOp body, Products products) const;
+  void emitVectorGroup(func::FuncOp body, Products products);
+  void emitPanelGroup(func::FuncOp body, Products products);
 
   ContractionSpec contraction;
   ContractionTarget target;
   // Of the function.
   Value weightRows;
-  Value useVector;                                  ///< i1: the vector kernel, not the panel kernel
-  SmallVector<Value> vectorOperands, panelOperands; ///< what the group functions get
+  Value useVector, usePairs; ///< i1: the kernels for one row, and those of pairs; `usePairs` null where there are none
+  Value packed, packedPairs; ///< activations; null where there are none of the kind
 };
 
 } // namespace mlir::ecf8

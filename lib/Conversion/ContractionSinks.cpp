@@ -12,21 +12,32 @@ Value loadHalf(LaneBuilder &b, Value buffer, Value at) {
   return vector::LoadOp::create(b, halfType(b), buffer, ValueRange{at});
 }
 
-/// sum + weights * activation, the product rounded by itself.
-Value accumulate(LaneBuilder &b, Value sum, Value weights, Value activation) {
-  return arith::AddFOp::create(b, sum, arith::MulFOp::create(b, weights, activation));
-}
-
-/// The activation at `place` in all elements.
-Value broadcastActivation(LaneBuilder &b, Value activations, ValueRange place) {
-  Value scalar = memref::LoadOp::create(b, activations, place);
-  return vector::BroadcastOp::create(b, halfType(b), scalar);
-}
-
 /// Copies `out`[row, strip] to or from 32 sums by lane at `at` of `sums`. Rows that the strip lacks are left out.
 void copySums(LaneBuilder &b, Value out, Value row, Value strip, Value weightRows, Value sums, Value at, bool toOut) {
-  Value first = b.mul(strip, kStripRows);
-  b.forRange(b.minU(b.sub(weightRows, first), b.index(kStripRows)), [&](Value r) {
+  Value first = b.mul(strip, kStripRows), count = b.sub(weightRows, first);
+  auto branch = scf::IfOp::create(b, TypeRange{}, b.compare(arith::CmpIPredicate::uge, count, kStripRows),
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  {
+    Value from = toOut ? sums : out, to = toOut ? out : sums;
+    std::array<SmallVector<Value>, 2> source, target;
+    for (int64_t half = 0; half < 2; ++half) {
+      SmallVector<Value> outer{row, b.add(first, half * kHalfStrip)}, inner{b.add(at, half * kHalfStrip)};
+      source[half] = toOut ? inner : outer;
+      target[half] = toOut ? outer : inner;
+    }
+    Value low = vector::LoadOp::create(b, halfType(b), from, source[0]);
+    Value high = vector::LoadOp::create(b, halfType(b), from, source[1]);
+    for (int64_t half = 0; half < 2; ++half) {
+      SmallVector<int64_t> order; // rowOfLane and its inverse
+      for (int64_t i = 0; i < kHalfStrip; ++i)
+        order.push_back(toOut ? 2 * i + half : half * kHalfStrip / 2 + i / 2 + i % 2 * kHalfStrip);
+      vector::StoreOp::create(b, vector::ShuffleOp::create(b, low, high, order), to, target[half]);
+    }
+  }
+  b.setInsertionPointToStart(branch.elseBlock());
+  b.forRange(count, [&](Value r) {
     Value lane = b.add(b.shl(b.andI(r, 15), 1), b.shrU(r, 4));
     SmallVector<Value> outer{row, b.add(first, r)}, inner{b.add(at, lane)};
     if (toOut)
@@ -42,8 +53,7 @@ void copySums(LaneBuilder &b, Value out, Value row, Value strip, Value weightRow
 
 class VectorSink final : public DecodeSink {
 public:
-  VectorSink(const ContractionOperands &operands, WeightVectors weights)
-      : operands(operands), weights(std::move(weights)) {}
+  VectorSink(const ContractionOperands &operands, StepArithmetic &weights) : operands(operands), weights(weights) {}
 
   void enterFunction(LaneBuilder &b, const MatrixSlice &matrix, unsigned tileCount) override {
     slice = matrix;
@@ -65,18 +75,19 @@ public:
 
   void openBlock(LaneBuilder &b, const TilePlace &place, Value blockColumn) override {
     for (unsigned t = 0; t < place.count; ++t)
-      weights.openBlock(b, b.add(place.strip, t), t, b.add(place.tileColumn, blockColumn));
+      weights.openBlock(b, b.add(place.strip, t), t, b.add(place.tileColumn, blockColumn), blockColumn);
     tileColumn = place.tileColumn;
   }
 
   void takeStep(LaneBuilder &b, const StepPlace &place, Value bytes, MutableArrayRef<Value> carried) override {
-    std::array<Value, 4> vectors = weights.extend(b, place.tile, bytes);
-    Value column = b.add(b.add(tileColumn, place.unitColumn), 2 * place.step);
-    for (int64_t c = 0; c < 2; ++c) {
-      Value activation = broadcastActivation(b, operands.activations, {b.index(0), b.add(column, c)});
+    SmallVector<Value> vectors = weights.extend(b, place.tile, bytes);
+    int64_t slots = weights.slotsPerStep();
+    Value first = b.add(b.divU(b.add(tileColumn, place.unitColumn), weights.columnsPerSlot()), slots * place.step);
+    for (int64_t slot = 0; slot < slots; ++slot) {
+      Value activation = memref::LoadOp::create(b, operands.activations, ValueRange{b.add(first, slot)});
       for (int64_t half = 0; half < 2; ++half) {
         Value &sum = carried[place.tile * 2 + half];
-        sum = accumulate(b, sum, vectors[c * 2 + half], activation);
+        sum = weights.accumulate(b, sum, vectors[slot * 2 + half], activation);
       }
     }
   }
@@ -92,7 +103,7 @@ public:
 
 private:
   ContractionOperands operands;
-  WeightVectors weights;
+  StepArithmetic &weights;
   MatrixSlice slice;
   Value sums; ///< memref<(tiles * 32) x f32>, by lane
   Value tileColumn;
@@ -104,13 +115,13 @@ private:
 
 class RegisterBlockedSink final : public PanelSink {
 public:
-  RegisterBlockedSink(const ContractionOperands &operands, WeightVectors weights, int64_t rowsInRegisters)
-      : operands(operands), weights(std::move(weights)), rowsInRegisters(rowsInRegisters) {}
+  RegisterBlockedSink(const ContractionOperands &operands, StepArithmetic &weights, int64_t rowsInRegisters)
+      : operands(operands), weights(weights), rowsInRegisters(rowsInRegisters) {}
 
   void enterFunction(LaneBuilder &b, const MatrixSlice &matrix, unsigned tileCount) override {
     slice = matrix;
     sums = b.stackBuffer(tileCount * kSumsPerStrip, b.getF32Type());
-    panel = b.stackBuffer(tileCount * kBlockBytes, b.getF32Type());
+    panel = b.stackBuffer(tileCount * elementsPerPanel(), weights.elementType(b));
     weights.enterFunction(b, tileCount);
   }
 
@@ -123,25 +134,27 @@ public:
 
   void openBlock(LaneBuilder &b, const TilePlace &place, Value blockColumn) override {
     for (unsigned t = 0; t < place.count; ++t)
-      weights.openBlock(b, b.add(place.strip, t), t, b.add(place.tileColumn, blockColumn));
+      weights.openBlock(b, b.add(place.strip, t), t, b.add(place.tileColumn, blockColumn), blockColumn);
   }
 
   void takeStep(LaneBuilder &b, const StepPlace &place, Value bytes, MutableArrayRef<Value>) override {
-    std::array<Value, 4> vectors = weights.extend(b, place.tile, bytes);
+    SmallVector<Value> vectors = weights.extend(b, place.tile, bytes);
     Value column = b.add(b.sub(place.unitColumn, place.blockColumn), 2 * place.step);
-    Value at = b.add(b.mul(column, kStripRows), place.tile * kBlockBytes);
-    for (int64_t i = 0; i < 4; ++i)
-      vector::StoreOp::create(b, vectors[i], panel, ValueRange{b.add(at, i * kHalfStrip)});
+    Value at = b.add(b.mul(b.divU(column, weights.columnsPerSlot()), kStripRows), place.tile * elementsPerPanel());
+    for (auto [index, vector] : llvm::enumerate(vectors))
+      vector::StoreOp::create(b, vector, panel, ValueRange{b.add(at, index * kHalfStrip)});
   }
 
   void closeBlock(LaneBuilder &b, const TilePlace &place, Value blockColumn, MutableArrayRef<Value>) override {
-    Value columns = b.minU(b.sub(place.wanted, blockColumn), b.index(kBlockColumns)); // padding is not multiplied
-    Value firstColumn = b.add(place.tileColumn, blockColumn);
+    int64_t perSlot = weights.columnsPerSlot();
+    // Padding is not multiplied.
+    Value slots = b.divU(b.minU(b.sub(place.wanted, blockColumn), b.index(kBlockColumns)), perSlot);
+    Value firstSlot = b.divU(b.add(place.tileColumn, blockColumn), perSlot);
     b.forRange(b.index(place.count), [&](Value tile) {
       Value begin = b.index(0);
       for (int64_t rows = rowsInRegisters; rows > 0; rows /= 2) {
         Value end = b.mul(b.divU(rowCount, rows), rows);
-        b.forRange(begin, end, rows, [&](Value row) { multiplyRows(b, tile, row, rows, firstColumn, columns); });
+        b.forRange(begin, end, rows, [&](Value row) { multiplyRows(b, tile, row, rows, firstSlot, slots); });
         begin = end;
       }
     });
@@ -154,6 +167,8 @@ public:
 private:
   static constexpr int64_t kSumsPerStrip = kChunkRows * kStripRows;
 
+  int64_t elementsPerPanel() const { return kBlockColumns / weights.columnsPerSlot() * kStripRows; }
+
   void copyChunk(LaneBuilder &b, Value strip, unsigned count, bool toOut) {
     b.forRange(b.index(count), [&](Value tile) {
       b.forRange(rowCount, [&](Value row) {
@@ -164,32 +179,35 @@ private:
   }
 
   /// Adds the products of the panel of strip `tile` and `rows` rows of the chunk, from `row` on.
-  void multiplyRows(LaneBuilder &b, Value tile, Value row, int64_t rows, Value firstColumn, Value columns) {
+  void multiplyRows(LaneBuilder &b, Value tile, Value row, int64_t rows, Value firstSlot, Value slots) {
+    auto elements = VectorType::get({kHalfStrip}, weights.elementType(b));
     SmallVector<Value> places, carried;
     for (int64_t i = 0; i < rows * 2; ++i) {
       places.push_back(b.add(b.add(b.mul(row, kStripRows), b.mul(tile, kSumsPerStrip)), i * kHalfStrip));
       carried.push_back(loadHalf(b, sums, places.back()));
     }
-    Value firstBlock = b.divU(firstColumn, kPackedColumns);
-    auto blocks = scf::ForOp::create(b, b.index(0), columns, b.index(kPackedColumns), carried);
+    Value firstBlock = b.divU(firstSlot, kPackedSlots);
+    auto blocks = scf::ForOp::create(b, b.index(0), slots, b.index(kPackedSlots), carried);
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(blocks.getBody());
-      Value begin = blocks.getInductionVar(), block = b.add(firstBlock, b.divU(begin, kPackedColumns));
-      Value count = b.minU(b.sub(columns, begin), b.index(kPackedColumns));
+      Value begin = blocks.getInductionVar(), block = b.add(firstBlock, b.divU(begin, kPackedSlots));
+      Value count = b.minU(b.sub(slots, begin), b.index(kPackedSlots));
       auto loop = scf::ForOp::create(b, b.index(0), count, b.index(1), blocks.getRegionIterArgs());
       {
         OpBuilder::InsertionGuard inner(b);
         b.setInsertionPointToStart(loop.getBody());
-        Value column = loop.getInductionVar();
-        Value at = b.add(b.mul(b.add(begin, column), kStripRows), b.mul(tile, kBlockBytes));
-        std::array<Value, 2> vectors{loadHalf(b, panel, at), loadHalf(b, panel, b.add(at, kHalfStrip))};
+        Value slot = loop.getInductionVar();
+        Value at = b.add(b.mul(b.add(begin, slot), kStripRows), b.mul(tile, elementsPerPanel()));
+        std::array<Value, 2> vectors;
+        for (int64_t half = 0; half < 2; ++half)
+          vectors[half] = vector::LoadOp::create(b, elements, panel, ValueRange{b.add(at, half * kHalfStrip)});
         SmallVector<Value> next;
         for (int64_t i = 0; i < rows; ++i) {
-          Value activation =
-              broadcastActivation(b, operands.activations, {block, b.add(b.add(firstRow, row), i), column});
+          SmallVector<Value> place{block, b.add(b.add(firstRow, row), i), slot};
+          Value activation = memref::LoadOp::create(b, operands.activations, place);
           for (int64_t half = 0; half < 2; ++half)
-            next.push_back(accumulate(b, loop.getRegionIterArg(i * 2 + half), vectors[half], activation));
+            next.push_back(weights.accumulate(b, loop.getRegionIterArg(i * 2 + half), vectors[half], activation));
         }
         scf::YieldOp::create(b, next);
       }
@@ -200,20 +218,20 @@ private:
   }
 
   ContractionOperands operands;
-  WeightVectors weights;
+  StepArithmetic &weights;
   int64_t rowsInRegisters;
   MatrixSlice slice;
   Value sums;  ///< by strip, row of the chunk and lane
-  Value panel; ///< by strip, column of the block and lane
+  Value panel; ///< by strip, slot of the block and lane
 };
 
 } // namespace
 
-std::unique_ptr<DecodeSink> mlir::ecf8::createVectorSink(const ContractionOperands &operands, WeightVectors weights) {
-  return std::make_unique<VectorSink>(operands, std::move(weights));
+std::unique_ptr<DecodeSink> mlir::ecf8::createVectorSink(const ContractionOperands &operands, StepArithmetic &weights) {
+  return std::make_unique<VectorSink>(operands, weights);
 }
 
-std::unique_ptr<PanelSink> mlir::ecf8::createPanelSink(const ContractionOperands &operands, WeightVectors weights,
+std::unique_ptr<PanelSink> mlir::ecf8::createPanelSink(const ContractionOperands &operands, StepArithmetic &weights,
                                                        int64_t rowsInRegisters) {
-  return std::make_unique<RegisterBlockedSink>(operands, std::move(weights), rowsInRegisters);
+  return std::make_unique<RegisterBlockedSink>(operands, weights, rowsInRegisters);
 }

@@ -9,27 +9,27 @@
 #ifndef ECF8_LIB_CONVERSION_CONTRACTIONSINKS_H
 #define ECF8_LIB_CONVERSION_CONTRACTIONSINKS_H
 
-#include "WeightVectors.h"
+#include "StepArithmetic.h"
 
 namespace mlir::ecf8 {
 
 /// Rows of activations that share one decoding in the panel sink: 32 KiB of sums for each strip in lockstep.
 inline constexpr int64_t kChunkRows = 256;
 
-/// Columns of a block of packed activations. Tiles and blocks of weights begin at multiples of it.
-inline constexpr int64_t kPackedColumns = 16;
+/// Slots of a block of packed activations. Tiles and blocks of weights begin at multiples of it.
+inline constexpr int64_t kPackedSlots = 16;
 
 /// What the sinks multiply.
 struct ContractionOperands {
-  /// Vector: memref<?x?xf32>, one row. Panel: memref<?x?x16xf32>, packed: element (m, k) is at [k / 16, m, k % 16], so
-  /// that the rows of one block of columns are neighbours whatever K is; rows K elements apart fall into one set of the
-  /// cache where K is a power of two.
+  /// Vector: memref<?xT>, one row, T as StepArithmetic::elementType. Panel: memref<?x?x16xT>, packed: slot s of row m
+  /// is at [s / 16, m, s % 16], so that the rows of one block of slots are neighbours whatever K is; rows K elements
+  /// apart fall into one set of the cache where K is a power of two.
   Value activations;
   Value out; ///< memref<?x?xf32, strided<[?, 1], offset: ?>> [M, N], the sums so far
 };
 
-/// For one row of activations, and a K that fills the units of the stored plane.
-std::unique_ptr<DecodeSink> createVectorSink(const ContractionOperands &operands, WeightVectors weights);
+/// `weights` must outlive the sink. For one row of activations, and a K that fills the units of the stored plane.
+std::unique_ptr<DecodeSink> createVectorSink(const ContractionOperands &operands, StepArithmetic &weights);
 
 /// For the rows [`firstRow`, `firstRow` + `rowCount`) of activations, at most kChunkRows. `rowsInRegisters`: how many
 /// the inner loop multiplies at a time, a power of two. The rows may change before each `decodeGroup`.
@@ -37,7 +37,7 @@ class PanelSink : public DecodeSink {
 public:
   Value firstRow, rowCount;
 };
-std::unique_ptr<PanelSink> createPanelSink(const ContractionOperands &operands, WeightVectors weights,
+std::unique_ptr<PanelSink> createPanelSink(const ContractionOperands &operands, StepArithmetic &weights,
                                            int64_t rowsInRegisters);
 
 } // namespace mlir::ecf8

@@ -156,9 +156,9 @@ void mlir::ecf8::checkLayout(LaneBuilder &b, const DecoderSpec &spec, const Payl
   require(b, fits, "expected the sections of a payload inside it");
 }
 
-Value mlir::ecf8::hasNoNaN(LaneBuilder &b, const PayloadLayout &layout) {
+Value mlir::ecf8::isFinite(LaneBuilder &b, const PayloadLayout &layout) {
   Value flags = field(b, layout.payload, DataFlagsOffset, 32);
-  return b.compare(Predicate::eq, b.andI(flags, ::ecf8::DataHasNaN), 0);
+  return b.compare(Predicate::eq, b.andI(flags, ::ecf8::DataHasNaN | ::ecf8::DataHasInfinity), 0);
 }
 
 CodeTables mlir::ecf8::expandCodeLengths(LaneBuilder &b, const HuffmanSpec &spec, const PayloadLayout &layout) {

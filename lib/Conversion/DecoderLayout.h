@@ -62,8 +62,8 @@ PayloadLayout readLayout(LaneBuilder &b, const DecoderSpec &spec, Value payload)
 /// begins at a tile.
 void checkLayout(LaneBuilder &b, const DecoderSpec &spec, const PayloadLayout &layout, const MatrixSlice &slice);
 
-/// i1: whether the header says that no element is NaN.
-Value hasNoNaN(LaneBuilder &b, const PayloadLayout &layout);
+/// i1: whether the header says that no element is NaN or infinite.
+Value isFinite(LaneBuilder &b, const PayloadLayout &layout);
 
 /// Emits the expansion of the header's code lengths into byte tables, with an assertion that the code is complete.
 CodeTables expandCodeLengths(LaneBuilder &b, const HuffmanSpec &spec, const PayloadLayout &layout);

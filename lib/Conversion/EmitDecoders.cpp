@@ -151,7 +151,9 @@ private:
     auto backends = createLaneBackends(function, spec, lanes);
     if (failed(backends))
       return failure();
-    ContractionEmitter(function, *contraction, spec, *backends, {vectorBits, f16}).emit();
+    const bool permutesBytes = lanes == "permute";
+    ContractionTarget target{vectorBits, f16, permutesBytes, permutesBytes && bf16};
+    ContractionEmitter(function, *contraction, spec, *backends, target).emit();
     function->removeAttr(kContractionAttrName);
     function->removeAttr(kScaleKindAttrName);
     return success();

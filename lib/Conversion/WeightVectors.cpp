@@ -1,76 +1,64 @@
 // FP8 bytes to scaled f32 vectors.
 #include "WeightVectors.h"
-#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace mlir::ecf8;
 
-static Type f32Like(Type type) {
-  Type f32 = Float32Type::get(type.getContext());
-  if (auto vector = dyn_cast<VectorType>(type))
-    return vector.clone(f32);
-  return f32;
-}
+static VectorType halfType(LaneBuilder &b) { return VectorType::get({kHalfStrip}, b.getF32Type()); }
 
-Value mlir::ecf8::extendToF32(LaneBuilder &b, Value value) {
-  Type type = f32Like(value.getType());
-  return value.getType() == type ? value : arith::ExtFOp::create(b, type, value).getResult();
-}
+static FloatType fp8Of(const ContractionSpec &spec) { return cast<FloatType>(spec.weight.getElementType()); }
 
-static Value splat(LaneBuilder &b, Value scalar) {
-  return vector::BroadcastOp::create(b, VectorType::get({kHalfStrip}, scalar.getType()), scalar);
-}
-
-/// A scale as f32, with the factor that extended weights lack.
-Value WeightVectors::extendScale(LaneBuilder &b, Value value) const {
-  value = extendToF32(b, value);
-  if (extension != Extension::FoldedHalf)
-    return value;
-  Value factor = arith::ConstantOp::create(b, b.getF32FloatAttr(kFoldedFactor));
-  return arith::MulFOp::create(b, value, factor);
+/// Whether scales are in the tables: where few weights have another scale than those before, and products are rounded
+/// to what a table holds.
+bool WeightVectors::scalesTable() const {
+  return extension == Extension::Table && spec.scaleKind == ScaleKind::Blocks && spec.activations.isBF16();
 }
 
 void WeightVectors::enterFunction(LaneBuilder &b, unsigned tileCount) {
   tileScales.resize(tileCount);
   if (spec.scaleKind == ScaleKind::Rows)
     rowScales = b.stackBuffer(tileCount * kStripRows, b.getF32Type());
+  if (scalesTable())
+    scaledTables = allocateTable(b, tileCount);
+  else if (extension == Extension::Table)
+    tables.assign(tileCount, constantWeightTable(b, fp8Of(spec)));
+  tables.resize(tileCount);
 }
 
 void WeightVectors::openStrip(LaneBuilder &b, Value strip, unsigned tile, Value rows) {
   if (spec.scaleKind != ScaleKind::Rows)
     return;
-  Value lastRow = b.sub(rows, b.index(1)), firstRow = b.mul(strip, kStripRows);
-  b.forRange(b.index(kStripRows), [&](Value lane) {
-    Value row = b.add(firstRow, b.add(b.shrU(lane, 1), b.shl(b.andI(lane, 1), 4)));
-    // Rows that the strip lacks take the last one's: their sums go nowhere.
-    Value own = memref::LoadOp::create(b, scale, ValueRange{b.minU(row, lastRow), b.index(0)});
-    memref::StoreOp::create(b, extendScale(b, own), rowScales, ValueRange{b.add(lane, tile * kStripRows)});
-  });
+  scale.storeRowScales(b, strip, rows, rowScales, b.index(tile * kStripRows), /*copies=*/1);
   for (unsigned half = 0; half < 2; ++half)
-    tileScales[tile][half] = vector::LoadOp::create(b, VectorType::get({kHalfStrip}, b.getF32Type()), rowScales,
-                                                    ValueRange{b.index(tile * kStripRows + half * kHalfStrip)});
+    tileScales[tile][half] =
+        vector::LoadOp::create(b, halfType(b), rowScales, ValueRange{b.index(tile * kStripRows + half * kHalfStrip)});
 }
 
-void WeightVectors::openBlock(LaneBuilder &b, Value strip, unsigned tile, Value column) {
+void WeightVectors::openBlock(LaneBuilder &b, Value strip, unsigned tile, Value column, Value blockColumn) {
   if (spec.scaleKind != ScaleKind::Blocks)
     return;
-  Value row = arith::DivUIOp::create(b, b.mul(strip, kStripRows), blockRows);
-  Value own = memref::LoadOp::create(b, scale, ValueRange{row, arith::DivUIOp::create(b, column, blockColumns)});
-  tileScales[tile][0] = tileScales[tile][1] = splat(b, extendScale(b, own));
+  if (scalesTable()) {
+    scale.ifScaleChanges(b, column, blockColumn, [&] {
+      storeScaledTable(b, fp8Of(spec), scale.loadBlockScale(b, strip, column), scaledTables, tile);
+    });
+    tables[tile] = loadTable(b, scaledTables, tile);
+    return;
+  }
+  Value own = vector::BroadcastOp::create(b, halfType(b), scale.loadBlockScale(b, strip, column));
+  tileScales[tile] = {own, own};
 }
 
 /// `words`: vector<32xi16>, the byte of each lane in the low half, the high half zero. Gives vector<32xf32>.
 Value WeightVectors::extendColumn(LaneBuilder &b, Value words) const {
-  Type elementType = spec.weight.getElementType();
+  FloatType elementType = fp8Of(spec);
   auto f32 = VectorType::get({kStripRows}, b.getF32Type());
   if (extension == Extension::Integer) {
     Value bytes = b.truncate(words, b.bytes(kStripRows));
     Value elements = arith::BitcastOp::create(b, VectorType::get({kStripRows}, elementType), bytes);
     return arith::ExtFOp::create(b, f32, elements);
   }
-  auto f16 = VectorType::get({kStripRows}, b.getF16Type());
   auto extendHalf = [&](Value bits) -> Value {
-    Value halves = arith::BitcastOp::create(b, f16, bits);
+    Value halves = arith::BitcastOp::create(b, VectorType::get({kStripRows}, b.getF16Type()), bits);
     return arith::ExtFOp::create(b, f32, halves);
   };
   if (isa<Float8E5M2Type>(elementType)) // the upper half of an f16
@@ -78,17 +66,15 @@ Value WeightVectors::extendColumn(LaneBuilder &b, Value words) const {
   // The bits in the places of an f16 give the value times 2^-8, subnormals included, but for NaN: its exponent has to
   // become f16's greatest.
   Value magnitude = b.andI(words, 0x7f);
-  if (extension == Extension::FoldedHalf)
-    return extendHalf(b.orI(b.shl(b.andI(words, 0x80), 8), b.shl(magnitude, 7)));
   Value isNaN = b.compare(arith::CmpIPredicate::eq, magnitude, 0x7f);
   Value bits = b.orI(b.shl(b.andI(words, 0x80), 8), b.shl(magnitude, 7));
   bits = b.select(isNaN, b.orI(bits, b.constant(bits.getType(), 0x7c00)), bits);
-  auto factor = DenseElementsAttr::get(f32, b.getF32FloatAttr(kFoldedFactor).getValue());
+  auto factor = DenseElementsAttr::get(f32, b.getF32FloatAttr(256).getValue());
   return arith::MulFOp::create(b, extendHalf(bits), arith::ConstantOp::create(b, factor));
 }
 
 Value WeightVectors::applyScale(LaneBuilder &b, unsigned tile, unsigned half, Value vector) const {
-  if (spec.scaleKind == ScaleKind::None)
+  if (spec.scaleKind == ScaleKind::None || scalesTable())
     return vector;
   // The product of a bf16 or f16 scale and an FP8 value is exact in f32, so that the rounding is the only one.
   vector = arith::MulFOp::create(b, vector, tileScales[tile][half]);
@@ -98,16 +84,30 @@ Value WeightVectors::applyScale(LaneBuilder &b, unsigned tile, unsigned half, Va
   return extendToF32(b, arith::TruncFOp::create(b, rounded, vector));
 }
 
-std::array<Value, 4> WeightVectors::extend(LaneBuilder &b, unsigned tile, Value bytes) const {
-  Value words = b.bitcast(bytes, b.words(kStripRows));
-  std::array<Value, 4> result;
-  for (unsigned column = 0; column < 2; ++column) {
-    Value whole = extendColumn(b, column == 0 ? b.andI(words, 0xff) : b.shrU(words, 8));
+SmallVector<Value> WeightVectors::extend(LaneBuilder &b, unsigned tile, Value bytes) const {
+  SmallVector<Value> result(4);
+  if (extension == Extension::Table) {
+    SplitStep step = lookUp(b, tables[tile], bytes);
     for (unsigned half = 0; half < 2; ++half) {
-      Value part = vector::ExtractStridedSliceOp::create(b, whole, ArrayRef<int64_t>{half * kHalfStrip},
-                                                         ArrayRef<int64_t>{kHalfStrip}, ArrayRef<int64_t>{1});
-      result[column * 2 + half] = applyScale(b, tile, half, part);
+      Value both = joinHalf(b, step, half);
+      result[half] = arith::BitcastOp::create(b, halfType(b), b.andI(both, 0xffff0000));
+      result[2 + half] = arith::BitcastOp::create(b, halfType(b), b.shl(both, 16));
+    }
+  } else {
+    Value words = b.bitcast(bytes, b.words(kStripRows));
+    for (unsigned column = 0; column < 2; ++column) {
+      Value whole = extendColumn(b, column == 0 ? b.andI(words, 0xff) : b.shrU(words, 8));
+      for (unsigned half = 0; half < 2; ++half)
+        result[column * 2 + half] = vector::ExtractStridedSliceOp::create(
+            b, whole, ArrayRef<int64_t>{half * kHalfStrip}, ArrayRef<int64_t>{kHalfStrip}, ArrayRef<int64_t>{1});
     }
   }
+  for (unsigned i = 0; i < 4; ++i)
+    result[i] = applyScale(b, tile, i % 2, result[i]);
   return result;
+}
+
+Value WeightVectors::accumulate(LaneBuilder &b, Value sum, Value weights, Value activation) const {
+  Value factor = vector::BroadcastOp::create(b, halfType(b), activation);
+  return arith::AddFOp::create(b, sum, arith::MulFOp::create(b, weights, factor)); // two roundings, as written
 }

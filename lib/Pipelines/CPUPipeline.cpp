@@ -61,6 +61,7 @@ void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &option
   decoders.lanes = options.lanes;
   decoders.vectorBits = options.vectorBits;
   decoders.f16 = options.hasF16Conversions;
+  decoders.bf16 = options.hasBF16Products;
   manager.addPass(createEmitDecodersPass(decoders));
 
   LowerLinalgPassOptions linalg;

@@ -173,6 +173,7 @@ static void fillPipelineOptions(CPUPipelineOptions &pipeline, const CpuLevel &le
   pipeline.lanes = level.lanes.str();
   pipeline.vectorBits = level.vectorBits;
   pipeline.hasF16Conversions = llvm::is_contained(level.features, "f16c");
+  pipeline.hasBF16Products = llvm::is_contained(level.features, "avx512bf16");
 }
 
 LogicalResult Compiler::lower(ModuleOp target, const CpuLevel &level, Stage last) {

@@ -17,6 +17,7 @@ struct Feature {
   Register reg;
   uint8_t bit;
   Needs needs = Nothing;
+  uint8_t subleaf = 0;
 };
 
 constexpr uint32_t extended = 0x80000001;
@@ -62,6 +63,7 @@ constexpr Feature features[] = {
     {"avx512vnni", 7, ECX, 11, Zmm},
     {"avx512bitalg", 7, ECX, 12, Zmm},
     {"avx512vpopcntdq", 7, ECX, 14, Zmm},
+    {"avx512bf16", 7, EAX, 5, Zmm, 1},
     {"sahf", extended, ECX, 0},
     {"lzcnt", extended, ECX, 5},
     {"prfchw", extended, ECX, 8},
@@ -86,7 +88,8 @@ bool ecf8::hostHasFeature(std::string_view name) {
     if (feature.name != name)
       continue;
     uint32_t registers[4];
-    if (!__get_cpuid_count(feature.leaf, 0, &registers[EAX], &registers[EBX], &registers[ECX], &registers[EDX]) ||
+    if (!__get_cpuid_count(feature.leaf, feature.subleaf, &registers[EAX], &registers[EBX], &registers[ECX],
+                           &registers[EDX]) ||
         !(registers[feature.reg] >> feature.bit & 1))
       return false;
     uint64_t states = feature.needs == Zmm ? zmmStates : feature.needs == Ymm ? ymmStates : 0;

@@ -1,6 +1,7 @@
-// RUN: ecf8-opt %s -ecf8-emit-decoders="lanes=permute vector-bits=512 f16" | FileCheck %s --check-prefixes=CHECK,WIDE,F16
-// RUN: ecf8-opt %s -ecf8-emit-decoders="lanes=nibble vector-bits=256 f16" | FileCheck %s --check-prefixes=CHECK,HALF,F16
-// RUN: ecf8-opt %s -ecf8-emit-decoders | FileCheck %s --check-prefixes=CHECK,SCALAR
+// RUN: ecf8-opt %s -ecf8-emit-decoders="lanes=permute vector-bits=512 f16" | FileCheck %s --check-prefixes=CHECK,WIDE,ROUND
+// RUN: ecf8-opt %s -ecf8-emit-decoders="lanes=permute vector-bits=512 f16 bf16" | FileCheck %s --check-prefixes=CHECK,WIDE,PAIRS
+// RUN: ecf8-opt %s -ecf8-emit-decoders="lanes=nibble vector-bits=256 f16" | FileCheck %s --check-prefixes=CHECK,HALF,ROUND
+// RUN: ecf8-opt %s -ecf8-emit-decoders | FileCheck %s --check-prefixes=CHECK,SCALAR,ROUND
 
 !matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
 
@@ -34,7 +35,9 @@
 
 // Without a fused multiply-add, and without an order of its own.
 // CHECK-LABEL: func.func private @plain_vector(
-// F16:           arith.extf %{{.*}} : vector<32xf16> to vector<32xf32>
+// WIDE-COUNT-2:  llvm.call_intrinsic "llvm.x86.avx512.vpermi2var.qi.512"
+// WIDE-NOT:      arith.extf
+// HALF:          arith.extf %{{.*}} : vector<32xf16> to vector<32xf32>
 // SCALAR:        arith.extf %{{.*}} : vector<32xf8E4M3FN> to vector<32xf32>
 // CHECK-NOT:     math.fma
 // CHECK-NOT:     fastmath
@@ -46,21 +49,42 @@ func.func private @plain(memref<?xi8>, !matrix, !matrix)
 // CHECK:         cf.assert %{{.*}}, "expected an output of as many rows as the activations"
 // CHECK:         cf.assert %{{.*}}, "expected one scale for each block of rows"
 // CHECK:         cf.assert %{{.*}}, "expected one scale for each block of columns"
-// CHECK:         memref.alloc(
-// CHECK:         func.call @rows_vector(
+// ROUND:         memref.alloc({{.*}} : memref<?x?x16xf32>
+// PAIRS:         memref.alloc({{.*}} : memref<?x?x16xi32>
+// PAIRS:         memref.alloc({{.*}} : memref<?x?x16xf32>
+// PAIRS:         scf.if
+// PAIRS:           scf.if
+// PAIRS:             func.call @rows_vector_pairs(
+// PAIRS:             func.call @rows_panel_pairs(
+// PAIRS:           func.call @rows_panel(
+// ROUND:         func.call @rows_vector(
+// ROUND-NOT:     pairs
 // CHECK:         memref.dealloc
-// CHECK-LABEL: func.func private @rows_vector(
-// CHECK:         arith.truncf %{{.*}} : vector<16xf32> to vector<16xbf16>
+// CHECK:         return
+
+// What the range of the values decides, where pairs are there: else they are rounded by integer ops.
+// PAIRS-LABEL: func.func private @rows_panel(
+// PAIRS-NOT:     llvm.x86.avx512bf16
+// PAIRS:         arith.truncf %{{.*}} : vector<16xf32> to vector<16xbf16>
+// PAIRS-LABEL: func.func private @rows_panel_pairs(
+// PAIRS-NOT:     arith.truncf
+// PAIRS:         llvm.call_intrinsic "llvm.x86.avx512bf16.cvtne2ps2bf16.512"
+// PAIRS:         llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+// PAIRS-LABEL: func.func private @rows_vector_pairs(
+// PAIRS:         llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+// ROUND-LABEL: func.func private @rows_vector(
+// ROUND:         arith.truncf %{{.*}} : vector<16xf32> to vector<16xbf16>
 func.func private @rows(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, !matrix, !matrix, index, index)
     attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman>, ecf8.scale = "rows"}
 
-// Nothing is coded: no tables. The panel kernel's activations are packed, the vector kernel's are used where they lie. The
-// scale of a block is loaded in the loop over blocks.
+// Nothing is coded: no tables. Activations are packed; one packed row is a vector. The scale of a block is loaded in the
+// loop over blocks.
 // CHECK-LABEL: func.func private @blocks(
 // CHECK-NOT:     prefix code
 // CHECK:         %[[PACKED:.*]] = memref.alloc({{.*}} : memref<?x?x16xf32>
 // CHECK-NOT:     memref.alloc(
-// CHECK:         func.call @blocks_vector(%{{[^,]*}}, %arg1,
+// CHECK:         %[[ROW:.*]] = memref.collapse_shape %[[PACKED]]
+// CHECK:         func.call @blocks_vector(%{{[^,]*}}, %[[ROW]],
 // CHECK:         func.call @blocks_panel(%{{[^,]*}}, %[[PACKED]],
 // CHECK:         memref.dealloc %[[PACKED]]
 // CHECK-NEXT:    return

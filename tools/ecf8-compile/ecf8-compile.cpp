@@ -43,7 +43,7 @@ struct Flags {
                               cl::cat(category)};
   cl::list<std::string> targetCpu{
       "target-cpu",
-      cl::desc("Instruction sets, one object each, picked when loaded: native, x86-64-v4, x86-64-v3, generic "
+      cl::desc("Instruction sets, one object each, picked when loaded: native, x86-64-v4-bf16, x86-64-v4, x86-64-v3, generic "
                "(default: all but native)"),
       cl::value_desc("list"), cl::CommaSeparated, cl::cat(category)};
   cl::opt<Codec> codec{

@@ -173,7 +173,9 @@ def EmitDecodersPass : Pass<"ecf8-emit-decoders", "::mlir::ModuleOp"> {
   let options = [Option<"lanes", "lanes", "std::string", /*default=*/"\"scalar\"",
                         "Lane back end: permute, nibble, gather or scalar">,
                  Option<"vectorBits", "vector-bits", "int64_t", /*default=*/"128", "Width of the CPU's vectors">,
-                 Option<"f16", "f16", "bool", /*default=*/"false", "The CPU converts f16 to f32 (F16C)">];
+                 Option<"f16", "f16", "bool", /*default=*/"false", "The CPU converts f16 to f32 (F16C)">,
+                 Option<"bf16", "bf16", "bool", /*default=*/"false",
+                        "The CPU multiplies pairs of bf16 (AVX512_BF16); with the lanes `permute`">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
                            "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];

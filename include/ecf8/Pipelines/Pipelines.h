@@ -14,6 +14,8 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
                             llvm::cl::init("scalar")};
   Option<unsigned> vectorBits{*this, "vector-bits", llvm::cl::desc("Width of the vectors that loops are written in"),
                               llvm::cl::init(128)};
+  Option<bool> hasBF16Products{*this, "avx512bf16", llvm::cl::desc("The CPU multiplies pairs of bf16"),
+                               llvm::cl::init(false)};
   Option<bool> hasF16Conversions{*this, "f16c", llvm::cl::desc("The CPU converts between f16 and f32"),
                                  llvm::cl::init(false)};
   Option<bool> fuseDecode{*this, "fuse-decode",

@@ -13,8 +13,8 @@ import ml_dtypes
 import numpy as np
 import safetensors.numpy
 import torch
+from levels import LEVELS
 
-LEVELS = {"generic": set(), "x86-64-v3": {"avx2"}, "x86-64-v4": {"avx512_vbmi2"}}
 ROWS, COLUMNS = 165, 192
 CHUNK = 256  # rows of activations that share one decoding
 PROGRAM = f"""

@@ -13,8 +13,8 @@ import ecf8
 import ml_dtypes
 import numpy as np
 import safetensors.numpy
+from levels import LEVELS
 
-LEVELS = {"generic": set(), "x86-64-v3": {"avx2"}, "x86-64-v4": {"avx512_vbmi2"}}
 WEIGHTS = {"f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E5M2": ml_dtypes.float8_e5m2}
 FLOATS = {"f32": np.float32, "bf16": ml_dtypes.bfloat16, "f16": np.float16}
 SHAPES = [(1, 1), (32, 64), (33, 100), (70, 272), (160, 1100), (256, 128), (0, 64), (64, 0)]

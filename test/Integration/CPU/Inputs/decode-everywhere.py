@@ -8,8 +8,8 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import safetensors.numpy
+from levels import LEVELS
 
-LEVELS = {"generic": set(), "x86-64-v3": {"avx2"}, "x86-64-v4": {"avx512_vbmi2"}}
 TYPES = {"f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E5M2": ml_dtypes.float8_e5m2}
 SHAPES = [
     (1, 1),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import ml_dtypes
 import numpy as np
+from levels import LEVELS
 
 FP8 = {"f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E5M2": ml_dtypes.float8_e5m2}
 WIDE = {
@@ -15,7 +16,6 @@ WIDE = {
     "f32": np.float32,
     "f64": np.float64,
 }
-LEVELS = {"generic": set(), "x86-64-v3": {"avx2"}, "x86-64-v4": {"avx512_vbmi2"}}
 
 
 def values(wide: str) -> np.ndarray:

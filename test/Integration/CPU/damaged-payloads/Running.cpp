@@ -35,7 +35,7 @@ int ecf8::test::runOnEveryLevel(
   for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGALRM})
     sigaction(signal, &action, nullptr);
   alarm(300);
-  for (const char *level : {"generic", "x86-64-v3", "x86-64-v4"}) {
+  for (const char *level : {"generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16"}) {
     Module module;
     Module::Found found = module.open(bundle, level);
     if (found == Module::Found::Unsupported)
