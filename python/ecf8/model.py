@@ -182,7 +182,8 @@ class CompiledModel:
 def load(path: str | os.PathLike[str], *, cpu: str | None = None, verify: bool = True) -> CompiledModel:
     """Loads a bundle written by `ecf8.compile`, `CompiledModel.save` or `ecf8-compile`.
 
-    `cpu` forces an instruction set ("generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16"); `verify=False` skips the weights' checksums.
+    `cpu` forces an instruction set ("generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16"); `verify=False` skips the
+    weights' checksums.
     """
     return CompiledModel(path, cpu=cpu, verify=verify)
 

@@ -41,11 +41,11 @@ struct Flags {
                               cl::cat(category)};
   cl::opt<std::string> target{"target", cl::desc("What to compile for: cpu"), cl::init("cpu"), cl::value_desc("name"),
                               cl::cat(category)};
-  cl::list<std::string> targetCpu{
-      "target-cpu",
-      cl::desc("Instruction sets, one object each, picked when loaded: native, x86-64-v4-bf16, x86-64-v4, x86-64-v3, generic "
-               "(default: all but native)"),
-      cl::value_desc("list"), cl::CommaSeparated, cl::cat(category)};
+  cl::list<std::string> targetCpu{"target-cpu",
+                                  cl::desc("Instruction sets, one object each, picked when loaded: native, "
+                                           "x86-64-v4-bf16, x86-64-v4, x86-64-v3, generic "
+                                           "(default: all but native)"),
+                                  cl::value_desc("list"), cl::CommaSeparated, cl::cat(category)};
   cl::opt<Codec> codec{
       "codec", cl::desc("How FP8 weights are stored:"), cl::init(Codec::Auto), cl::cat(category),
       cl::values(clEnumValN(Codec::Auto, "auto", "huffman, or plain where that is not smaller (default)"),

@@ -317,7 +317,8 @@ static std::optional<int> parseCommandLine(int argc, char **argv, Options &optio
   std::string benchmark; // "true" where the flag stands without a number
   app.add_flag("--benchmark", benchmark, "Time calls: min, median, p99 in ms; --benchmark=N: N runs (default 100)");
   app.add_option("--threads", options.threads, "Number of threads; 0: all CPUs (default)")->type_name("N");
-  app.add_option("--cpu", options.cpu, "Instruction set: generic, x86-64-v3, x86-64-v4, x86-64-v4-bf16")->type_name("LEVEL");
+  app.add_option("--cpu", options.cpu, "Instruction set: generic, x86-64-v3, x86-64-v4, x86-64-v4-bf16")
+      ->type_name("LEVEL");
   app.add_flag("--list", options.list, "Show entry points and weights, and do nothing else");
   app.add_flag("--verify", options.verify, "Check sizes and checksums of all files, and do nothing else");
   app.add_flag("--skip-weight-checksums", options.skipWeightChecksums, "Load faster; sizes are checked all the same");
