@@ -24,7 +24,9 @@ void ContractionEmitter::emit() {
   checkShapes(layout);
   weightRows = layout.rows;
   useVector = isForVector(layout);
-  if (target.multipliesBF16 && contraction.activations.isBF16()) {
+  // A tile begins at a block of packed pairs.
+  const bool aligned = spec.encoding.getTileColumnCount() % (2 * kPackedSlots) == 0;
+  if (target.multipliesBF16 && contraction.activations.isBF16() && aligned) {
     usePairs = isForPairs(layout);
     packedPairs = pack(b.getI32Type(), /*columnsPerSlot=*/2, usePairs);
   }

@@ -121,7 +121,7 @@ public:
   void enterFunction(LaneBuilder &b, const MatrixSlice &matrix, unsigned tileCount) override {
     slice = matrix;
     sums = b.stackBuffer(tileCount * kSumsPerStrip, b.getF32Type());
-    panel = b.stackBuffer(tileCount * elementsPerPanel(), weights.elementType(b));
+    panel = b.stackBuffer(tileCount * kPanelElements, weights.elementType(b));
     weights.enterFunction(b, tileCount);
   }
 
@@ -139,23 +139,29 @@ public:
 
   void takeStep(LaneBuilder &b, const StepPlace &place, Value bytes, MutableArrayRef<Value>) override {
     SmallVector<Value> vectors = weights.extend(b, place.tile, bytes);
-    Value column = b.add(b.sub(place.unitColumn, place.blockColumn), 2 * place.step);
-    Value at = b.add(b.mul(b.divU(column, weights.columnsPerSlot()), kStripRows), place.tile * elementsPerPanel());
+    Value slot = b.andI(b.divU(b.add(place.unitColumn, 2 * place.step), weights.columnsPerSlot()), kPanelSlots - 1);
+    Value at = b.add(b.mul(slot, kStripRows), place.tile * kPanelElements);
     for (auto [index, vector] : llvm::enumerate(vectors))
       vector::StoreOp::create(b, vector, panel, ValueRange{b.add(at, index * kHalfStrip)});
   }
 
   void closeBlock(LaneBuilder &b, const TilePlace &place, Value blockColumn, MutableArrayRef<Value>) override {
-    int64_t perSlot = weights.columnsPerSlot();
-    // Padding is not multiplied.
-    Value slots = b.divU(b.minU(b.sub(place.wanted, blockColumn), b.index(kBlockColumns)), perSlot);
-    Value firstSlot = b.divU(b.add(place.tileColumn, blockColumn), perSlot);
+    int64_t perSlot = weights.columnsPerSlot(), panelColumns = kPanelSlots * perSlot;
+    Value end = b.minU(b.add(blockColumn, kBlockColumns), place.wanted); // padding is not multiplied
+    Value isFull = b.compare(arith::CmpIPredicate::eq, b.andI(end, panelColumns - 1), 0);
+    Value isLast = b.compare(arith::CmpIPredicate::eq, end, place.wanted);
+    auto branch = scf::IfOp::create(b, TypeRange{}, b.orI(isFull, isLast), /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    Value begin = b.andI(blockColumn, -panelColumns);
+    Value slots = b.divU(b.sub(end, begin), perSlot), firstSlot = b.divU(b.add(place.tileColumn, begin), perSlot);
     b.forRange(b.index(place.count), [&](Value tile) {
-      Value begin = b.index(0);
+      Value firstOfGroup = b.index(0);
       for (int64_t rows = rowsInRegisters; rows > 0; rows /= 2) {
-        Value end = b.mul(b.divU(rowCount, rows), rows);
-        b.forRange(begin, end, rows, [&](Value row) { multiplyRows(b, tile, row, rows, firstSlot, slots); });
-        begin = end;
+        Value endOfGroup = b.mul(b.divU(rowCount, rows), rows);
+        b.forRange(firstOfGroup, endOfGroup, rows,
+                   [&](Value row) { multiplyRows(b, tile, row, rows, firstSlot, slots); });
+        firstOfGroup = endOfGroup;
       }
     });
   }
@@ -166,8 +172,8 @@ public:
 
 private:
   static constexpr int64_t kSumsPerStrip = kChunkRows * kStripRows;
-
-  int64_t elementsPerPanel() const { return kBlockColumns / weights.columnsPerSlot() * kStripRows; }
+  static constexpr int64_t kPanelSlots = 128; ///< 16 KiB, half of a first-level cache
+  static constexpr int64_t kPanelElements = kPanelSlots * kStripRows;
 
   void copyChunk(LaneBuilder &b, Value strip, unsigned count, bool toOut) {
     b.forRange(b.index(count), [&](Value tile) {
@@ -198,7 +204,7 @@ private:
         OpBuilder::InsertionGuard inner(b);
         b.setInsertionPointToStart(loop.getBody());
         Value slot = loop.getInductionVar();
-        Value at = b.add(b.mul(b.add(begin, slot), kStripRows), b.mul(tile, elementsPerPanel()));
+        Value at = b.add(b.mul(b.add(begin, slot), kStripRows), b.mul(tile, kPanelElements));
         std::array<Value, 2> vectors;
         for (int64_t half = 0; half < 2; ++half)
           vectors[half] = vector::LoadOp::create(b, elements, panel, ValueRange{b.add(at, half * kHalfStrip)});
@@ -222,7 +228,7 @@ private:
   int64_t rowsInRegisters;
   MatrixSlice slice;
   Value sums;  ///< by strip, row of the chunk and lane
-  Value panel; ///< by strip, slot of the block and lane
+  Value panel; ///< by strip, slot of a panel and lane
 };
 
 } // namespace

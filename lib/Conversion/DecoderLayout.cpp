@@ -71,7 +71,7 @@ PlanesSpec DecoderSpec::planes() const {
   const ::ecf8::ElementSplit &split = ::ecf8::getElementSplit(codecType());
   ::ecf8::RestUnit rest = ::ecf8::getRestUnit(codecType());
   return {encoding.getTileColumnCount(), split.symbolCount, split.symbolShift,
-          columnsPerUnit() / rest.columns * rest.bytes, columnsPerUnit() * planeBytesPerColumn()};
+          columnsPerUnit() / rest.columns * rest.bytes};
 }
 
 void mlir::ecf8::checkHeaderFits(LaneBuilder &b, Value payload) {

@@ -33,7 +33,7 @@ struct StreamView {
 struct PlanesSpec {
   int64_t tileColumns;
   unsigned symbolCount, symbolShift; ///< as in HuffmanSpec
-  int64_t masksOffset, unitBytes;    ///< of a unit: where the first step's masks are, and its size
+  int64_t masksOffset;               ///< of a unit: where the first step's masks are
 };
 
 /// The code tables of one tensor as bytes: entry i describes the code at the low end of the window i.
@@ -76,9 +76,16 @@ public:
   /// order of the format, vector<64xi8>, each in its place in the element.
   virtual Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state,
                            const TileStep &place) = 0;
+
+  /// The rest bits of the second step of a unit of f8E4M3FN, which stand rotated by four: bit 3 is the sign, bits 6 to
+  /// 4 the mantissa. vector<64xi8> to the same, bits in their place in the element and the others zero.
+  virtual Value unpackSecondStep(LaneBuilder &b, Value unit) const;
 };
 
-/// Permutes bytes in registers; needs avx512bw, avx512vbmi, avx512vbmi2.
+/// The same by one affine transformation of bytes; needs gfni and avx512f.
+Value unpackSecondStepAffine(LaneBuilder &b, Value unit);
+
+/// Permutes bytes in registers; needs avx512bw, avx512vbmi, avx512vbmi2, gfni.
 std::unique_ptr<LaneBackend> createPermuteLanes(const HuffmanSpec &spec);
 /// Shuffles bytes by nibbles; needs avx2. Applies to codes in which at most `prefixCount` (1 or 2) nibbles begin a code
 /// of more than four bits.

@@ -85,6 +85,11 @@ public:
   void storeBytes(Value vectorOfBytes, Value buffer, Value at) {
     vector::StoreOp::create(*this, vectorOfBytes, buffer, ValueRange{at});
   }
+  /// Asks for the cache line at byte `at`, which may lie behind the buffer: asking never fails.
+  void prefetch(Value buffer, Value at) {
+    memref::PrefetchOp::create(*this, buffer, ValueRange{at}, /*isWrite=*/false, /*localityHint=*/3,
+                               /*isDataCache=*/true);
+  }
   /// The little-endian unsigned integer of `type` at byte `at` of `buffer`.
   Value loadInteger(Value buffer, Value at, IntegerType type) {
     if (type.getWidth() == 8)

@@ -9,6 +9,9 @@ using namespace mlir::ecf8;
 
 namespace {
 
+/// How far ahead memory is asked for the words of a tile; those of the strip's next tile lie behind them.
+static constexpr int64_t wordsAheadBytes = 1024;
+
 enum State { Current, Next, Position, Pointer, StateCount };
 
 class PermuteLanes final : public LaneBackend {
@@ -45,7 +48,10 @@ public:
     return state;
   }
 
-  Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state, const TileStep &) override {
+  Value decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state,
+                   const TileStep &place) override {
+    if (place.step % 2 == 0) // two steps use less than a cache line on average
+      b.prefetch(stream.payload, b.add(state[Pointer], wordsAheadBytes));
     VectorType words = b.words(32), bytes = b.bytes(64);
     Value window = b.intrinsic("llvm.fshr", words, {state[Next], state[Current], state[Position]});
     Value firstLength = b.bitcast(b.select(oddBytes(b), b.constant(bytes, 0), lengthOf(b, window)), words);
@@ -67,6 +73,8 @@ public:
     Value indices = b.select(oddBytes(b), b.bitcast(b.shl(secondWindow, 8), bytes), b.bitcast(window, bytes));
     return look(b, symbolTable, indices);
   }
+
+  Value unpackSecondStep(LaneBuilder &b, Value unit) const override { return unpackSecondStepAffine(b, unit); }
 
 private:
   int64_t entries() const { return int64_t(1) << spec.maxCodeLength; }

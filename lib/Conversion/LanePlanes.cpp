@@ -9,14 +9,8 @@
 using namespace mlir;
 using namespace mlir::ecf8;
 
-/// How far ahead memory is asked for the units and for the codes, which lie behind each other tile after tile.
-static constexpr int64_t unitsAheadBytes = 2048, codesAheadBytes = 2048;
-
-/// Asks for the cache line at byte `at`, which may lie behind the payload: asking never fails.
-static void prefetch(LaneBuilder &b, const StreamView &stream, Value at) {
-  memref::PrefetchOp::create(b, stream.payload, ValueRange{at}, /*isWrite=*/false, /*localityHint=*/3,
-                             /*isDataCache=*/true);
-}
+/// How far ahead memory is asked for the codes, which lie behind each other tile after tile.
+static constexpr int64_t codesAheadBytes = 2048;
 
 static constexpr int64_t groupCodes = 64, maskBytes = 8, groupBytes = 2 * maskBytes;
 /// Rank r is entry r + 1.
@@ -56,10 +50,6 @@ SmallVector<Value> PlanesLanes::openTile(LaneBuilder &b, const StreamView &strea
 
 Value PlanesLanes::decodeStep(LaneBuilder &b, const StreamView &stream, MutableArrayRef<Value> state,
                               const TileStep &place) {
-  // A unit has less than a cache line for each step.
-  int64_t lineAt = 64 * place.step;
-  if (lineAt < spec.unitBytes)
-    prefetch(b, stream, b.add(place.unit, unitsAheadBytes + lineAt));
   Value masks = b.add(place.unit, spec.masksOffset + groupBytes * place.step);
   return decodeCodes(b, stream.payload, masks, /*firstRank=*/0, second[place.tile], state[0]);
 }
@@ -67,9 +57,9 @@ Value PlanesLanes::decodeStep(LaneBuilder &b, const StreamView &stream, MutableA
 /// Decodes the 64 codes whose masks stand at byte `at` of `masks`; escapes take their symbols from `buffer`.
 Value PlanesLanes::decodeCodes(LaneBuilder &b, Value masks, Value at, unsigned firstRank, Value buffer,
                                Value &pointer) const {
-  Value low = b.loadInteger(masks, at, b.getI64Type());
-  Value high = b.loadInteger(masks, b.add(at, maskBytes), b.getI64Type());
-  Value lowMask = toMask(b, low), highMask = toMask(b, high);
+  Value low = loadBits(b, masks, at), high = loadBits(b, masks, b.add(at, maskBytes));
+  Value lowMask = toMask(b, b.loadInteger(masks, at, b.getI64Type()));
+  Value highMask = toMask(b, b.loadInteger(masks, b.add(at, maskBytes), b.getI64Type()));
   Value symbols = b.select(lowMask, symbolOfRank[firstRank + 1], symbolOfRank[firstRank]);
   symbols = b.select(highMask, symbolOfRank[firstRank + 2], symbols);
   return fillEscapes(b, symbols, {b.andI(low, high), b.andI(lowMask, highMask)}, buffer, pointer);
@@ -103,10 +93,14 @@ void PlanesLanes::expandSecondPlane(LaneBuilder &b, const StreamView &stream, Va
   b.setInsertionPointToStart(loop.getBody());
   Value group = loop.getInductionVar(), pointer = loop.getRegionIterArg(0);
   Value masks = b.minU(b.add(at, b.mul(group, groupBytes)), stream.lastIndex);
-  prefetch(b, stream, b.add(masks, codesAheadBytes));
+  b.prefetch(stream.payload, b.add(masks, codesAheadBytes));
   Value symbols = decodeCodes(b, stream.payload, masks, ::ecf8::ranksPerPlane, third, pointer);
   b.storeBytes(symbols, target, b.mul(group, groupCodes));
   scf::YieldOp::create(b, pointer);
+}
+
+Value PlanesLanes::loadBits(LaneBuilder &b, Value buffer, Value at) const {
+  return b.loadInteger(buffer, at, b.getI64Type());
 }
 
 Value PlanesLanes::toMask(LaneBuilder &b, Value bits) const {

@@ -33,6 +33,9 @@ protected:
     Value mask; ///< vector<64xi1>
   };
 
+  /// The i64 at byte `at` of `buffer`, to count its bits.
+  virtual Value loadBits(LaneBuilder &b, Value buffer, Value at) const;
+
   /// The bits of an i64 as lanes: vector<64xi1>.
   virtual Value toMask(LaneBuilder &b, Value bits) const;
 
@@ -53,7 +56,7 @@ private:
   Value third;                     ///< those of the escapes of the second plane
 };
 
-/// Needs avx512bw, avx512vbmi2.
+/// Needs avx512bw, avx512vbmi2, gfni.
 std::unique_ptr<LaneBackend> createExpandPlanes(const PlanesSpec &spec);
 /// Needs avx2 and popcnt.
 std::unique_ptr<LaneBackend> createShufflePlanes(const PlanesSpec &spec);

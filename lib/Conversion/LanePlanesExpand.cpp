@@ -10,7 +10,18 @@ class ExpandPlanes final : public PlanesLanes {
 public:
   using PlanesLanes::PlanesLanes;
 
+  Value unpackSecondStep(LaneBuilder &b, Value unit) const override { return unpackSecondStepAffine(b, unit); }
+
 protected:
+  /// A load of its own beside that of the mask register: moves from general to mask registers are slow. What is
+  /// volatile is not merged with another load.
+  Value loadBits(LaneBuilder &b, Value buffer, Value at) const override {
+    Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, buffer);
+    Value address = b.fromIndex(b.add(base, at), b.getI64Type());
+    Value pointer = LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext()), address);
+    return LLVM::LoadOp::create(b, b.getI64Type(), pointer, /*alignment=*/1, /*isVolatile=*/true);
+  }
+
   Value toMask(LaneBuilder &b, Value bits) const override {
     return LLVM::BitcastOp::create(b, VectorType::get({64}, b.getI1Type()), bits);
   }

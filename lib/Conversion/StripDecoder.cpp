@@ -4,6 +4,9 @@
 using namespace mlir;
 using namespace mlir::ecf8;
 
+/// How far ahead memory is asked for the stored plane, whose units lie behind each other tile after tile.
+static constexpr int64_t planeAheadBytes = 4096;
+
 /// Ends the body of `loop` with `values`; a loop that carries nothing has its terminator already.
 static void yield(LaneBuilder &b, ValueRange values) {
   if (!values.empty())
@@ -99,6 +102,9 @@ void StripDecoder::decodeTiles(Value strip, Value tile, unsigned count, SmallVec
         unitAt.push_back(b.add(planeAt[t], b.mul(unitColumn, spec.planeBytesPerColumn())));
       for (int64_t step = 0; step < spec.stepsPerUnit(); ++step)
         for (unsigned t = 0; t < count; ++t) {
+          int64_t lineAt = 64 * step; // a unit has at most a cache line for each step
+          if (lineAt < spec.planeBytesPerColumn() * spec.columnsPerUnit())
+            b.prefetch(layout.payload, b.add(unitAt[t], planeAheadBytes + lineAt));
           Value bytes = loadPlane(unitAt[t], step); // not before its use: registers are scarce
           if (lanes)
             bytes =
@@ -128,9 +134,7 @@ Value StripDecoder::loadPlane(Value at, int64_t step) {
     Value unit = load(0);
     if (step == 0)
       return b.andI(unit, 0x87);
-    // The second step's bits stand rotated by four: bit 3 is the sign, bits 6 to 4 the mantissa.
-    Value wide = b.bitcast(unit, words);
-    return b.bitcast(b.orI(b.andI(b.shl(wide, 4), 0x8080), b.andI(b.shrU(wide, 4), 0x0707)), bytes);
+    return lanes->unpackSecondStep(b, unit);
   }
   Value signs = b.bitcast(load(128), words), mantissas = b.bitcast(load(64 * (step / 4)), words);
   Value mantissa = b.andI(b.shrU(mantissas, 2 * (step % 4)), 0x0303);

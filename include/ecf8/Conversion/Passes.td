@@ -159,9 +159,9 @@ def EmitDecodersPass : Pass<"ecf8-emit-decoders", "::mlir::ModuleOp"> {
     In: private function declarations with the attribute `ecf8.decoder` or `ecf8.contraction`.
     Out: their bodies: checks of the payload's header as `cf.assert`, code tables, a `scf.parallel` over groups of strips,
     and the decode loops over the lanes of one instruction set. A body never reads outside the payload, whatever the
-    payload holds. `lanes` names the back end: `permute` needs avx512bw, avx512vbmi and avx512vbmi2, `nibble` and
+    payload holds. `lanes` names the back end: `permute` needs avx512bw, avx512vbmi, avx512vbmi2 and gfni, `nibble` and
     `gather` need avx2 (`nibble` is the faster one and falls back to `gather` at run time for codes that it cannot take),
-    `scalar` nothing. All give the same bytes. For planes `permute` expands bytes (avx512bw, avx512vbmi2), `nibble` and
+    `scalar` nothing. All give the same bytes. For planes `permute` expands bytes (avx512bw, avx512vbmi2, gfni), `nibble` and
     `gather` shuffle them (avx2, popcnt).
     A contraction picks its kernel by the rows of the activations: for one row decoded weights go from registers into the
     sums; for several a block of 64 columns is decoded into the first-level cache and multiplied by all of them.
