@@ -44,6 +44,17 @@ def check(name: str, loaded: Loaded, call: Call, expected: np.ndarray) -> float:
     return error
 
 
+def call_seconds(calls: list[Call]) -> float:
+    """The mean of up to three calls; fewer where they are slow."""
+    begin, count = time.perf_counter(), 0
+    for call in calls[:3]:
+        call()
+        count += 1
+        if time.perf_counter() - begin > BLOCK_SECONDS:
+            break
+    return (time.perf_counter() - begin) / count
+
+
 def measure(loaded: dict[str, Loaded], x: np.ndarray, case: Case, expected: dict[bool, np.ndarray], rounds: int) -> Any:
     """One cell: all contenders on the rows of `x`."""
     calls: dict[str, list[Call]] = {}
@@ -51,10 +62,7 @@ def measure(loaded: dict[str, Loaded], x: np.ndarray, case: Case, expected: dict
     for name, contender in loaded.items():
         calls[name] = contender.bind(x, case)
         errors[name] = check(name, contender, calls[name][0], expected[CONTENDERS[name].scaled][: len(x)])
-        begin = time.perf_counter()
-        for call in calls[name][:3]:
-            call()
-        seconds = (time.perf_counter() - begin) / len(calls[name][:3])
+        seconds = call_seconds(calls[name])
         per_block[name] = max(1, min(round(BLOCK_SECONDS / seconds), 4 * len(calls[name])))
         position[name] = 0
 

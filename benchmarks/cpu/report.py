@@ -65,9 +65,14 @@ def _memory(entries: list[dict[str, Any]]) -> str:
     counts = sorted({entry["rows"] for entry in entries})
     body = []
     for (layer, name), found in rows.items():
-        peaks = [f"{found[m]['peak'] / found[m]['threads'] / 2**20:.2f}" if m in found else "-" for m in counts]
-        body.append([layer, name, f"{next(iter(found.values()))['bits_per_weight']:.2f}", *peaks])
-    header = ["layer", "contender", "resident bits per weight", *(f"M = {m}" for m in counts)]
+        cells = [
+            f"{found[m][what] / found[m]['threads'] / 2**20:.2f}" if m in found else "-"
+            for what in ("peak", "retained")
+            for m in counts
+        ]
+        body.append([layer, name, f"{next(iter(found.values()))['bits_per_weight']:.2f}", *cells])
+    columns = [f"{what}, M = {m}" for what in ("peak", "retained") for m in counts]
+    header = ["layer", "contender", "resident bits per weight", *columns]
     return _rows(header, body)
 
 
@@ -85,12 +90,15 @@ def table(report: dict[str, Any]) -> str:
         text += f"scale: {group['scale']}\n\nReading memory: {before} GB/s before, {after} GB/s after.\n\n"
         text += _speeds(group)
     if report["memory"]:
-        text += "\n## Memory\n\nMiB per thread at the peak of a call, beyond weights, activations and result.\n\n"
+        text += (
+            "\n## Memory\n\nMiB per thread beyond weights, activations and result: at the peak of the first call, and "
+        )
+        text += "what the process keeps after six calls.\n\n"
         text += _memory(report["memory"])
     return text
 
 
-def _draw_speed(axes: Any, group: dict[str, Any]) -> None:
+def _draw_speed(axes: Any, group: dict[str, Any], limits: tuple[float, float]) -> None:
     rows = [cell["rows"] for cell in group["results"]]
     for name, color in COLORS.items():
         if name in group["results"][0]["weights_per_second_1e9"]:
@@ -99,7 +107,7 @@ def _draw_speed(axes: Any, group: dict[str, Any]) -> None:
             axes.plot(rows, speeds, "--o" if dashed else "-o", color=color, label=name, markersize=3)
     shape = " x ".join(map(str, group["shape"]))
     axes.set_title(f"{group['layer']} {shape}\n{group['activations']}, scale: {group['scale']}", fontsize=8)
-    axes.set(xscale="log", yscale="log")
+    axes.set(xscale="log", yscale="log", ylim=limits)
     axes.set_xticks(rows, [str(m) for m in rows], fontsize=7)
     axes.minorticks_off()
     axes.grid(alpha=0.3)
@@ -113,8 +121,11 @@ def _draw_memory(axes: Any, report: dict[str, Any]) -> None:
         worst = {m: max(peak for n, peak in found if n == m) for m, _ in found}
         if worst:
             axes.plot(list(worst), [max(peak, 0.01) for peak in worst.values()], "-o", color=color, markersize=3)
+    rows = sorted({entry["rows"] for entry in report["memory"]})
     axes.axhline(4, color="gray", linewidth=0.8)
     axes.set(xscale="log", yscale="log")
+    axes.set_xticks(rows, [f"M = {m}" for m in rows], fontsize=7)
+    axes.minorticks_off()
     axes.set_title("MiB per thread beyond weights,\nactivations, result: worst layer (gray: 4)", fontsize=8)
     axes.grid(alpha=0.3)
 
@@ -140,8 +151,11 @@ def draw(report: dict[str, Any], path: Path) -> None:
     lines = -(-panels // columns)
     figure, grid = plt.subplots(lines, columns, figsize=(4 * columns, 3 * lines + 0.6), squeeze=False)
     axes = list(grid.flat)
+    cells = [cell for group in report["groups"] for cell in group["results"]]
+    speeds = [speed for cell in cells for speed in cell["weights_per_second_1e9"].values()]
+    limits = min(speeds) / 1.3, max(speeds) * 1.3
     for group in report["groups"]:
-        _draw_speed(axes.pop(0), group)
+        _draw_speed(axes.pop(0), group, limits)
     if report["memory"]:
         _draw_memory(axes.pop(0), report)
         _draw_bits(axes.pop(0), report)

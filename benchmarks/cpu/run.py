@@ -86,14 +86,19 @@ def run_layer(title: str, work: Workload, arguments: argparse.Namespace, report:
         report["groups"].append(group)
         done(" ".join(case))
     del loaded, contender
+    if arguments.shape or title in workload.MEMORY_LAYERS:
+        add_memory(title, work, arguments.contender, report)
+        done("memory")
+
+
+def add_memory(title: str, work: Workload, names: list[str], report: dict[str, Any]) -> None:
     case = next(iter(work.grid))
     elements = work.layer.rows * work.layer.columns
     # Others' need does not depend on the layer in a way that matters: one layer says it.
-    for name in [n for n in arguments.contender if n in OWN or title == workload.REFERENCE]:
+    for name in [n for n in names if n in OWN or title == workload.REFERENCE]:
         for entry in measure_memory(work, name, case):
             bits = round(8 * entry["weight_bytes"] / elements, 3)
             report["memory"].append({"layer": title, **entry, "bits_per_weight": bits})
-    done("memory")
 
 
 def machine(threads: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from program import Layer
 
 Case = tuple[str, str]  # activations, scale
 REFERENCE = "Qwen3-8B up"  # the layer that is measured in all cases
+MEMORY_LAYERS = (REFERENCE, "Llama-3.3-70B up")  # and those that were asked for by name
 # N, K, and the scale that published FP8 checkpoints of the model have.
 SHAPES: dict[str, tuple[int, int, str]] = {
     "Qwen3-8B attention": (4096, 4096, "blocks"),
