@@ -3,8 +3,9 @@
 `peak`: the highest resident memory during the first call, less what was resident before it, less the pages of files
 that it touched (the mapped weights), less the result. `retained`: how much more anonymous memory there is after six
 calls, whose results are gone, than before the first. `weight_bytes`: what one weight takes as long as the model is
-loaded; for contenders that do not say it, the growth of anonymous memory while one weight was loaded. The kernel
-counts resident pages in batches: a figure is right to some 0.3 MiB.
+loaded; for contenders that do not say it, the growth of anonymous memory while one weight was loaded. (IREE packs a
+copy for each layout that a function of its module asks for: two where the module has cases with f32 and with bf16.) The
+kernel counts resident pages in batches: a figure is right to some 0.3 MiB.
 """
 
 from __future__ import annotations

@@ -82,6 +82,7 @@ def table(report: dict[str, Any]) -> str:
     text = "# Linear layers on the CPU\n\n"
     text += f"`benchmarks/cpu/run.py` at {report['commit']}, {machine['cpu']}, {machine['threads']} thread(s), "
     text += f"{report['rounds']} rounds; " + ", ".join(f"{k} {v}" for k, v in report["versions"].items()) + ".\n\n"
+    text += f"{report['note']}\n\n" if report["note"] else ""
     text += "G weights per second (median of the rounds); in brackets the medians of the rounds' ratios to torch bf16 "
     text += "and to the faster of the two IREE contenders.\n"
     for group in report["groups"]:

@@ -52,6 +52,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=workload.default_threads())
     parser.add_argument("--cache-mib", type=int, help="size of the last cache (default: as the system says)")
+    parser.add_argument("--note", default="", help="what a reader of the record should know")
     parser.add_argument("--record", action="store_true", help=f"write cpu.json, cpu.md and cpu.png to {RESULTS.name}/")
     return parser.parse_args()
 
@@ -132,6 +133,7 @@ def main() -> None:
         "benchmark": "cpu",
         "machine": machine(arguments.threads),
         "commit": commit,
+        "note": arguments.note,
         "rounds": arguments.rounds,
         "versions": {"torch": importlib.metadata.version("torch"), **(versions() if with_iree else {})},
         "iree_flags": {"compile": COMPILE_FLAGS, "runtime": runtime_flags(arguments.threads)} if with_iree else None,
