@@ -25,7 +25,8 @@ quickstart: build ## compress, compile and run a trained model, and print the co
 test: build ## run all tests: lit, unit, Python, quickstart, documentation, style
 	@$(PYTHON) utils/run-tests.py --build $(BUILD)
 
-bench: build ## run the benchmarks; prints JSON
+bench: build ## run the benchmarks, half an hour; installs IREE to compare with; prints JSON
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt -c python/constraints.txt
 	@$(PYTHON) benchmarks/run.py --build $(BUILD)
 
 format: setup ## rewrite C++ and Python files in the project's style

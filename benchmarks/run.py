@@ -1,6 +1,9 @@
 """Runs every benchmark of this folder in turn and prints one JSON document. Timings: leave the machine alone meanwhile.
 
+.venv/bin/python -m pip install -r benchmarks/requirements.txt -c python/constraints.txt
 .venv/bin/python benchmarks/run.py --build build [--only decode]
+
+`make bench` does both. The one of linear layers (cpu) takes some 25 minutes and has options of its own: see cpu/run.py.
 """
 
 import argparse
@@ -14,9 +17,11 @@ HERE = Path(__file__).parent
 
 def commands(build: Path) -> dict[str, list[str]]:
     found = {path.parent.name: [sys.executable, str(path), "--build", str(build)] for path in HERE.glob("*/run.py")}
-    size = build / "bin" / "ecf8-bench-size"
-    if size.exists():
-        found["size"] = [str(size), str(HERE / "data" / "fp8-checkpoint-statistics.json")]
+    arguments = {"size": [str(HERE / "data" / "fp8-checkpoint-statistics.json")], "reencode": []}
+    for name, options in arguments.items():
+        program = build / "bin" / f"ecf8-bench-{name}"
+        if program.exists():
+            found[name] = [str(program), *options]
     return dict(sorted(found.items()))
 
 

@@ -5,76 +5,26 @@
 //
 // Two sources of weights, both drawn with a fixed seed: Gaussian values scaled to E4M3FN by block or by row, and the
 // exponent histograms of published FP8 checkpoints with random signs and mantissas. Every payload is decoded again.
+#include "Weights.h"
+
 #include "ecf8/Codec/Convert.h"
 #include "ecf8/Codec/Decoder.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <map>
-#include <numbers>
-#include <random>
 #include <string>
+
+using namespace ecf8::bench;
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Bytes = std::vector<uint8_t>;
-
-struct Shape {
-  uint64_t rows, columns;
-};
-
-class Random {
-public:
-  /// In (0, 1).
-  double uniform() { return (double(engine() >> 11) + 0.5) / 9007199254740992.0; }
-  uint64_t bits() { return engine(); }
-  /// Box and Muller's method: unlike std::normal_distribution the same everywhere.
-  double gaussian() { return std::sqrt(-2 * std::log(uniform())) * std::cos(2 * std::numbers::pi * uniform()); }
-
-private:
-  std::mt19937_64 engine{42};
-};
-
-/// Round to nearest even, saturating at 448. (OCP 8-bit Floating Point Specification, 1.0.)
-uint8_t toE4M3FN(double value) {
-  uint8_t sign = std::signbit(value) ? 0x80 : 0;
-  double magnitude = std::min(std::fabs(value), 448.0);
-  if (magnitude == 0)
-    return sign;
-  int exponent = std::max(std::ilogb(magnitude), -6);
-  int units = int(std::nearbyint(std::ldexp(magnitude, 3 - exponent))); // of the last place: 8 to 16 for normal numbers
-  if (units < 8)
-    return sign | uint8_t(units);
-  return sign | uint8_t(((exponent + 7) << 3) + (units - 8)); // 16 carries into the exponent
-}
-
-/// Gaussian weights; each block of blockRows x blockColumns is scaled so that its largest magnitude is 448.
-Bytes gaussianScaled(Shape shape, Shape block) {
-  Random random;
-  std::vector<double> values(shape.rows * shape.columns);
-  for (double &value : values)
-    value = random.gaussian();
-  Bytes bytes(values.size());
-  for (uint64_t row = 0; row < shape.rows; row += block.rows)
-    for (uint64_t column = 0; column < shape.columns; column += block.columns) {
-      auto forBlock = [&](auto visit) {
-        for (uint64_t r = row; r < std::min(shape.rows, row + block.rows); ++r)
-          for (uint64_t c = column; c < std::min(shape.columns, column + block.columns); ++c)
-            visit(r * shape.columns + c);
-      };
-      double largest = 0;
-      forBlock([&](uint64_t i) { largest = std::max(largest, std::fabs(values[i])); });
-      forBlock([&](uint64_t i) { bytes[i] = toE4M3FN(values[i] * 448 / largest); });
-    }
-  return bytes;
-}
 
 /// Weights whose exponents follow a published histogram by floor(log2 |w|). The greatest magnitude becomes the exponent
 /// field 15, and what lies more than 15 below it the field 0.
