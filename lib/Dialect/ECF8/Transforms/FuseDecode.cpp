@@ -28,6 +28,14 @@ struct Candidate {
   SmallVector<int64_t> activationsOrder, resultOrder; ///< of the dimensions, as [..., K] and [..., N]
 };
 
+/// What reads a decoded weight.
+struct Readers {
+  SmallVector<Candidate, 0> contractions;
+  SmallVector<Operation *> links; ///< the ops between, in the order of their values
+  DenseSet<Operation *> ends;     ///< contractions, and readers that are none of these
+  std::string reason;             ///< why the first of them is none; empty where all are
+};
+
 struct FuseDecodePass : public ::mlir::ecf8::impl::FuseDecodePassBase<FuseDecodePass> {
   void runOnOperation() override {
     SmallVector<DecodeOp> decodes;
@@ -40,17 +48,25 @@ private:
   void fuse(DecodeOp decode) {
     if (decode.getDestination())
       return;
-    std::string reason;
-    SmallVector<Candidate, 0> candidates;
-    SmallVector<Operation *> links;
-    if (failed(collect(decode, candidates, links, reason))) {
-      remark::missed(decode.getLoc(), remarkOptions("NotFused", decode)) << remark::reason("{0}", reason);
+    Readers readers = collect(decode);
+    if (int64_t count = readers.ends.size(); count > 1) {
+      auto several = remark::analysis(decode.getLoc(), remarkOptions("SeveralReaders", decode));
+      addName(several, decode);
+      several << remark::metric("Readers", count)
+              << remark::metric("Decision", readers.reason.empty() ? "each decodes" : "decoded once for all");
+    }
+    if (!readers.reason.empty()) {
+      auto missed = remark::missed(decode.getLoc(), remarkOptions("NotFused", decode));
+      missed << remark::reason("{0}", readers.reason);
+      addName(missed, decode);
       return;
     }
+    SmallVectorImpl<Candidate> &candidates = readers.contractions;
     for (auto [index, candidate] : llvm::enumerate(candidates)) {
-      remark::passed(candidate.op.getLoc(), remarkOptions("Fused", decode))
-          << remark::metric("Weight", Type(candidate.chain.weight))
-          << remark::metric("Scale", describe(candidate.chain));
+      auto fused = remark::passed(candidate.op.getLoc(), remarkOptions("Fused", decode));
+      addName(fused, decode);
+      fused << remark::metric("Weight", Type(candidate.chain.weight))
+            << remark::metric("Scale", describe(candidate.chain));
       Value before = candidate.op->getResult(0), result = rewrite(candidate, decode.getSource());
       for (Candidate &next : llvm::drop_begin(candidates, index + 1))
         if (next.chain.scale.value == before)
@@ -58,7 +74,7 @@ private:
       before.replaceAllUsesWith(result);
       candidate.op->erase();
     }
-    for (Operation *link : llvm::reverse(links))
+    for (Operation *link : llvm::reverse(readers.links))
       link->erase();
     decode.erase();
   }
@@ -74,38 +90,56 @@ private:
     return llvm::formatv("{0} x {1}", chain.scale.block[0], chain.scale.block[1]);
   }
 
-  /// All readers of the decoded weight: contractions, and the ops between, in the order of their values.
-  static LogicalResult collect(DecodeOp decode, SmallVectorImpl<Candidate> &candidates,
-                               SmallVectorImpl<Operation *> &links, std::string &reason) {
+  /// What the weight is called where it is a global: its key in the weights file, or its symbol.
+  static void addName(remark::detail::InFlightRemark &remark, DecodeOp decode) {
+    auto load = decode.getSource().getDefiningOp<GlobalLoadOp>();
+    if (!load)
+      return;
+    auto global = SymbolTable::lookupNearestSymbolFrom<GlobalOp>(load, load.getGlobalAttr());
+    remark << remark::metric("Name", global && global.getKey() ? *global.getKey() : load.getGlobal());
+  }
+
+  /// Why no reader of a decode can be a contraction; empty where it depends on the reader.
+  static std::string declineAll(DecodeOp decode) {
+    CompressedType type = decode.getSourceType();
     if (!decode.isWhole())
-      return reason = "slice: a part of the weight", failure();
-    if (decode.getSourceType().getRank() != 2)
-      return reason = "rank: a weight that is no matrix", failure();
-    if (decode.getSourceType().getEncoding().getElementOrder() != Order::rows32)
-      return reason = "encoding: no tiles of 32 rows", failure();
-    if (decode.use_empty())
-      return reason = "unused: nothing reads the weight", failure();
+      return "slice: a part of the weight";
+    if (type.getRank() != 2)
+      return llvm::formatv("rank: {0} dimensions, and a contraction takes a matrix", type.getRank());
+    if (type.getEncoding().getElementOrder() != Order::rows32)
+      return "encoding: no tiles of 32 rows";
+    return decode.use_empty() ? "unused: nothing reads the weight" : "";
+  }
+
+  static Readers collect(DecodeOp decode) {
+    Readers readers;
+    readers.reason = declineAll(decode);
+    if (!readers.reason.empty())
+      return readers;
     SmallVector<std::pair<Value, WeightChain>, 0> open{{decode.getResult(), WeightChain::of(decode)}};
     for (size_t index = 0; index < open.size(); ++index) {
       auto [value, chain] = open[index];
       for (OpOperand &use : value.getUses()) {
+        std::string reason;
         auto linalgOp = dyn_cast<linalg::LinalgOp>(use.getOwner());
         if (linalgOp && linalg::isaContractionOpInterface(linalgOp)) {
-          if (failed(matchContraction(linalgOp, use, chain, candidates, reason)))
-            return failure();
+          if (succeeded(matchContraction(linalgOp, use, chain, readers.contractions, reason))) {
+            readers.ends.insert(linalgOp);
+            continue;
+          }
+        } else if (llvm::is_contained(readers.links, use.getOwner())) {
+          reason = ("reader: '" + use.getOwner()->getName().getStringRef() + "' of the weight with itself").str();
+        } else if (FailureOr<WeightChain> next = chain.follow(use, reason); succeeded(next)) {
+          readers.links.push_back(use.getOwner());
+          open.emplace_back(use.getOwner()->getResult(0), std::move(*next));
           continue;
         }
-        FailureOr<WeightChain> next = chain.follow(use, reason);
-        if (failed(next))
-          return failure();
-        if (llvm::is_contained(links, use.getOwner()))
-          return reason = "reader: '" + use.getOwner()->getName().getStringRef().str() + "' of the weight with itself",
-                 failure();
-        links.push_back(use.getOwner());
-        open.emplace_back(use.getOwner()->getResult(0), std::move(*next));
+        readers.ends.insert(use.getOwner());
+        if (readers.reason.empty())
+          readers.reason = std::move(reason);
       }
     }
-    return success();
+    return readers;
   }
 
   static LogicalResult matchContraction(linalg::LinalgOp op, OpOperand &use, const WeightChain &chain,

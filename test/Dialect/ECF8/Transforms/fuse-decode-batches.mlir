@@ -102,3 +102,22 @@ func.func @leading_dimensions_swapped(%c: !weight, %x: tensor<2x3x128xf32>, %acc
   } -> tensor<3x2x64xf32>
   return %y : tensor<3x2x64xf32>
 }
+
+// A permutation that is not its own inverse.
+// CHECK-LABEL: func @rows_first(
+// CHECK:         linalg.transpose ins(%{{.*}} : tensor<64x2x3xf32>) outs(%{{.*}} : tensor<2x3x64xf32>) permutation = [1, 2, 0]
+// CHECK:         ecf8.contract ins(%{{.*}} : tensor<6x128xf32>,
+// CHECK:         linalg.transpose ins(%{{.*}} : tensor<2x3x64xf32>) outs(%{{.*}} : tensor<64x2x3xf32>) permutation = [2, 0, 1]
+func.func @rows_first(%c: !weight, %x: tensor<2x3x128xf32>, %acc: tensor<64x2x3xf32>) -> tensor<64x2x3xf32> {
+  %w = ecf8.decode %c : !weight
+  %y = linalg.generic {indexing_maps = [affine_map<(n, a, b, k) -> (n, k)>, affine_map<(n, a, b, k) -> (a, b, k)>, affine_map<(n, a, b, k) -> (n, a, b)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%w, %x : !plain, tensor<2x3x128xf32>) outs(%acc : tensor<64x2x3xf32>) {
+  ^bb0(%in: f8E4M3FN, %a: f32, %o: f32):
+    %v = arith.extf %in : f8E4M3FN to f32
+    %p = arith.mulf %a, %v : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<64x2x3xf32>
+  return %y : tensor<64x2x3xf32>
+}

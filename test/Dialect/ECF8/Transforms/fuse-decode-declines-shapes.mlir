@@ -132,6 +132,7 @@ func.func @contraction_of_blocks(%c: !weight, %x: tensor<4x2x64xf32>, %acc: tens
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @scaled_by_itself(%c: !ecf8.compressed<64x1xf8E4M3FN, #ecf8.huffman>, %x: tensor<?x1xf32>, %acc: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-remark@+2 {{[Analysis] SeveralReaders | Category:ecf8-fuse-decode | Function=scaled_by_itself | Decision="decoded once for all", Readers=2}}
   // expected-remark@+1 {{Function=scaled_by_itself | Reason="reader: 'linalg.generic' of the weight with itself"}}
   %w = ecf8.decode %c : !ecf8.compressed<64x1xf8E4M3FN, #ecf8.huffman>
   %a = arith.extf %w : tensor<64x1xf8E4M3FN> to tensor<64x1xf32>

@@ -24,7 +24,7 @@ func.func @slice(%c: !weight) -> tensor<32x128xf8E4M3FN> {
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @rank_1(%c: !ecf8.compressed<128xf8E4M3FN, #ecf8.huffman>) -> tensor<128xf8E4M3FN> {
-  // expected-remark@+1 {{Function=rank_1 | Reason="rank: a weight that is no matrix"}}
+  // expected-remark@+1 {{Function=rank_1 | Reason="rank: 1 dimensions, and a contraction takes a matrix"}}
   %w = ecf8.decode %c : !ecf8.compressed<128xf8E4M3FN, #ecf8.huffman>
   return %w : tensor<128xf8E4M3FN>
 }
@@ -34,7 +34,7 @@ func.func @rank_1(%c: !ecf8.compressed<128xf8E4M3FN, #ecf8.huffman>) -> tensor<1
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @rank_3(%c: !ecf8.compressed<2x128x64xf8E4M3FN, #ecf8.huffman>, %x: tensor<2x4x128xf32>, %acc: tensor<2x4x64xf32>) -> tensor<2x4x64xf32> {
-  // expected-remark@+1 {{Function=rank_3 | Reason="rank: a weight that is no matrix"}}
+  // expected-remark@+1 {{Function=rank_3 | Reason="rank: 3 dimensions, and a contraction takes a matrix"}}
   %w = ecf8.decode %c : !ecf8.compressed<2x128x64xf8E4M3FN, #ecf8.huffman>
   %y = linalg.batch_matmul ins(%x, %w : tensor<2x4x128xf32>, tensor<2x128x64xf8E4M3FN>) outs(%acc : tensor<2x4x64xf32>) -> tensor<2x4x64xf32>
   return %y : tensor<2x4x64xf32>
@@ -79,11 +79,12 @@ func.func @extracted(%c: !weight, %i: index) -> f8E4M3FN {
   return %f : f8E4M3FN
 }
 
-// Decoded once for both readers.
+// Decoded once for both readers, though one is a contraction.
 // CHECK-LABEL: func @one_reader_of_two(
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @one_reader_of_two(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>) -> (tensor<?x64xf32>, !wide) {
+  // expected-remark@+2 {{[Analysis] SeveralReaders | Category:ecf8-fuse-decode | Function=one_reader_of_two | Decision="decoded once for all", Readers=2}}
   // expected-remark@+1 {{Function=one_reader_of_two | Reason="reader: 'func.return'"}}
   %w = ecf8.decode %c : !weight
   %e = arith.extf %w : !plain to !wide
@@ -127,25 +128,4 @@ func.func @accumulator(%c: !weight, %x: tensor<64x32xf32>, %z: tensor<32x128xf32
   %e = arith.extf %w : !plain to !wide
   %y = linalg.matmul ins(%x, %z : tensor<64x32xf32>, tensor<32x128xf32>) outs(%e : !wide) -> !wide
   return %y : !wide
-}
-
-// What is fused says so, for each reader.
-// CHECK-LABEL: func @fused(
-// CHECK-NOT:     ecf8.decode
-// CHECK-COUNT-2: ecf8.contract
-func.func @fused(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
-  %w = ecf8.decode %c : !weight
-  %e = arith.extf %w : !plain to !wide
-  // expected-remark@+1 {{[Passed] Fused | Category:ecf8-fuse-decode | Function=fused | Scale=none, Weight="!ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>"}}
-  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %e : tensor<?x128xf32>, tensor<64x128xf32>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
-  %f = tensor.empty() : !wide
-  %g = linalg.generic {indexing_maps = [#id, affine_map<(d0, d1) -> (d0)>, #id], iterator_types = ["parallel", "parallel"]}
-      ins(%e, %s : !wide, tensor<64xf32>) outs(%f : !wide) {
-  ^bb0(%in: f32, %t: f32, %o: f32):
-    %v = arith.mulf %in, %t : f32
-    linalg.yield %v : f32
-  } -> !wide
-  // expected-remark@+1 {{[Passed] Fused | Category:ecf8-fuse-decode | Function=fused | Scale="1 x 128", Weight="!ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>"}}
-  %z = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x128xf32>, tensor<64x128xf32>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
-  return %y, %z : tensor<?x64xf32>, tensor<?x64xf32>
 }

@@ -60,10 +60,13 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
     off again before the contraction.
     Out: one `ecf8.contract` for each contraction, between transpositions of activations and result where these do not
     lie as [..., K] and [..., N]. The decode and what was done to the weight are gone.
-    Left alone: a decode with a reader that is none of these. Its weight is decoded once, as a whole, for all readers:
-    reading it a second time, compressed, would gain nothing.
-    Remarks of the category `ecf8-fuse-decode` say what was fused (passed), and what was not and why (missed). A reason
-    begins with its code: `encoding`, `rank`, `reader`, `arithmetic`, `scale`, `layout`, `type`, `slice`, `unused`.
+    Left alone: a decode with a reader that is none of these, and weights of another rank than 2, such as the experts'
+    matrices in one tensor: the payload of one matrix is no value of its own.
+    A weight with several readers: if all end in contractions, each of these decodes the weight for itself. Otherwise it
+    is decoded once, as a whole, for all readers: reading it a second time, compressed, would gain nothing.
+    Remarks of the category `ecf8-fuse-decode` say what was fused (passed), what was not and why (missed), and which of
+    the two was taken for a weight with several readers (analysis). A reason begins with its code: `encoding`, `rank`,
+    `reader`, `arithmetic`, `scale`, `layout`, `type`, `slice`, `unused`. `Name` is the weight's key or symbol.
     Place in the pipeline: after `ecf8-compress-weights`, before bufferization and other fusions.
 
     Example: `test/Dialect/ECF8/Transforms/fuse-decode.mlir`.
