@@ -53,7 +53,7 @@ def in_rows(weight: Tensor, scale: Tensor) -> Tensor:
     return weight * scale.expand(ROWS, COLUMNS).contiguous()
 
 
-def check_fused(module: Layers, x: Tensor, folder: Path) -> None:
+def check_fused(module: Layers, x: Tensor, folder: Path, tolerance: float = 1e-4) -> None:
     program, weights = ecf8.export_mlir(module, (x,), folder)
     command = [find_compiler(), program, f"--weights={weights}", "--emit=bufferized", *QUICK["options"], "-o", "-"]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -64,7 +64,7 @@ def check_fused(module: Layers, x: Tensor, folder: Path) -> None:
         expected = module(x)
     for left, right, wanted in zip(fused, plain, expected, strict=True):
         assert same_bytes(left, right)
-        assert torch.allclose(left, wanted, rtol=1e-4, atol=1e-4 * wanted.abs().max().item())
+        assert torch.allclose(left, wanted, rtol=tolerance, atol=tolerance * wanted.abs().max().item())
 
 
 def test_scales(tmp_path):
@@ -86,3 +86,12 @@ def test_batches(tmp_path):
         lambda x, weight, blocks, rows: torch.einsum("bmk,nk->mbn", x, weight * rows),
     )
     check_fused(module, torch.randn(2, 3, COLUMNS), tmp_path)
+
+
+def test_bf16_with_bias(tmp_path):
+    bias = torch.randn(ROWS).bfloat16()
+    module = Layers(
+        lambda x, weight, blocks, rows: functional.linear(x.bfloat16(), (weight * rows).bfloat16(), bias),
+        lambda x, weight, blocks, rows: functional.linear(x.bfloat16(), interleaved(weight, blocks).bfloat16()),
+    )
+    check_fused(module, torch.randn(3, COLUMNS), tmp_path, tolerance=1e-2)

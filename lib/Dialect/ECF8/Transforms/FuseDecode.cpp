@@ -211,6 +211,22 @@ private:
     return success();
   }
 
+  /// The tensor of `type` that `value` is an extension of; null where it is none.
+  static Value getBeforeExtension(Value value, Type type) {
+    Operation *op = value.getDefiningOp();
+    Value source;
+    if (auto extension = dyn_cast_or_null<arith::ExtFOp>(op)) {
+      source = extension.getIn();
+    } else if (auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
+               generic && generic.getNumDpsInputs() == 1 && generic.getNumDpsInits() == 1 &&
+               llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); })) {
+      auto extension = generic.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::ExtFOp>();
+      if (extension && extension.getIn() == generic.getBody()->getArgument(0))
+        source = generic.getInputs().front();
+    }
+    return source && getElementTypeOrSelf(source.getType()) == type ? source : Value();
+  }
+
   static LogicalResult matchTypes(linalg::LinalgOp op, OpOperand &activations, OpOperand &accumulator,
                                   const WeightChain &chain, std::string &reason) {
     Type in = getElementTypeOrSelf(activations.get().getType()),
@@ -226,6 +242,10 @@ private:
                failure();
     if (!chain.scale)
       return success();
+    if (chain.extendedFrom && !getBeforeExtension(activations.get(), chain.extendedFrom))
+      return reason = llvm::formatv("type: a scaled weight of {0} with activations that are not extended from it",
+                                    chain.extendedFrom),
+             failure();
     if (chain.type != in)
       return reason = llvm::formatv("type: a scaled weight of {0} with activations of {1}", chain.type, in), failure();
     return success();
@@ -277,7 +297,10 @@ private:
     Location loc = op.getLoc();
     OpBuilder builder(op);
     ArrayRef<int64_t> shape = candidate.chain.weight.getShape();
-    Value activations = inOrder(builder, loc, candidate.activations->get(), candidate.activationsOrder);
+    Value activations = candidate.activations->get();
+    if (candidate.chain.extendedFrom)
+      activations = getBeforeExtension(activations, candidate.chain.extendedFrom);
+    activations = inOrder(builder, loc, activations, candidate.activationsOrder);
     Value accumulator = inOrder(builder, loc, op.getDpsInits()[0], candidate.resultOrder);
     activations = withColumns(builder, loc, activations, shape[1]);
     accumulator = withColumns(builder, loc, accumulator, shape[0]);

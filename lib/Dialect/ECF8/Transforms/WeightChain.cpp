@@ -35,7 +35,12 @@ LogicalResult WeightChain::cast(Operation *op, std::string &reason) {
   // Every FP8 value is one of f16, bf16 and f32, so without a scale no cast changes anything.
   bool isRounding = to.getIntOrFloatBitWidth() <= type.getIntOrFloatBitWidth();
   if (scale && !isRounding)
-    return decline(reason, "arithmetic: an extension behind the scale");
+    extendedFrom = type;
+  if (scale && isRounding && extendedFrom) {
+    if (to != extendedFrom)
+      return decline(reason, "arithmetic: two roundings behind the scale");
+    extendedFrom = Type(); // back to what it was
+  }
   if (auto mode = op->getAttrOfType<arith::RoundingModeAttr>("roundingmode");
       scale && mode && mode.getValue() != arith::RoundingMode::to_nearest_even)
     return decline(reason, ("arithmetic: a rounding '" + arith::stringifyRoundingMode(mode.getValue()) + "'").str());

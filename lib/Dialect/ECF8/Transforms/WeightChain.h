@@ -14,7 +14,8 @@ struct WeightChain {
   WeightIndex index;     ///< where the weight's elements lie in the value
   bool isPadded = false; ///< the value may hold other elements, too
   WeightScale scale;
-  Type type; ///< of the value's elements
+  Type type;         ///< of the value's elements
+  Type extendedFrom; ///< null, or the type of the scaled weight before an extension to `type`
 
   static WeightChain of(DecodeOp decode);
 

@@ -134,6 +134,9 @@ LogicalResult WeightScale::match(CompressedType weight, ArrayRef<AffineExpr> ind
     block[*matched->dim] = matched->block;
     next = *matched->dim + 1;
   }
+  // One row is a block of rows like any other.
+  if (weight.getShape()[0] == 1 && block[1] < weight.getShape()[1])
+    block[0] = 32;
   if (!ContractOp::isValidBlock(weight, block))
     return decline(reason, llvm::formatv("scale: blocks of {0} x {1} in tiles of {2} columns", block[0], block[1],
                                          weight.getEncoding().getTileColumnCount()));

@@ -133,3 +133,45 @@ func.func @scaled_by_a_contraction(%c: !weight, %x: tensor<1x128xf32>, %acc: ten
   %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<1x128xf32>, !wide) outs(%acc : tensor<1x64xf32>) -> tensor<1x64xf32>
   return %y : tensor<1x64xf32>
 }
+
+// The weight is rounded to bf16, and both factors are extended to f32: what torch-mlir makes of a bf16 layer with a bias.
+// CHECK-LABEL: func @factors_extended(
+// CHECK-SAME:    %[[C:[a-z0-9]+]]: !ecf8.compressed<{{.*}}>, %[[X:[a-z0-9]+]]: tensor<?x128xbf16>
+// CHECK:         %[[S:.*]] = tensor.expand_shape %{{.*}} : tensor<64xf32> into tensor<64x1xf32>
+// CHECK-NEXT:    ecf8.contract ins(%[[X]], %[[C]] : {{.*}}) scale(%[[S]] : tensor<64x1xf32>) block [1, 128]
+func.func @factors_extended(%c: !weight, %x: tensor<?x128xbf16>, %acc: tensor<?x64xf32>, %s: tensor<64xf32>, %m: index) -> tensor<?x64xf32> {
+  %w = ecf8.decode %c : !weight
+  %e = tensor.empty() : tensor<64x128xbf16>
+  %g = linalg.generic {indexing_maps = [#id, affine_map<(d0, d1) -> (d0)>, #id], iterator_types = ["parallel", "parallel"]} ins(%w, %s : tensor<64x128xf8E4M3FN>, tensor<64xf32>) outs(%e : tensor<64x128xbf16>) {
+  ^bb0(%in: f8E4M3FN, %t: f32, %o: bf16):
+    %a = arith.extf %in : f8E4M3FN to f32
+    %b = arith.mulf %a, %t : f32
+    %v = arith.truncf %b : f32 to bf16
+    linalg.yield %v : bf16
+  } -> tensor<64x128xbf16>
+  %h = arith.extf %g : tensor<64x128xbf16> to !wide
+  %f = tensor.empty(%m) : tensor<?x128xf32>
+  %z = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x128xbf16>) outs(%f : tensor<?x128xf32>) {
+  ^bb0(%in: bf16, %o: f32):
+    %v = arith.extf %in : bf16 to f32
+    linalg.yield %v : f32
+  } -> tensor<?x128xf32>
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%z, %h : tensor<?x128xf32>, !wide) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// A weight of one row with several scales.
+// CHECK-LABEL: func @one_row(
+// CHECK:         ecf8.contract {{.*}} scale(%{{.*}} : tensor<1x2xf32>) block [32, 64]
+func.func @one_row(%c: !ecf8.compressed<1x128xf8E4M3FN, #ecf8.huffman>, %x: tensor<?x128xf32>, %acc: tensor<?x1xf32>, %s: tensor<2xf32>) -> tensor<?x1xf32> {
+  %w = ecf8.decode %c : !ecf8.compressed<1x128xf8E4M3FN, #ecf8.huffman>
+  %a = arith.extf %w : tensor<1x128xf8E4M3FN> to tensor<1x128xf32>
+  %e = tensor.empty() : tensor<1x128xf32>
+  %g = linalg.generic {indexing_maps = [#id, affine_map<(d0, d1) -> (d1 floordiv 64)>, #id], iterator_types = ["parallel", "parallel"]} ins(%a, %s : tensor<1x128xf32>, tensor<2xf32>) outs(%e : tensor<1x128xf32>) {
+  ^bb0(%in: f32, %t: f32, %o: f32):
+    %v = arith.mulf %in, %t : f32
+    linalg.yield %v : f32
+  } -> tensor<1x128xf32>
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x128xf32>, tensor<1x128xf32>) outs(%acc : tensor<?x1xf32>) -> tensor<?x1xf32>
+  return %y : tensor<?x1xf32>
+}

@@ -101,3 +101,31 @@ func.func @columns(%x: tensor<?x300x3xf32>, %acc: tensor<?x160x3xf32>, %weight: 
   %r = linalg.batch_matmul ins(%b, %x : tensor<?x160x300xf32>, tensor<?x300x3xf32>) outs(%acc : tensor<?x160x3xf32>) -> tensor<?x160x3xf32>
   return %r : tensor<?x160x3xf32>
 }
+
+// One scale for each row; the product is rounded to bf16, and both factors are extended to f32.
+func.func @extended(%x: tensor<?x300xbf16>, %acc: tensor<?x160xf32>, %weight: !weight {ecf8.weight = "w"}, %scale: tensor<160xbf16> {ecf8.weight = "row"}) -> tensor<?x160xf32> {
+  %e = tensor.empty() : tensor<160x300xbf16>
+  %g = linalg.generic {indexing_maps = [#id2, affine_map<(d0, d1) -> (d0)>, #id2], iterator_types = ["parallel", "parallel"]} ins(%weight, %scale : !weight, tensor<160xbf16>) outs(%e : tensor<160x300xbf16>) {
+  ^bb0(%in: f8E4M3FN, %s: bf16, %o: bf16):
+    %a = arith.extf %in : f8E4M3FN to bf16
+    %v = arith.mulf %a, %s : bf16
+    linalg.yield %v : bf16
+  } -> tensor<160x300xbf16>
+  %h = arith.extf %g : tensor<160x300xbf16> to !wide
+  %z = arith.extf %x : tensor<?x300xbf16> to tensor<?x300xf32>
+  %r = linalg.matmul indexing_maps = [#x, #w, #y] ins(%z, %h : tensor<?x300xf32>, !wide) outs(%acc : tensor<?x160xf32>) -> tensor<?x160xf32>
+  return %r : tensor<?x160xf32>
+}
+
+// A weight of one row, with three scales.
+func.func @one_row(%x: tensor<?x300xf32>, %acc: tensor<?x1xf32>, %weight: tensor<1x300xf8E4M3FN> {ecf8.weight = "head"}, %scale: tensor<3xf32> {ecf8.weight = "parts"}) -> tensor<?x1xf32> {
+  %e = tensor.empty() : tensor<1x300xf32>
+  %g = linalg.generic {indexing_maps = [#id2, affine_map<(d0, d1) -> (d1 floordiv 128)>, #id2], iterator_types = ["parallel", "parallel"]} ins(%weight, %scale : tensor<1x300xf8E4M3FN>, tensor<3xf32>) outs(%e : tensor<1x300xf32>) {
+  ^bb0(%in: f8E4M3FN, %s: f32, %o: f32):
+    %a = arith.extf %in : f8E4M3FN to f32
+    %v = arith.mulf %a, %s : f32
+    linalg.yield %v : f32
+  } -> tensor<1x300xf32>
+  %r = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x300xf32>, tensor<1x300xf32>) outs(%acc : tensor<?x1xf32>) -> tensor<?x1xf32>
+  return %r : tensor<?x1xf32>
+}

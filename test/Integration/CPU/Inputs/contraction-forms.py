@@ -30,7 +30,8 @@ def main() -> None:
     scale = np.exp2(generator.uniform(-9, -3, (2, 3))).astype(np.float32)
     rows = np.exp2(generator.uniform(-9, -3, (2, ROWS))).astype(BF16)
     weights = folder / "weights.safetensors"
-    safetensors.numpy.save_file({"w": weight, "s": scale, "rows": rows}, weights)
+    tensors = {"w": weight, "s": scale, "rows": rows, "row": rows[1], "head": weight[:1], "parts": scale[0]}
+    safetensors.numpy.save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, weights)
 
     wide = weight.astype(np.float32)
     blocks = wide * np.repeat(np.repeat(scale, BLOCK, 0)[:ROWS], BLOCK, 1)[:, :COLUMNS]
@@ -40,7 +41,9 @@ def main() -> None:
         x = generator.standard_normal((m, COLUMNS)).astype(np.float32)
         accumulator = generator.standard_normal((m, ROWS)).astype(np.float32)
         cases += [(name, x, accumulator, sums(blocks, x, accumulator)) for name in ("repeated", "padded")]
-        cases.append(("stacked", x.astype(BF16), accumulator, sums(channels, x.astype(BF16), accumulator)))
+        cases.append(("one_row", x, accumulator[:, :1], sums(blocks[:1], x, accumulator[:, :1])))
+        x = x.astype(BF16)
+        cases += [(name, x, accumulator, sums(channels, x, accumulator)) for name in ("stacked", "extended")]
 
         x = generator.standard_normal((m, 3, COLUMNS)).astype(np.float32)
         accumulator = generator.standard_normal((m, 3, ROWS)).astype(np.float32)
@@ -53,7 +56,8 @@ def main() -> None:
     compared = 0
     for options in (["--codec=huffman"], ["--codec=planes"], ["--codec=huffman", "--fuse-decode=false"]):
         bundle = folder / "forms.ecf8"
-        subprocess.run(["ecf8-compile", program, "--weights", weights, "-q", *options, "-o", bundle], check=True)
+        options = ["-q", "--min-elements=1", *options]
+        subprocess.run(["ecf8-compile", program, "--weights", weights, *options, "-o", bundle], check=True)
         for level in levels:
             model = ecf8.load(bundle, cpu=level)
             for name, x, accumulator, expected in cases:

@@ -57,7 +57,8 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
     for all matrices, and `linalg.generic`s that are contractions, with activations of any rank.
     A scale is one for the tensor, for each row, or for blocks, ragged ones included; where the program repeats it for
     each weight (`repeat_interleave`; `expand` and `view`), the tensor before the repetition is taken. Padding must be cut
-    off again before the contraction.
+    off again before the contraction. Where a scaled and rounded weight is extended again, the activations must be an
+    extension from the same type, and are taken before it.
     Out: one `ecf8.contract` for each contraction, between transpositions of activations and result where these do not
     lie as [..., K] and [..., N]. The decode and what was done to the weight are gone.
     Left alone: a decode with a reader that is none of these, and weights of another rank than 2, such as the experts'
