@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Remarks.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -24,6 +25,15 @@ struct Candidate {
   linalg::LinalgOp op;
   WeightChain chain;
   OpOperand *activations;
+  SmallVector<int64_t> activationsOrder, resultOrder; ///< of the dimensions, as [..., K] and [..., N]
+};
+
+/// What reads a decoded weight.
+struct Readers {
+  SmallVector<Candidate, 0> contractions;
+  SmallVector<Operation *> links; ///< the ops between, in the order of their values
+  DenseSet<Operation *> ends;     ///< contractions, and readers that are none of these
+  std::string reason;             ///< why the first of them is none; empty where all are
 };
 
 struct FuseDecodePass : public ::mlir::ecf8::impl::FuseDecodePassBase<FuseDecodePass> {
@@ -38,20 +48,33 @@ private:
   void fuse(DecodeOp decode) {
     if (decode.getDestination())
       return;
-    std::string reason;
-    SmallVector<Candidate> candidates;
-    SmallVector<Operation *> links;
-    if (failed(collect(decode, candidates, links, reason))) {
-      remark::missed(decode.getLoc(), remarkOptions("NotFused", decode)) << remark::reason("{0}", reason);
+    Readers readers = collect(decode);
+    if (int64_t count = readers.ends.size(); count > 1) {
+      auto several = remark::analysis(decode.getLoc(), remarkOptions("SeveralReaders", decode));
+      addName(several, decode);
+      several << remark::metric("Readers", count)
+              << remark::metric("Decision", readers.reason.empty() ? "each decodes" : "decoded once for all");
+    }
+    if (!readers.reason.empty()) {
+      auto missed = remark::missed(decode.getLoc(), remarkOptions("NotFused", decode));
+      missed << remark::reason("{0}", readers.reason);
+      addName(missed, decode);
       return;
     }
-    for (Candidate &candidate : candidates) {
-      remark::passed(candidate.op.getLoc(), remarkOptions("Fused", decode))
-          << remark::metric("Weight", Type(candidate.chain.weight))
-          << remark::metric("Scale", describe(candidate.chain));
-      rewrite(candidate, decode.getSource());
+    SmallVectorImpl<Candidate> &candidates = readers.contractions;
+    for (auto [index, candidate] : llvm::enumerate(candidates)) {
+      auto fused = remark::passed(candidate.op.getLoc(), remarkOptions("Fused", decode));
+      addName(fused, decode);
+      fused << remark::metric("Weight", Type(candidate.chain.weight))
+            << remark::metric("Scale", describe(candidate.chain));
+      Value before = candidate.op->getResult(0), result = rewrite(candidate, decode.getSource());
+      for (Candidate &next : llvm::drop_begin(candidates, index + 1))
+        if (next.chain.scale.value == before)
+          next.chain.scale.value = result;
+      before.replaceAllUsesWith(result);
+      candidate.op->erase();
     }
-    for (Operation *link : llvm::reverse(links))
+    for (Operation *link : llvm::reverse(readers.links))
       link->erase();
     decode.erase();
   }
@@ -64,38 +87,59 @@ private:
   static std::string describe(const WeightChain &chain) {
     if (!chain.scale)
       return "none";
-    return llvm::formatv("{0} x {1}", chain.block[0], chain.block[1]);
+    return llvm::formatv("{0} x {1}", chain.scale.block[0], chain.scale.block[1]);
   }
 
-  /// All readers of the decoded weight: contractions, and the ops between, in the order of their values.
-  static LogicalResult collect(DecodeOp decode, SmallVectorImpl<Candidate> &candidates,
-                               SmallVectorImpl<Operation *> &links, std::string &reason) {
+  /// What the weight is called where it is a global: its key in the weights file, or its symbol.
+  static void addName(remark::detail::InFlightRemark &remark, DecodeOp decode) {
+    auto load = decode.getSource().getDefiningOp<GlobalLoadOp>();
+    if (!load)
+      return;
+    auto global = SymbolTable::lookupNearestSymbolFrom<GlobalOp>(load, load.getGlobalAttr());
+    remark << remark::metric("Name", global && global.getKey() ? *global.getKey() : load.getGlobal());
+  }
+
+  /// Why no reader of a decode can be a contraction; empty where it depends on the reader.
+  static std::string declineAll(DecodeOp decode) {
+    CompressedType type = decode.getSourceType();
     if (!decode.isWhole())
-      return reason = "slice: a part of the weight", failure();
-    if (decode.getSourceType().getRank() != 2)
-      return reason = "rank: a weight that is no matrix", failure();
-    if (decode.getSourceType().getEncoding().getElementOrder() != Order::rows32)
-      return reason = "encoding: no tiles of 32 rows", failure();
-    if (decode.use_empty())
-      return reason = "unused: nothing reads the weight", failure();
-    SmallVector<std::pair<Value, WeightChain>> open{{decode.getResult(), WeightChain::of(decode)}};
+      return "slice: a part of the weight";
+    if (type.getRank() != 2)
+      return llvm::formatv("rank: {0} dimensions, and a contraction takes a matrix", type.getRank());
+    if (type.getEncoding().getElementOrder() != Order::rows32)
+      return "encoding: no tiles of 32 rows";
+    return decode.use_empty() ? "unused: nothing reads the weight" : "";
+  }
+
+  static Readers collect(DecodeOp decode) {
+    Readers readers;
+    readers.reason = declineAll(decode);
+    if (!readers.reason.empty())
+      return readers;
+    SmallVector<std::pair<Value, WeightChain>, 0> open{{decode.getResult(), WeightChain::of(decode)}};
     for (size_t index = 0; index < open.size(); ++index) {
       auto [value, chain] = open[index];
       for (OpOperand &use : value.getUses()) {
+        std::string reason;
         auto linalgOp = dyn_cast<linalg::LinalgOp>(use.getOwner());
         if (linalgOp && linalg::isaContractionOpInterface(linalgOp)) {
-          if (failed(matchContraction(linalgOp, use, chain, candidates, reason)))
-            return failure();
+          if (succeeded(matchContraction(linalgOp, use, chain, readers.contractions, reason))) {
+            readers.ends.insert(linalgOp);
+            continue;
+          }
+        } else if (llvm::is_contained(readers.links, use.getOwner())) {
+          reason = ("reader: '" + use.getOwner()->getName().getStringRef() + "' of the weight with itself").str();
+        } else if (FailureOr<WeightChain> next = chain.follow(use, reason); succeeded(next)) {
+          readers.links.push_back(use.getOwner());
+          open.emplace_back(use.getOwner()->getResult(0), std::move(*next));
           continue;
         }
-        FailureOr<WeightChain> next = chain.follow(use, reason);
-        if (failed(next))
-          return failure();
-        links.push_back(use.getOwner());
-        open.emplace_back(use.getOwner()->getResult(0), std::move(*next));
+        readers.ends.insert(use.getOwner());
+        if (readers.reason.empty())
+          readers.reason = std::move(reason);
       }
     }
-    return success();
+    return readers;
   }
 
   static LogicalResult matchContraction(linalg::LinalgOp op, OpOperand &use, const WeightChain &chain,
@@ -104,34 +148,83 @@ private:
       return reason = "reader: a contraction that adds to the weight", failure();
     OpOperand *activations = op.getDpsInputOperand(1 - use.getOperandNumber());
     OpOperand *accumulator = op.getDpsInitOperand(0);
-    auto isWhole = [](const WeightDim &dim) { return dim.part == WeightDim::Whole; };
-    if (!llvm::all_of(chain.dims, isWhole) || chain.dims.size() != 2)
-      return reason = "reader: a contraction of a weight cut into blocks", failure();
-    if (failed(matchLayout(op, use, *activations, *accumulator, chain, reason)) ||
+    if (llvm::any_of(candidates, [&](const Candidate &other) { return other.op == op; }))
+      return reason = "reader: a contraction of the weight with itself", failure();
+    Candidate candidate{op, chain, activations, {}, {}};
+    if (failed(matchLayout(candidate, use, *accumulator, reason)) ||
         failed(matchTypes(op, *activations, *accumulator, chain, reason)))
       return failure();
-    candidates.push_back({op, chain, activations});
+    candidates.push_back(std::move(candidate));
     return success();
   }
 
-  /// Activations are [..., K], the result is [..., N].
-  static LogicalResult matchLayout(linalg::LinalgOp op, OpOperand &use, OpOperand &activations, OpOperand &accumulator,
-                                   const WeightChain &chain, std::string &reason) {
-    AffineMap weight = op.getMatchingIndexingMap(&use), in = op.getMatchingIndexingMap(&activations),
-              out = op.getMatchingIndexingMap(&accumulator);
+  /// The loops over the weight's rows and columns.
+  static FailureOr<std::pair<unsigned, unsigned>> matchLoops(linalg::LinalgOp op, OpOperand &use,
+                                                             const WeightChain &chain, std::string &reason) {
+    constexpr StringLiteral cutOrPadded = "reader: a contraction of a weight that is cut into blocks or padded";
+    WeightSpace space(chain.weight);
+    auto type = cast<RankedTensorType>(use.get().getType());
+    std::optional<unsigned> loops[2];
     // A contraction's maps are projected permutations.
-    unsigned rowLoop = 0, columnLoop = 0;
-    for (auto [index, dim] : llvm::enumerate(chain.dims))
-      (dim.dim == 0 ? rowLoop : columnLoop) = weight.getDimPosition(index);
+    AffineMap map = op.getMatchingIndexingMap(&use);
+    for (auto [dim, at] : llvm::enumerate(chain.index)) {
+      if (at == space.every())
+        continue;
+      int64_t size = type.getDimSize(dim), expected = 1;
+      if (at == space.row() || at == space.column()) {
+        bool isColumn = at == space.column();
+        loops[isColumn] = map.getDimPosition(dim);
+        expected = ShapedType::isDynamic(size) && !chain.isPadded ? size : chain.weight.getShape()[isColumn];
+      }
+      if (size != expected)
+        return reason = cutOrPadded.str(), failure();
+    }
+    if (!loops[0] || !loops[1])
+      return reason = cutOrPadded.str(), failure();
+    return std::pair(*loops[0], *loops[1]);
+  }
+
+  /// Activations become [..., K] and the result becomes [..., N], with the same dimensions before.
+  static LogicalResult matchLayout(Candidate &candidate, OpOperand &use, OpOperand &accumulator, std::string &reason) {
+    linalg::LinalgOp op = candidate.op;
+    auto loops = matchLoops(op, use, candidate.chain, reason);
+    if (failed(loops))
+      return failure();
+    auto [rowLoop, columnLoop] = *loops;
     SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
     if (iterators[rowLoop] != utils::IteratorType::parallel || iterators[columnLoop] != utils::IteratorType::reduction)
       return reason = "layout: a sum over the rows of the stored weight", failure();
-    auto endsIn = [](AffineMap map, unsigned loop) {
-      return map.getNumResults() != 0 && map.getDimPosition(map.getNumResults() - 1) == loop;
+    AffineMap in = op.getMatchingIndexingMap(candidate.activations), out = op.getMatchingIndexingMap(&accumulator);
+    if (in.getNumResults() != out.getNumResults())
+      return reason = "layout: activations and result that differ in more than columns and rows", failure();
+    auto place = [](AffineMap map, unsigned loop, SmallVectorImpl<int64_t> &order) {
+      std::optional<unsigned> dim = map.getResultPosition(getAffineDimExpr(loop, map.getContext()));
+      order.push_back(dim.value_or(0));
+      return dim.has_value();
     };
-    if (!endsIn(in, columnLoop) || !endsIn(out, rowLoop) || in.getResults().drop_back() != out.getResults().drop_back())
-      return reason = "layout: activations or result in another order than [..., K] and [..., N]", failure();
+    bool isFound = true;
+    for (AffineExpr result : out.getResults())
+      if (unsigned loop = cast<AffineDimExpr>(result).getPosition(); loop != rowLoop)
+        isFound &= place(in, loop, candidate.activationsOrder) && place(out, loop, candidate.resultOrder);
+    if (!isFound || !place(in, columnLoop, candidate.activationsOrder) || !place(out, rowLoop, candidate.resultOrder))
+      return reason = "layout: activations and result that differ in more than columns and rows", failure();
     return success();
+  }
+
+  /// The tensor of `type` that `value` is an extension of; null where it is none.
+  static Value getBeforeExtension(Value value, Type type) {
+    Operation *op = value.getDefiningOp();
+    Value source;
+    if (auto extension = dyn_cast_or_null<arith::ExtFOp>(op)) {
+      source = extension.getIn();
+    } else if (auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
+               generic && generic.getNumDpsInputs() == 1 && generic.getNumDpsInits() == 1 &&
+               llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); })) {
+      auto extension = generic.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::ExtFOp>();
+      if (extension && extension.getIn() == generic.getBody()->getArgument(0))
+        source = generic.getInputs().front();
+    }
+    return source && getElementTypeOrSelf(source.getType()) == type ? source : Value();
   }
 
   static LogicalResult matchTypes(linalg::LinalgOp op, OpOperand &activations, OpOperand &accumulator,
@@ -149,6 +242,10 @@ private:
                failure();
     if (!chain.scale)
       return success();
+    if (chain.extendedFrom && !getBeforeExtension(activations.get(), chain.extendedFrom))
+      return reason = llvm::formatv("type: a scaled weight of {0} with activations that are not extended from it",
+                                    chain.extendedFrom),
+             failure();
     if (chain.type != in)
       return reason = llvm::formatv("type: a scaled weight of {0} with activations of {1}", chain.type, in), failure();
     return success();
@@ -184,16 +281,33 @@ private:
     return tensor::ExpandShapeOp::create(builder, loc, row, value, ArrayRef<ReassociationIndices>{{0, 1}});
   }
 
-  static void rewrite(const Candidate &candidate, Value weight) {
+  /// `value` with its dimensions in this order.
+  static Value inOrder(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> order) {
+    if (isIdentityPermutation(order))
+      return value;
+    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, value);
+    applyPermutationToVector(sizes, order);
+    Value empty = tensor::EmptyOp::create(builder, loc, sizes, getElementTypeOrSelf(value.getType()));
+    return linalg::TransposeOp::create(builder, loc, value, empty, order)->getResult(0);
+  }
+
+  /// The result of a contraction with the compressed weight.
+  static Value rewrite(const Candidate &candidate, Value weight) {
     linalg::LinalgOp op = candidate.op;
     Location loc = op.getLoc();
     OpBuilder builder(op);
     ArrayRef<int64_t> shape = candidate.chain.weight.getShape();
-    Value activations = withColumns(builder, loc, candidate.activations->get(), shape[1]);
-    Value accumulator = withColumns(builder, loc, op.getDpsInits()[0], shape[0]);
+    Value activations = candidate.activations->get();
+    if (candidate.chain.extendedFrom)
+      activations = getBeforeExtension(activations, candidate.chain.extendedFrom);
+    activations = inOrder(builder, loc, activations, candidate.activationsOrder);
+    Value accumulator = inOrder(builder, loc, op.getDpsInits()[0], candidate.resultOrder);
+    activations = withColumns(builder, loc, activations, shape[1]);
+    accumulator = withColumns(builder, loc, accumulator, shape[0]);
     auto type = cast<RankedTensorType>(accumulator.getType());
-    Value scale = candidate.chain.scale ? candidate.chain.materializeScale(builder, loc) : Value();
-    ArrayRef<int64_t> block = scale ? ArrayRef<int64_t>(candidate.chain.block) : ArrayRef<int64_t>();
+    const WeightScale &found = candidate.chain.scale;
+    Value scale = found ? found.materialize(builder, loc, candidate.chain.weight) : Value();
+    ArrayRef<int64_t> block = scale ? ArrayRef<int64_t>(found.block) : ArrayRef<int64_t>();
     Value result = ContractOp::create(builder, loc, asMatrix(builder, loc, activations), weight, scale, block,
                                       asMatrix(builder, loc, accumulator))
                        .getResult();
@@ -202,10 +316,10 @@ private:
     else if (type.getRank() > 2)
       result = tensor::ExpandShapeOp::create(builder, loc, type, result, matrixGroups(type.getRank()),
                                              tensor::getMixedSizes(builder, loc, accumulator));
+    result = inOrder(builder, loc, result, invertPermutationVector(candidate.resultOrder));
     if (result.getType() != op->getResult(0).getType())
       result = tensor::CastOp::create(builder, loc, op->getResult(0).getType(), result);
-    op->getResult(0).replaceAllUsesWith(result);
-    op->erase();
+    return result;
   }
 };
 

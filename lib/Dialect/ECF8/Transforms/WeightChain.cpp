@@ -1,7 +1,6 @@
 // Follows a decoded weight through the ops that extend, scale, round and reorder it.
 #include "WeightChain.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -18,8 +17,8 @@ static std::string nameOf(Operation *op) { return ("'" + op->getName().getString
 WeightChain WeightChain::of(DecodeOp decode) {
   WeightChain chain;
   chain.weight = decode.getSourceType();
-  for (int64_t dim = 0; dim < chain.weight.getRank(); ++dim)
-    chain.dims.push_back({dim});
+  WeightSpace space(chain.weight);
+  chain.index = {space.row(), space.column()};
   chain.type = chain.weight.getElementType();
   return chain;
 }
@@ -36,7 +35,12 @@ LogicalResult WeightChain::cast(Operation *op, std::string &reason) {
   // Every FP8 value is one of f16, bf16 and f32, so without a scale no cast changes anything.
   bool isRounding = to.getIntOrFloatBitWidth() <= type.getIntOrFloatBitWidth();
   if (scale && !isRounding)
-    return decline(reason, "arithmetic: an extension behind the scale");
+    extendedFrom = type;
+  if (scale && isRounding && extendedFrom) {
+    if (to != extendedFrom)
+      return decline(reason, "arithmetic: two roundings behind the scale");
+    extendedFrom = Type(); // back to what it was
+  }
   if (auto mode = op->getAttrOfType<arith::RoundingModeAttr>("roundingmode");
       scale && mode && mode.getValue() != arith::RoundingMode::to_nearest_even)
     return decline(reason, ("arithmetic: a rounding '" + arith::stringifyRoundingMode(mode.getValue()) + "'").str());
@@ -44,40 +48,16 @@ LogicalResult WeightChain::cast(Operation *op, std::string &reason) {
   return success();
 }
 
-LogicalResult WeightChain::setScale(Value value, AffineMap map, ArrayRef<WeightDim> loops, std::string &reason) {
+LogicalResult WeightChain::setScale(Value value, AffineMap map, ArrayRef<AffineExpr> loops, std::string &reason) {
   if (scale)
     return decline(reason, "scale: two factors");
   if (!isa<FloatType>(type) || type == weight.getElementType())
     return decline(reason, "scale: a product in FP8");
-  if (weight.getNumElements() == 0)
-    return decline(reason, "scale: a weight without elements");
-  scale = value;
-  scaleType = type;
-  block.assign(weight.getShape().begin(), weight.getShape().end());
-  auto tensor = dyn_cast<RankedTensorType>(value.getType());
-  if (!tensor)
-    return success();
-  if (!tensor.hasStaticShape())
-    return decline(reason, "scale: a dynamic shape");
-  int64_t next = 0;
-  for (auto [size, result] : llvm::zip_equal(tensor.getShape(), map.getResults())) {
-    auto loop = dyn_cast<AffineDimExpr>(result);
-    if (!loop) {
-      if (size != 1)
-        return decline(reason, "scale: an index that is no loop");
-      continue;
-    }
-    const WeightDim &dim = loops[loop.getPosition()];
-    if (size == 1 && dim.part == WeightDim::Outer && weight.getShape()[dim.dim] <= dim.block)
-      continue;
-    if (dim.part == WeightDim::Inner || dim.dim < next)
-      return decline(reason, "scale: one for each weight, or columns before rows");
-    block[dim.dim] = dim.part == WeightDim::Outer ? dim.block : 1;
-    next = dim.dim + 1;
-  }
-  if (!ContractOp::isValidBlock(weight, block))
-    return decline(reason, llvm::formatv("scale: blocks of {0} x {1} in tiles of {2} columns", block[0], block[1],
-                                         weight.getEncoding().getTileColumnCount()));
+  FailureOr<WeightScale> found =
+      WeightScale::find(weight, type, value, map ? WeightSpace(weight).apply(map, loops) : WeightIndex(), reason);
+  if (failed(found))
+    return failure();
+  scale = std::move(*found);
   return success();
 }
 
@@ -95,15 +75,13 @@ FailureOr<WeightChain> WeightChain::followGeneric(linalg::GenericOp op, OpOperan
   if (op.getNumParallelLoops() != op.getNumLoops() || op.getNumDpsInits() != 1 || !op.hasPureTensorSemantics() ||
       op.isDpsInit(&operand))
     return decline(reason, "reader: " + nameOf(op) + " that is not elementwise on one result");
-  AffineMap in = op.getMatchingIndexingMap(&operand), out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  if (!in.isPermutation() || !out.isPermutation())
-    return decline(reason, "reader: " + nameOf(op) + " that repeats or selects weights");
+  WeightSpace space(weight);
+  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  FailureOr<WeightIndex> loops = space.getLoops(op.getMatchingIndexingMap(&operand), index);
+  if (failed(loops) || !out.isPermutation())
+    return decline(reason, "reader: " + nameOf(op) + " that selects weights");
   WeightChain next = *this;
-  SmallVector<WeightDim> loops(dims.size(), WeightDim{0});
-  for (auto [index, dim] : llvm::enumerate(dims))
-    loops[in.getDimPosition(index)] = dim;
-  for (size_t index = 0; index < dims.size(); ++index)
-    next.dims[index] = loops[out.getDimPosition(index)];
+  next.index = space.apply(out, *loops);
 
   // From the result back to the weight, then forward.
   Block *body = op.getBody();
@@ -148,10 +126,10 @@ FailureOr<WeightChain> WeightChain::followGeneric(linalg::GenericOp op, OpOperan
       OpOperand *input = op.getMatchingOpOperand(argument);
       if (op.isDpsInit(input))
         return decline(reason, "scale: the output's old value");
-      if (failed(next.setScale(input->get(), op.getMatchingIndexingMap(input), loops, reason)))
+      if (failed(next.setScale(input->get(), op.getMatchingIndexingMap(input), *loops, reason)))
         return failure();
     } else if (source.getParentBlock() != body) {
-      if (failed(next.setScale(source, AffineMap(), loops, reason)))
+      if (failed(next.setScale(source, AffineMap(), *loops, reason)))
         return failure();
     } else {
       return decline(reason, "scale: computed by " + nameOf(source.getDefiningOp()) + " in the same op");
@@ -164,41 +142,35 @@ FailureOr<WeightChain> WeightChain::followGeneric(linalg::GenericOp op, OpOperan
 // Shapes
 //===----------------------------------------------------------------------===//
 
-/// One or both dimensions of the matrix are cut into blocks.
-FailureOr<WeightChain> WeightChain::followExpand(tensor::ExpandShapeOp op, std::string &reason) const {
+FailureOr<WeightChain> WeightChain::followPad(tensor::PadOp op, std::string &reason) const {
   WeightChain next = *this;
-  next.dims.clear();
-  ArrayRef<int64_t> shape = op.getResultType().getShape();
-  for (auto [index, group] : llvm::enumerate(op.getReassociationIndices())) {
-    WeightDim dim = dims[index];
-    if (group.size() == 1) {
-      next.dims.push_back(dim);
-      continue;
-    }
-    if (group.size() != 2 || dim.part != WeightDim::Whole || ShapedType::isDynamic(shape[group[1]]))
-      return decline(reason, "reader: " + nameOf(op) + " that does not cut into blocks");
-    dim.block = shape[group[1]];
-    dim.part = WeightDim::Outer;
-    next.dims.push_back(dim);
-    dim.part = WeightDim::Inner;
-    next.dims.push_back(dim);
+  WeightSpace space(weight);
+  next.isPadded = true;
+  for (auto [at, low, high] : llvm::zip_equal(next.index, op.getStaticLow(), op.getStaticHigh())) {
+    if (at == space.every() ? low != 0 || high != 0 : ShapedType::isDynamic(low) || ShapedType::isDynamic(high))
+      return decline(reason, "reader: " + nameOf(op) + " of a dynamic size, or of repetitions");
+    if (at != space.every())
+      at = at + low;
   }
   return next;
 }
 
-/// Blocks become whole dimensions again.
-FailureOr<WeightChain> WeightChain::followCollapse(tensor::CollapseShapeOp op, std::string &reason) const {
+FailureOr<WeightChain> WeightChain::followSlice(tensor::ExtractSliceOp op, std::string &reason) const {
   WeightChain next = *this;
-  next.dims.clear();
-  for (const ReassociationIndices &group : op.getReassociationIndices()) {
-    WeightDim dim = dims[group.front()];
-    if (group.size() != 1) {
-      WeightDim inner = dims[group.back()];
-      if (group.size() != 2 || dim.part != WeightDim::Outer || inner != WeightDim{dim.dim, WeightDim::Inner, dim.block})
-        return decline(reason, "reader: " + nameOf(op) + " that does not join blocks");
-      dim = {dim.dim};
+  WeightSpace space(weight);
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  next.index.clear();
+  for (auto [dim, at, offset, size, stride] :
+       llvm::enumerate(index, op.getStaticOffsets(), op.getStaticSizes(), op.getStaticStrides())) {
+    AffineExpr inside = at;
+    if (at != space.every()) {
+      if (ShapedType::isDynamic(offset) || ShapedType::isDynamic(size) || stride != 1 ||
+          !space.isInside(at - offset, size))
+        return decline(reason, "slice: a part of the weight");
+      inside = at - offset;
     }
-    next.dims.push_back(dim);
+    if (!dropped[dim])
+      next.index.push_back(inside);
   }
   return next;
 }
@@ -206,16 +178,37 @@ FailureOr<WeightChain> WeightChain::followCollapse(tensor::CollapseShapeOp op, s
 FailureOr<WeightChain> WeightChain::follow(OpOperand &operand, std::string &reason) const {
   Operation *op = operand.getOwner();
   WeightChain next = *this;
+  auto reshaped = [&](FailureOr<WeightIndex> at) -> FailureOr<WeightChain> {
+    if (failed(at))
+      return decline(reason, "reader: " + nameOf(op) + " of a dynamic size, or of weights with their repetitions");
+    next.index = std::move(*at);
+    return next;
+  };
   if (auto generic = dyn_cast<linalg::GenericOp>(op))
     return followGeneric(generic, operand, reason);
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
-    return followExpand(expand, reason);
+    return reshaped(
+        WeightSpace(weight).split(expand.getReassociationIndices(), expand.getResultType().getShape(), index));
   if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
-    return followCollapse(collapse, reason);
+    return reshaped(
+        WeightSpace(weight).join(collapse.getReassociationIndices(), collapse.getSrcType().getShape(), index));
+  if (auto pad = dyn_cast<tensor::PadOp>(op); pad && operand.getOperandNumber() == 0)
+    return followPad(pad, reason);
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
+    return followSlice(slice, reason);
   if (auto transpose = dyn_cast<linalg::TransposeOp>(op);
       transpose && operand.getOperandNumber() == 0 && transpose->getNumResults() == 1) {
-    for (auto [index, from] : llvm::enumerate(transpose.getPermutation()))
-      next.dims[index] = dims[from];
+    for (auto [to, from] : llvm::enumerate(transpose.getPermutation()))
+      next.index[to] = index[from];
+    return next;
+  }
+  if (auto broadcast = dyn_cast<linalg::BroadcastOp>(op);
+      broadcast && operand.getOperandNumber() == 0 && broadcast->getNumResults() == 1) {
+    next.index.assign(broadcast.getInit().getType().getRank(), WeightSpace(weight).every());
+    unsigned from = 0;
+    for (auto [dim, at] : llvm::enumerate(next.index))
+      if (!llvm::is_contained(broadcast.getDimensions(), dim))
+        at = index[from++];
     return next;
   }
   if (isa<arith::ExtFOp, arith::TruncFOp>(op)) {
@@ -224,33 +217,4 @@ FailureOr<WeightChain> WeightChain::follow(OpOperand &operand, std::string &reas
     return next;
   }
   return decline(reason, "reader: " + nameOf(op));
-}
-
-//===----------------------------------------------------------------------===//
-// The scale
-//===----------------------------------------------------------------------===//
-
-Value WeightChain::materializeScale(OpBuilder &builder, Location loc) const {
-  int64_t rows = llvm::divideCeil(weight.getShape()[0], block[0]);
-  int64_t columns = llvm::divideCeil(weight.getShape()[1], block[1]);
-  Type elementType = getElementTypeOrSelf(scale.getType());
-  auto matrix = RankedTensorType::get({rows, columns}, elementType);
-  Value value = scale;
-  if (!isa<RankedTensorType>(value.getType())) {
-    value = tensor::FromElementsOp::create(builder, loc, matrix, ValueRange{value});
-  } else if (value.getType() != matrix) {
-    // Its other dimensions have size 1, so its elements lie as those of the matrix.
-    auto type = ::mlir::cast<RankedTensorType>(value.getType());
-    if (type.getRank() > 1) {
-      ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
-      value = tensor::CollapseShapeOp::create(builder, loc, value, ArrayRef<ReassociationIndices>{all});
-    }
-    SmallVector<ReassociationIndices> groups;
-    if (type.getRank() != 0)
-      groups.push_back({0, 1});
-    value = tensor::ExpandShapeOp::create(builder, loc, matrix, value, groups);
-  }
-  if (elementType != scaleType)
-    value = arith::ExtFOp::create(builder, loc, matrix.clone(scaleType), value);
-  return value;
 }

@@ -23,12 +23,12 @@ func.func @cast_to_f64(%c: !weight) -> tensor<64x128xf64> {
   return %e : tensor<64x128xf64>
 }
 
-// The product was rounded to bf16 before.
+// The product was rounded to bf16 before, and the activations were not.
 // CHECK-LABEL: func @extended_behind_the_scale(
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @extended_behind_the_scale(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: bf16) -> tensor<?x64xf32> {
-  // expected-remark@+1 {{Function=extended_behind_the_scale | Reason="arithmetic: an extension behind the scale"}}
+  // expected-remark@+1 {{Function=extended_behind_the_scale | Reason="type: a scaled weight of bf16 with activations that are not extended from it"}}
   %w = ecf8.decode %c : !weight
   %f = tensor.empty() : !wide
   %g = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
@@ -61,6 +61,27 @@ func.func @rounded_twice(%c: !weight, %x: tensor<?x128xbf16>, %acc: tensor<?x64x
     linalg.yield %v : bf16
   } -> !half
   %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x128xbf16>, tensor<64x128xbf16>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// CHECK-LABEL: func @rounded_to_two_types(
+// CHECK:         ecf8.decode
+// CHECK-NOT:     ecf8.contract
+func.func @rounded_to_two_types(%c: !weight, %x: tensor<?x128xf16>, %acc: tensor<?x64xf32>, %s: f32) -> tensor<?x64xf32> {
+  // expected-remark@+1 {{Function=rounded_to_two_types | Reason="arithmetic: two roundings behind the scale"}}
+  %w = ecf8.decode %c : !weight
+  %f = tensor.empty() : tensor<64x128xf16>
+  %g = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%w : !plain) outs(%f : tensor<64x128xf16>) {
+  ^bb0(%in: f8E4M3FN, %o: f16):
+    %a = arith.extf %in : f8E4M3FN to f32
+    %b = arith.mulf %a, %s : f32
+    %d = arith.truncf %b : f32 to bf16
+    %h = arith.extf %d : bf16 to f32
+    %v = arith.truncf %h : f32 to f16
+    linalg.yield %v : f16
+  } -> tensor<64x128xf16>
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x128xf16>, tensor<64x128xf16>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
   return %y : tensor<?x64xf32>
 }
 

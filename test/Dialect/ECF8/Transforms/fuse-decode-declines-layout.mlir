@@ -24,51 +24,12 @@ func.func @sum_over_rows(%c: !weight, %x: tensor<4x64xf32>, %acc: tensor<4x128xf
   return %y : tensor<4x128xf32>
 }
 
-// CHECK-LABEL: func @activations_by_column(
-// CHECK:         ecf8.decode
-// CHECK-NOT:     ecf8.contract
-func.func @activations_by_column(%c: !weight, %x: tensor<128x4xf32>, %acc: tensor<4x64xf32>) -> tensor<4x64xf32> {
-  // expected-remark@+1 {{Function=activations_by_column | Reason="layout: activations or result in another order than [..., K] and [..., N]"}}
-  %w = ecf8.decode %c : !weight
-  %y = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (k, m)>, #w, #y] ins(%x, %w : tensor<128x4xf32>, !plain) outs(%acc : tensor<4x64xf32>) -> tensor<4x64xf32>
-  return %y : tensor<4x64xf32>
-}
-
-// The weight as the left operand.
-// CHECK-LABEL: func @result_by_column(
-// CHECK:         ecf8.decode
-// CHECK-NOT:     ecf8.contract
-func.func @result_by_column(%c: !weight, %x: tensor<128x4xf32>, %acc: tensor<64x4xf32>) -> tensor<64x4xf32> {
-  // expected-remark@+1 {{Function=result_by_column | Reason="layout: activations or result in another order than [..., K] and [..., N]"}}
-  %w = ecf8.decode %c : !weight
-  %y = linalg.matmul ins(%w, %x : !plain, tensor<128x4xf32>) outs(%acc : tensor<64x4xf32>) -> tensor<64x4xf32>
-  return %y : tensor<64x4xf32>
-}
-
-// CHECK-LABEL: func @leading_dimensions_swapped(
-// CHECK:         ecf8.decode
-// CHECK-NOT:     ecf8.contract
-func.func @leading_dimensions_swapped(%c: !weight, %x: tensor<2x3x128xf32>, %acc: tensor<3x2x64xf32>) -> tensor<3x2x64xf32> {
-  // expected-remark@+1 {{Function=leading_dimensions_swapped | Reason="layout: activations or result in another order than [..., K] and [..., N]"}}
-  %w = ecf8.decode %c : !weight
-  %y = linalg.generic {indexing_maps = [affine_map<(a, b, n, k) -> (a, b, k)>, affine_map<(a, b, n, k) -> (n, k)>, affine_map<(a, b, n, k) -> (b, a, n)>],
-                       iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
-      ins(%x, %w : tensor<2x3x128xf32>, !plain) outs(%acc : tensor<3x2x64xf32>) {
-  ^bb0(%a: f32, %in: f8E4M3FN, %o: f32):
-    %v = arith.extf %in : f8E4M3FN to f32
-    %p = arith.mulf %a, %v : f32
-    %s = arith.addf %o, %p : f32
-    linalg.yield %s : f32
-  } -> tensor<3x2x64xf32>
-  return %y : tensor<3x2x64xf32>
-}
-
 // Both operands are the weight.
 // CHECK-LABEL: func @weight_by_itself(
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @weight_by_itself(%c: !weight, %acc: tensor<64x64xf32>) -> tensor<64x64xf32> {
-  // expected-remark@+1 {{Function=weight_by_itself | Reason="layout: activations or result in another order than [..., K] and [..., N]"}}
+  // expected-remark@+1 {{Function=weight_by_itself | Reason="reader: a contraction of the weight with itself"}}
   %w = ecf8.decode %c : !weight
   %e = arith.extf %w : !plain to !wide
   %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%e, %e : !wide, !wide) outs(%acc : tensor<64x64xf32>) -> tensor<64x64xf32>
@@ -140,4 +101,39 @@ func.func @scaled_for_other_activations(%c: !weight, %x: tensor<?x128xbf16>, %ac
   } -> !wide
   %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x128xbf16>, !wide) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
   return %y : tensor<?x64xf32>
+}
+
+// Each matrix of the result has the same activations.
+// CHECK-LABEL: func @activations_without_batch(
+// CHECK:         ecf8.decode
+// CHECK-NOT:     ecf8.contract
+func.func @activations_without_batch(%c: !weight, %x: tensor<4x128xf32>, %acc: tensor<2x4x64xf32>) -> tensor<2x4x64xf32> {
+  // expected-remark@+1 {{Function=activations_without_batch | Reason="layout: activations and result that differ in more than columns and rows"}}
+  %w = ecf8.decode %c : !weight
+  %e = tensor.empty() : tensor<2x64x128xf8E4M3FN>
+  %b = linalg.broadcast ins(%w : !plain) outs(%e : tensor<2x64x128xf8E4M3FN>) dimensions = [0]
+  %y = linalg.batch_matmul indexing_maps = [affine_map<(b, m, n, k) -> (m, k)>, affine_map<(b, m, n, k) -> (b, n, k)>, affine_map<(b, m, n, k) -> (b, m, n)>]
+      ins(%x, %b : tensor<4x128xf32>, tensor<2x64x128xf8E4M3FN>) outs(%acc : tensor<2x4x64xf32>) -> tensor<2x4x64xf32>
+  return %y : tensor<2x4x64xf32>
+}
+
+// The rows are those of the activations, too: as many numbers of dimensions, but others.
+// CHECK-LABEL: func @rows_of_the_activations(
+// CHECK:         ecf8.decode
+// CHECK-NOT:     ecf8.contract
+func.func @rows_of_the_activations(%c: !weight, %x: tensor<64x128xf32>, %acc: tensor<64x4xf32>) -> tensor<64x4xf32> {
+  // expected-remark@+1 {{Function=rows_of_the_activations | Reason="layout: activations and result that differ in more than columns and rows"}}
+  %w = ecf8.decode %c : !weight
+  %e = tensor.empty() : tensor<4x64x128xf8E4M3FN>
+  %b = linalg.broadcast ins(%w : !plain) outs(%e : tensor<4x64x128xf8E4M3FN>) dimensions = [0]
+  %y = linalg.generic {indexing_maps = [affine_map<(n, m, k) -> (n, k)>, affine_map<(n, m, k) -> (m, n, k)>, affine_map<(n, m, k) -> (n, m)>],
+                       iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %b : tensor<64x128xf32>, tensor<4x64x128xf8E4M3FN>) outs(%acc : tensor<64x4xf32>) {
+  ^bb0(%a: f32, %in: f8E4M3FN, %o: f32):
+    %v = arith.extf %in : f8E4M3FN to f32
+    %p = arith.mulf %a, %v : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<64x4xf32>
+  return %y : tensor<64x4xf32>
 }

@@ -86,25 +86,6 @@ func.func @dynamic_scale(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf
   return %y : tensor<?x64xf32>
 }
 
-// A block scale without the views.
-// CHECK-LABEL: func @scale_by_division(
-// CHECK:         ecf8.decode
-// CHECK-NOT:     ecf8.contract
-func.func @scale_by_division(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<2x2xf32>) -> tensor<?x64xf32> {
-  // expected-remark@+1 {{Function=scale_by_division | Reason="scale: an index that is no loop"}}
-  %w = ecf8.decode %c : !weight
-  %e = arith.extf %w : !plain to !wide
-  %f = tensor.empty() : !wide
-  %g = linalg.generic {indexing_maps = [#id, affine_map<(d0, d1) -> (d0 floordiv 32, d1 floordiv 64)>, #id], iterator_types = ["parallel", "parallel"]}
-      ins(%e, %s : !wide, tensor<2x2xf32>) outs(%f : !wide) {
-  ^bb0(%in: f32, %t: f32, %o: f32):
-    %v = arith.mulf %in, %t : f32
-    linalg.yield %v : f32
-  } -> !wide
-  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x128xf32>, tensor<64x128xf32>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
-  return %y : tensor<?x64xf32>
-}
-
 // CHECK-LABEL: func @elementwise_scale(
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
@@ -145,7 +126,7 @@ func.func @scale_for_each_column(%c: !weight, %x: tensor<?x128xf32>, %acc: tenso
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @columns_before_rows(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<128x64xf32>) -> tensor<?x64xf32> {
-  // expected-remark@+1 {{Function=columns_before_rows | Reason="scale: one for each weight, or columns before rows"}}
+  // expected-remark@+1 {{Function=columns_before_rows | Reason="scale: columns before rows, or one of them twice"}}
   %w = ecf8.decode %c : !weight
   %e = arith.extf %w : !plain to !wide
   %f = tensor.empty() : !wide
@@ -163,7 +144,7 @@ func.func @columns_before_rows(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @scale_inside_of_blocks(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<32xf32>) -> tensor<?x64xf32> {
-  // expected-remark@+1 {{Function=scale_inside_of_blocks | Reason="scale: one for each weight, or columns before rows"}}
+  // expected-remark@+1 {{Function=scale_inside_of_blocks | Reason="scale: an index that is no row, column or block of them"}}
   %w = ecf8.decode %c : !weight
   %e = arith.extf %w : !plain to !wide
   %b = tensor.expand_shape %e [[0, 1], [2, 3]] output_shape [2, 32, 2, 64] : !wide into tensor<2x32x2x64xf32>
@@ -255,4 +236,44 @@ func.func @scale_is_computed(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x
   } -> !wide
   %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x128xf32>, tensor<64x128xf32>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
   return %y : tensor<?x64xf32>
+}
+
+// What repeats the scales changes them, too.
+// CHECK-LABEL: func @computed_for_each_weight(
+// CHECK:         ecf8.decode
+// CHECK-NOT:     ecf8.contract
+func.func @computed_for_each_weight(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<64xf32>) -> tensor<?x64xf32> {
+  // expected-remark@+1 {{Function=computed_for_each_weight | Reason="scale: blocks of 1 x 1 in tiles of 1024 columns, computed by 'linalg.generic'"}}
+  %w = ecf8.decode %c : !weight
+  %e = arith.extf %w : !plain to !wide
+  %f = tensor.empty() : !wide
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0)>, #id], iterator_types = ["parallel", "parallel"]} ins(%s : tensor<64xf32>) outs(%f : !wide) {
+  ^bb0(%in: f32, %o: f32):
+    %v = arith.negf %in : f32
+    linalg.yield %v : f32
+  } -> !wide
+  %g = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%e, %r : !wide, !wide) outs(%f : !wide) {
+  ^bb0(%in: f32, %t: f32, %o: f32):
+    %v = arith.mulf %in, %t : f32
+    linalg.yield %v : f32
+  } -> !wide
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x128xf32>, tensor<64x128xf32>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// CHECK-LABEL: func @for_each_matrix(
+// CHECK:         ecf8.decode
+// CHECK-NOT:     ecf8.contract
+func.func @for_each_matrix(%c: !weight, %s: tensor<2xf32>) -> tensor<2x64x128xf32> {
+  // expected-remark@+1 {{Function=for_each_matrix | Reason="scale: an index that is no row, column or block of them"}}
+  %w = ecf8.decode %c : !weight
+  %f = tensor.empty() : tensor<2x64x128xf32>
+  %g = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d1, d2)>, affine_map<(d0, d1, d2) -> (d0)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%w, %s : !plain, tensor<2xf32>) outs(%f : tensor<2x64x128xf32>) {
+  ^bb0(%in: f8E4M3FN, %t: f32, %o: f32):
+    %a = arith.extf %in : f8E4M3FN to f32
+    %v = arith.mulf %a, %t : f32
+    linalg.yield %v : f32
+  } -> tensor<2x64x128xf32>
+  return %g : tensor<2x64x128xf32>
 }

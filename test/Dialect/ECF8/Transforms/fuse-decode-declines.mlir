@@ -24,7 +24,7 @@ func.func @slice(%c: !weight) -> tensor<32x128xf8E4M3FN> {
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @rank_1(%c: !ecf8.compressed<128xf8E4M3FN, #ecf8.huffman>) -> tensor<128xf8E4M3FN> {
-  // expected-remark@+1 {{Function=rank_1 | Reason="rank: a weight that is no matrix"}}
+  // expected-remark@+1 {{Function=rank_1 | Reason="rank: 1 dimensions, and a contraction takes a matrix"}}
   %w = ecf8.decode %c : !ecf8.compressed<128xf8E4M3FN, #ecf8.huffman>
   return %w : tensor<128xf8E4M3FN>
 }
@@ -34,7 +34,7 @@ func.func @rank_1(%c: !ecf8.compressed<128xf8E4M3FN, #ecf8.huffman>) -> tensor<1
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @rank_3(%c: !ecf8.compressed<2x128x64xf8E4M3FN, #ecf8.huffman>, %x: tensor<2x4x128xf32>, %acc: tensor<2x4x64xf32>) -> tensor<2x4x64xf32> {
-  // expected-remark@+1 {{Function=rank_3 | Reason="rank: a weight that is no matrix"}}
+  // expected-remark@+1 {{Function=rank_3 | Reason="rank: 3 dimensions, and a contraction takes a matrix"}}
   %w = ecf8.decode %c : !ecf8.compressed<2x128x64xf8E4M3FN, #ecf8.huffman>
   %y = linalg.batch_matmul ins(%x, %w : tensor<2x4x128xf32>, tensor<2x128x64xf8E4M3FN>) outs(%acc : tensor<2x4x64xf32>) -> tensor<2x4x64xf32>
   return %y : tensor<2x4x64xf32>
@@ -79,11 +79,12 @@ func.func @extracted(%c: !weight, %i: index) -> f8E4M3FN {
   return %f : f8E4M3FN
 }
 
-// Decoded once for both readers.
+// Decoded once for both readers, though one is a contraction.
 // CHECK-LABEL: func @one_reader_of_two(
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @one_reader_of_two(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>) -> (tensor<?x64xf32>, !wide) {
+  // expected-remark@+2 {{[Analysis] SeveralReaders | Category:ecf8-fuse-decode | Function=one_reader_of_two | Decision="decoded once for all", Readers=2}}
   // expected-remark@+1 {{Function=one_reader_of_two | Reason="reader: 'func.return'"}}
   %w = ecf8.decode %c : !weight
   %e = arith.extf %w : !plain to !wide
@@ -103,21 +104,6 @@ func.func @elementwise_op(%c: !weight) -> !wide {
   return %g : !wide
 }
 
-// The batched form of some front ends.
-// CHECK-LABEL: func @broadcast(
-// CHECK:         ecf8.decode
-// CHECK-NOT:     ecf8.contract
-func.func @broadcast(%c: !weight, %x: tensor<2x4x128xf32>, %acc: tensor<2x4x64xf32>) -> tensor<2x4x64xf32> {
-  // expected-remark@+1 {{Function=broadcast | Reason="reader: 'linalg.broadcast'"}}
-  %w = ecf8.decode %c : !weight
-  %e = arith.extf %w : !plain to !wide
-  %f = tensor.empty() : tensor<2x64x128xf32>
-  %b = linalg.broadcast ins(%e : !wide) outs(%f : tensor<2x64x128xf32>) dimensions = [0]
-  %y = linalg.batch_matmul indexing_maps = [affine_map<(b, m, n, k) -> (b, m, k)>, affine_map<(b, m, n, k) -> (b, n, k)>, affine_map<(b, m, n, k) -> (b, m, n)>]
-      ins(%x, %b : tensor<2x4x128xf32>, tensor<2x64x128xf32>) outs(%acc : tensor<2x4x64xf32>) -> tensor<2x4x64xf32>
-  return %y : tensor<2x4x64xf32>
-}
-
 // CHECK-LABEL: func @reduced(
 // CHECK:         ecf8.decode
 func.func @reduced(%c: !weight, %acc: tensor<64xf32>) -> tensor<64xf32> {
@@ -133,77 +119,6 @@ func.func @reduced(%c: !weight, %acc: tensor<64xf32>) -> tensor<64xf32> {
   return %y : tensor<64xf32>
 }
 
-// CHECK-LABEL: func @repeated(
-// CHECK:         ecf8.decode
-// CHECK-NOT:     ecf8.contract
-func.func @repeated(%c: !weight) -> tensor<2x64x128xf32> {
-  // expected-remark@+1 {{Function=repeated | Reason="reader: 'linalg.generic' that repeats or selects weights"}}
-  %w = ecf8.decode %c : !weight
-  %f = tensor.empty() : tensor<2x64x128xf32>
-  %g = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]}
-      ins(%w : !plain) outs(%f : tensor<2x64x128xf32>) {
-  ^bb0(%in: f8E4M3FN, %o: f32):
-    %v = arith.extf %in : f8E4M3FN to f32
-    linalg.yield %v : f32
-  } -> tensor<2x64x128xf32>
-  return %g : tensor<2x64x128xf32>
-}
-
-// CHECK-LABEL: func @cut_in_three(
-// CHECK:         ecf8.decode
-// CHECK-NOT:     ecf8.contract
-func.func @cut_in_three(%c: !weight) -> tensor<2x4x8x128xf8E4M3FN> {
-  // expected-remark@+1 {{Function=cut_in_three | Reason="reader: 'tensor.expand_shape' that does not cut into blocks"}}
-  %w = ecf8.decode %c : !weight
-  %g = tensor.expand_shape %w [[0, 1, 2], [3]] output_shape [2, 4, 8, 128] : !plain into tensor<2x4x8x128xf8E4M3FN>
-  return %g : tensor<2x4x8x128xf8E4M3FN>
-}
-
-// CHECK-LABEL: func @blocks_of_dynamic_size(
-// CHECK:         ecf8.decode
-// CHECK-NOT:     ecf8.contract
-func.func @blocks_of_dynamic_size(%c: !weight, %f: tensor<?x128xf32>, %i: index) -> tensor<2x?x128xf32> {
-  // expected-remark@+1 {{Function=blocks_of_dynamic_size | Reason="reader: 'tensor.expand_shape' that does not cut into blocks"}}
-  %w = ecf8.decode %c : !weight
-  %e = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
-      ins(%w : !plain) outs(%f : tensor<?x128xf32>) {
-  ^bb0(%in: f8E4M3FN, %o: f32):
-    %v = arith.extf %in : f8E4M3FN to f32
-    linalg.yield %v : f32
-  } -> tensor<?x128xf32>
-  %g = tensor.expand_shape %e [[0, 1], [2]] output_shape [2, %i, 128] : tensor<?x128xf32> into tensor<2x?x128xf32>
-  return %g : tensor<2x?x128xf32>
-}
-
-// CHECK-LABEL: func @flattened(
-// CHECK:         ecf8.decode
-// CHECK-NOT:     ecf8.contract
-func.func @flattened(%c: !weight) -> tensor<8192xf8E4M3FN> {
-  // expected-remark@+1 {{Function=flattened | Reason="reader: 'tensor.collapse_shape' that does not join blocks"}}
-  %w = ecf8.decode %c : !weight
-  %g = tensor.collapse_shape %w [[0, 1]] : !plain into tensor<8192xf8E4M3FN>
-  return %g : tensor<8192xf8E4M3FN>
-}
-
-// CHECK-LABEL: func @contraction_of_blocks(
-// CHECK:         ecf8.decode
-// CHECK-NOT:     ecf8.contract
-func.func @contraction_of_blocks(%c: !weight, %x: tensor<4x2x64xf32>, %acc: tensor<4x64xf32>) -> tensor<4x64xf32> {
-  // expected-remark@+1 {{Function=contraction_of_blocks | Reason="reader: a contraction of a weight cut into blocks"}}
-  %w = ecf8.decode %c : !weight
-  %b = tensor.expand_shape %w [[0], [1, 2]] output_shape [64, 2, 64] : !plain into tensor<64x2x64xf8E4M3FN>
-  %y = linalg.generic {indexing_maps = [affine_map<(m, n, j, k) -> (m, j, k)>, affine_map<(m, n, j, k) -> (n, j, k)>, affine_map<(m, n, j, k) -> (m, n)>],
-                       iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
-      ins(%x, %b : tensor<4x2x64xf32>, tensor<64x2x64xf8E4M3FN>) outs(%acc : tensor<4x64xf32>) {
-  ^bb0(%a: f32, %in: f8E4M3FN, %o: f32):
-    %v = arith.extf %in : f8E4M3FN to f32
-    %p = arith.mulf %a, %v : f32
-    %s = arith.addf %o, %p : f32
-    linalg.yield %s : f32
-  } -> tensor<4x64xf32>
-  return %y : tensor<4x64xf32>
-}
-
 // CHECK-LABEL: func @accumulator(
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
@@ -213,25 +128,4 @@ func.func @accumulator(%c: !weight, %x: tensor<64x32xf32>, %z: tensor<32x128xf32
   %e = arith.extf %w : !plain to !wide
   %y = linalg.matmul ins(%x, %z : tensor<64x32xf32>, tensor<32x128xf32>) outs(%e : !wide) -> !wide
   return %y : !wide
-}
-
-// What is fused says so, for each reader.
-// CHECK-LABEL: func @fused(
-// CHECK-NOT:     ecf8.decode
-// CHECK-COUNT-2: ecf8.contract
-func.func @fused(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
-  %w = ecf8.decode %c : !weight
-  %e = arith.extf %w : !plain to !wide
-  // expected-remark@+1 {{[Passed] Fused | Category:ecf8-fuse-decode | Function=fused | Scale=none, Weight="!ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>"}}
-  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %e : tensor<?x128xf32>, tensor<64x128xf32>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
-  %f = tensor.empty() : !wide
-  %g = linalg.generic {indexing_maps = [#id, affine_map<(d0, d1) -> (d0)>, #id], iterator_types = ["parallel", "parallel"]}
-      ins(%e, %s : !wide, tensor<64xf32>) outs(%f : !wide) {
-  ^bb0(%in: f32, %t: f32, %o: f32):
-    %v = arith.mulf %in, %t : f32
-    linalg.yield %v : f32
-  } -> !wide
-  // expected-remark@+1 {{[Passed] Fused | Category:ecf8-fuse-decode | Function=fused | Scale="1 x 128", Weight="!ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>"}}
-  %z = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x128xf32>, tensor<64x128xf32>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
-  return %y, %z : tensor<?x64xf32>, tensor<?x64xf32>
 }

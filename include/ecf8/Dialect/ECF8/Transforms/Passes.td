@@ -52,20 +52,28 @@ def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
 def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
   let summary = "Move each decode into the contractions that read the weight";
   let description = [{
-    In: `ecf8.decode`s of matrices whose readers extend, scale (for the tensor, for each row, or for blocks), round and
-    transpose the weight, and end in contractions: `linalg.matmul` with any indexing maps, `matvec`, `vecmat`,
-    `batch_matmul` whose own maps repeat the weight for each matrix, and `linalg.generic`s that are contractions, with
-    activations of any rank.
-    Out: one `ecf8.contract` for each contraction. The decode and what was done to the weight are gone.
-    Left alone: a decode with a reader that is none of these. Its weight is decoded once, as a whole, for all readers:
-    reading it a second time, compressed, would gain nothing.
-    Remarks of the category `ecf8-fuse-decode` say what was fused (passed), and what was not and why (missed). A reason
-    begins with its code: `encoding`, `rank`, `reader`, `arithmetic`, `scale`, `layout`, `type`, `slice`, `unused`.
+    In: `ecf8.decode`s of matrices whose readers extend, scale, round, transpose, reshape, pad, cut and repeat the weight,
+    and end in contractions: `linalg.matmul` with any indexing maps, `matvec`, `vecmat`, `batch_matmul` with one weight
+    for all matrices, and `linalg.generic`s that are contractions, with activations of any rank.
+    A scale is one for the tensor, for each row, or for blocks, ragged ones included; where the program repeats it for
+    each weight (`repeat_interleave`; `expand` and `view`), the tensor before the repetition is taken. Padding must be cut
+    off again before the contraction. Where a scaled and rounded weight is extended again, the activations must be an
+    extension from the same type, and are taken before it.
+    Out: one `ecf8.contract` for each contraction, between transpositions of activations and result where these do not
+    lie as [..., K] and [..., N]. The decode and what was done to the weight are gone.
+    Left alone: a decode with a reader that is none of these, and weights of another rank than 2, such as the experts'
+    matrices in one tensor: the payload of one matrix is no value of its own.
+    A weight with several readers: if all end in contractions, each of these decodes the weight for itself. Otherwise it
+    is decoded once, as a whole, for all readers: reading it a second time, compressed, would gain nothing.
+    Remarks of the category `ecf8-fuse-decode` say what was fused (passed), what was not and why (missed), and which of
+    the two was taken for a weight with several readers (analysis). A reason begins with its code: `encoding`, `rank`,
+    `reader`, `arithmetic`, `scale`, `layout`, `type`, `slice`, `unused`. `Name` is the weight's key or symbol.
     Place in the pipeline: after `ecf8-compress-weights`, before bufferization and other fusions.
 
     Example: `test/Dialect/ECF8/Transforms/fuse-decode.mlir`.
   }];
-  let dependentDialects = ["::mlir::ecf8::ECF8Dialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::ecf8::ECF8Dialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 #endif // ECF8_DIALECT_ECF8_TRANSFORMS_PASSES_TD
