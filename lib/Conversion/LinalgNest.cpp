@@ -34,6 +34,10 @@ private:
   Value addIndex(Value value, int64_t amount) {
     return amount == 0 ? value : Value(arith::AddIOp::create(builder, value, index(amount)));
   }
+  /// The greatest multiple of `unit` up to `value`.
+  Value roundedDown(Value value, int64_t unit) {
+    return arith::MulIOp::create(builder, arith::DivUIOp::create(builder, value, index(unit)), index(unit));
+  }
   bool hasReductions() { return op.getNumReductionLoops() > 0; }
   bool lanesAreInner() const { return plan.laneDim && llvm::is_contained(plan.innerDims, *plan.laneDim); }
 
@@ -44,6 +48,8 @@ private:
   void emitBlock(Piece block);
   SmallVector<Value> emitInnerLoops(Piece block, ArrayRef<unsigned> dims, SmallVector<Value> accumulators,
                                     SmallVector<Value> &loaded);
+  SmallVector<Value> emitTransposedBlocks(Piece block, SmallVector<Value> accumulators, ArrayRef<Value> loaded,
+                                          Value end);
   SmallVector<Value> emitBody(Piece block, ArrayRef<Value> accumulators, ArrayRef<Value> loaded);
   SmallVector<Value> cloneBody(Piece block, int64_t row, int64_t vector, ArrayRef<Value> arguments);
 
@@ -115,9 +121,7 @@ void NestEmitter::emitRows() {
           if (rows == 0)
             continue;
           Value remaining = arith::SubIOp::create(builder, sizes[dim], begin);
-          Value covered =
-              arith::MulIOp::create(builder, arith::DivUIOp::create(builder, remaining, index(rows)), index(rows));
-          Value end = arith::AddIOp::create(builder, begin, covered);
+          Value end = arith::AddIOp::create(builder, begin, roundedDown(remaining, rows));
           auto loop = scf::ForOp::create(builder, begin, end, index(rows));
           OpBuilder::InsertionGuard guard(builder);
           builder.setInsertionPointToStart(loop.getBody());
@@ -161,9 +165,7 @@ void NestEmitter::emitLaneRange(Value begin, unsigned dim, ArrayRef<Piece> width
     Value end = sizes[dim];
     if (width.lanes > 1) {
       Value remaining = arith::SubIOp::create(builder, sizes[dim], begin);
-      Value covered = arith::MulIOp::create(builder, arith::DivUIOp::create(builder, remaining, index(width.lanes)),
-                                            index(width.lanes));
-      end = arith::AddIOp::create(builder, begin, covered);
+      end = arith::AddIOp::create(builder, begin, roundedDown(remaining, width.lanes));
     }
     auto loop = scf::ForOp::create(builder, begin, end, index(width.lanes));
     OpBuilder::InsertionGuard guard(builder);
@@ -206,7 +208,15 @@ SmallVector<Value> NestEmitter::emitInnerLoops(Piece block, ArrayRef<unsigned> d
     return emitBody(block, accumulators, loaded);
   }
   unsigned dim = dims.front();
-  auto loop = scf::ForOp::create(builder, index(0), sizes[dim], index(1), accumulators);
+  Value begin = index(0);
+  if (dim == plan.transposedDim && block.lanes == plan.lanes) {
+    Value end = roundedDown(sizes[dim], block.lanes);
+    accumulators = emitTransposedBlocks(block, accumulators, loaded, end);
+    begin = end;
+    if (!ShapedType::isDynamic(staticSizes[dim]) && staticSizes[dim] % block.lanes == 0)
+      return accumulators;
+  }
+  auto loop = scf::ForOp::create(builder, begin, sizes[dim], index(1), accumulators);
   {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(loop.getBody());
@@ -217,6 +227,42 @@ SmallVector<Value> NestEmitter::emitInnerLoops(Piece block, ArrayRef<unsigned> d
     if (!accumulators.empty())
       scf::YieldOp::create(builder, results);
   }
+  return loop.getResults();
+}
+
+/// The innermost reduction up to `end`, a multiple of the lanes: one square of each strided input at a time.
+SmallVector<Value> NestEmitter::emitTransposedBlocks(Piece block, SmallVector<Value> accumulators,
+                                                     ArrayRef<Value> loaded, Value end) {
+  unsigned dim = *plan.transposedDim;
+  auto loop = scf::ForOp::create(builder, index(0), end, index(block.lanes), accumulators);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  variables[dim] = loop.getInductionVar();
+  SmallVector<SmallVector<Value>> columns(loaded.size()); // by slot
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    if (!op.payloadUsesValueFromOperand(input) || !isTransposable(op, *input, *plan.laneDim, dim))
+      continue;
+    auto type = VectorType::get({block.lanes}, getElementTypeOrSelf(input->get()));
+    for (int64_t row = 0; row < block.rows; ++row) {
+      SmallVector<Value> &square = columns[slot(block, *input, row, 0)];
+      if (!square.empty())
+        continue;
+      for (int64_t lane = 0; lane < block.lanes; ++lane)
+        square.push_back(vector::LoadOp::create(builder, type, input->get(), indices(*input, row, lane)));
+      square = transposeInRegisters(builder, square);
+    }
+  }
+  SmallVector<Value> results = llvm::to_vector_of<Value>(loop.getRegionIterArgs());
+  for (int64_t step = 0; step < block.lanes; ++step) {
+    variables[dim] = addIndex(loop.getInductionVar(), step);
+    SmallVector<Value> values = llvm::to_vector(loaded);
+    for (auto [value, square] : llvm::zip_equal(values, columns))
+      if (!square.empty())
+        value = square[step];
+    loadInputs(block, values, /*beforeInnerLoops=*/false);
+    results = emitBody(block, results, values);
+  }
+  scf::YieldOp::create(builder, results);
   return loop.getResults();
 }
 

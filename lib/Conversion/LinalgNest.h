@@ -18,7 +18,10 @@ struct NestPlan {
   int64_t rows = 1;                ///< rows of a block along rowDim
   SmallVector<unsigned> outerDims; ///< parallel loop, slowest first; laneDim and rowDim only if cut into blocks there
   SmallVector<unsigned>
-      innerDims;     ///< sequential loops inside a block: the reductions, or one dimension to stream along
+      innerDims; ///< sequential loops inside a block: the reductions, or one dimension to stream along
+  /// Innermost reduction along which inputs lie contiguous that are strided along laneDim: `lanes` times `lanes` of
+  /// their elements are read as rows and transposed in registers.
+  std::optional<unsigned> transposedDim;
   int64_t grain = 1; ///< least number of iterations of the parallel loop worth a thread
 };
 
@@ -35,6 +38,13 @@ void emitNest(linalg::LinalgOp op, const NestPlan &plan);
 /// How the elements that `laneDim` selects lie in an operand.
 enum class LaneAccess { Invariant, Contiguous, Strided };
 LaneAccess getLaneAccess(linalg::LinalgOp op, OpOperand &operand, unsigned laneDim);
+
+/// Whether vectors of `operand` along `laneDim` can be had by transposing vectors along `contiguousDim`.
+bool isTransposable(linalg::LinalgOp op, OpOperand &operand, unsigned laneDim, unsigned contiguousDim);
+
+/// The columns of the square matrix whose rows are `rows`: a power of two of vectors of as many elements of up to 32
+/// bits each.
+SmallVector<Value> transposeInRegisters(ImplicitLocOpBuilder &builder, ArrayRef<Value> rows);
 
 } // namespace mlir::ecf8
 

@@ -98,6 +98,16 @@ LaneAccess mlir::ecf8::getLaneAccess(linalg::LinalgOp op, OpOperand &operand, un
   return unitStep && type.isLastDimUnitStride() ? LaneAccess::Contiguous : LaneAccess::Strided;
 }
 
+bool mlir::ecf8::isTransposable(linalg::LinalgOp op, OpOperand &operand, unsigned laneDim, unsigned contiguousDim) {
+  auto type = dyn_cast<MemRefType>(operand.get().getType());
+  if (!type || !type.getElementType().isIntOrFloat() || type.getElementTypeBitWidth() > 32)
+    return false;
+  // The two dimensions are independent: a sum of both, as in a convolution, repeats elements.
+  AffineExpr last = op.getMatchingIndexingMap(&operand).getResults().back();
+  return getLaneAccess(op, operand, laneDim) == LaneAccess::Strided && !last.isFunctionOfDim(laneDim) &&
+         getLaneAccess(op, operand, contiguousDim) == LaneAccess::Contiguous;
+}
+
 NestPlan mlir::ecf8::planNest(linalg::LinalgOp op, unsigned vectorBits) {
   NestPlan plan;
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
@@ -130,6 +140,14 @@ NestPlan mlir::ecf8::planNest(linalg::LinalgOp op, unsigned vectorBits) {
         int64_t size = sizes[*plan.laneDim];
         plan.vectors = std::min<int64_t>(plan.vectors, ShapedType::isDynamic(size) ? 2 : size / plan.lanes);
       }
+    }
+    unsigned innermost = reductions.back();
+    if (plan.lanes >= 4 && (ShapedType::isDynamic(sizes[innermost]) || sizes[innermost] >= plan.lanes) &&
+        llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) {
+          return isTransposable(op, *input, *plan.laneDim, innermost) && op.payloadUsesValueFromOperand(input);
+        })) {
+      plan.transposedDim = innermost;
+      plan.vectors = 1; // the registers hold a transposed block
     }
     for (unsigned dim : parallel)
       if (dim != plan.laneDim && dim != plan.rowDim)

@@ -28,9 +28,11 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
   manager.addPass(createPrepareEntryPointsPass());
   if (options.fuseDecode)
     manager.addNestedPass<func::FuncOp>(createFuseDecodePass());
+  manager.addPass(createExpandPowersPass());
   manager.addPass(createConvertElementwiseToLinalgPass());
   manager.addPass(createConvertTensorToLinalgPass());
   addCleanup(manager);
+  manager.addNestedPass<func::FuncOp>(createPrepareContractionsPass());
   manager.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   addCleanup(manager);
 

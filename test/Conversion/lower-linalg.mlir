@@ -4,6 +4,11 @@
 #id = affine_map<(d0) -> (d0)>
 #row = affine_map<(d0, d1) -> (d0)>
 #both = affine_map<(d0, d1) -> (d0, d1)>
+#column = affine_map<(d0, d1) -> (d1)>
+#window = affine_map<(d0, d1) -> (2 * d0 + d1)>
+#x = affine_map<(d0, d1, d2) -> (d0, d2)>
+#w = affine_map<(d0, d1, d2) -> (d1, d2)>
+#y = affine_map<(d0, d1, d2) -> (d0, d1)>
 
 // One accumulator per output, the sum in the order of the columns, products rounded before they are added.
 // WIDE-LABEL:  func @matmul(
@@ -19,6 +24,53 @@
 // CHECK:           vector.store
 func.func @matmul(%a: memref<8x64xf32>, %b: memref<64x32xf32>, %c: memref<8x32xf32>) {
   linalg.matmul ins(%a, %b : memref<8x64xf32>, memref<64x32xf32>) outs(%c : memref<8x32xf32>)
+  return
+}
+
+// A weight stored as [N, K]: squares of four by four are transposed in registers; each sum is still in the order of k. The
+// last three columns are read one by one.
+// CHECK-LABEL: func @transposed_weight(
+// CHECK:         scf.for {{.*}} iter_args
+// CHECK-COUNT-4:   vector.load {{.*}} : memref<8x11xf32>, vector<4xf32>
+// CHECK-COUNT-8:   vector.shuffle {{.*}} : vector<4xi32>, vector<4xi32>
+// CHECK-NOT:       memref.load %arg1
+// CHECK:           scf.yield
+// CHECK:         scf.for {{.*}} iter_args
+// CHECK-COUNT-4:   memref.load %arg1
+// CHECK:           vector.from_elements
+// CHECK:           scf.yield
+// WIDE-LABEL:  func @transposed_weight(
+// WIDE-COUNT-8:  vector.load {{.*}} : memref<8x11xf32>, vector<8xf32>
+// WIDE-COUNT-24: vector.shuffle {{.*}} : vector<8xi32>, vector<8xi32>
+func.func @transposed_weight(%x: memref<2x11xf32>, %w: memref<8x11xf32>, %y: memref<2x8xf32>) {
+  linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : memref<2x11xf32>, memref<8x11xf32>) outs(%y : memref<2x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %c, %0 : f32
+    linalg.yield %1 : f32
+  }
+  return
+}
+
+// Elements of 64 bits are not transposed, and not what lies along both dimensions at once.
+// CHECK-LABEL: func @negative_not_transposed(
+// CHECK-NOT:     vector.shuffle
+// CHECK:         return
+func.func @negative_not_transposed(%w: memref<8x8xf64>, %y: memref<8xf64>, %d: memref<22xf32>, %k: memref<8xf32>,
+                                   %z: memref<8xf32>) {
+  linalg.generic {indexing_maps = [#both, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%w : memref<8x8xf64>) outs(%y : memref<8xf64>) {
+  ^bb0(%a: f64, %c: f64):
+    %0 = arith.addf %c, %a : f64
+    linalg.yield %0 : f64
+  }
+  linalg.generic {indexing_maps = [#window, #column, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%d, %k : memref<22xf32>, memref<8xf32>) outs(%z : memref<8xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.addf %c, %a : f32
+    linalg.yield %0 : f32
+  }
   return
 }
 

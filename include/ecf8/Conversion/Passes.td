@@ -69,13 +69,44 @@ def FuseElementwisePass : Pass<"ecf8-fuse-elementwise", "::mlir::func::FuncOp"> 
                            "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def ExpandPowersPass : Pass<"ecf8-expand-powers"> {
+  let summary = "Turn powers with constant exponents into products";
+  let description = [{
+    In: `math.fpowi` and `math.powf` on scalars, vectors and tensors. Out: where the exponent is a constant whole number from
+    -2 to 3, the products (and one division of 1 by them) that PyTorch computes, each rounded; other `math.fpowi` as
+    `math.powf` of the exponent as a float, since LLVM has no code for vectors of it and libm no function.
+    Left alone: `math.powf`, but for squares.
+    Place in the pipeline: before bufferization, so that bodies get cheaper before loops are planned.
+
+    Example: `test/Conversion/expand-powers.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
+def PrepareContractionsPass : Pass<"ecf8-prepare-contractions", "::mlir::func::FuncOp"> {
+  let summary = "Let contractions read transposed tensors where they lie, and activations that are converted once";
+  let description = [{
+    In: `linalg` ops on tensors. Out: a contraction or reduction of a transposed tensor, such as a weight stored as [N, K],
+    becomes a `linalg.generic` that reads the tensor itself; the transposition is gone if nothing else reads it. An input
+    that is the same for at least 64 outputs side by side and is converted in the body of the op, such as the bf16
+    activations of a matmul that adds in f32, is converted by an op before it. No value and no order of a sum changes.
+    Left alone: elementwise ops, which `ecf8-fuse-elementwise` merges with transpositions, and transpositions that compute.
+    Place in the pipeline: after decodes are fused, before elementwise ops are.
+
+    Example: `test/Conversion/prepare-contractions.mlir`.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def LowerLinalgPass : Pass<"ecf8-lower-linalg", "::mlir::func::FuncOp"> {
   let summary = "Turn structured ops on memrefs into loops over vectors that keep the order of every sum";
   let description = [{
     In: `linalg` ops on memrefs. Out: an outer `scf.parallel` over blocks, with `ecf8.grain`, and sequential loops inside.
     A block is a few rows of vectors along a dimension in which the outputs are contiguous; the reduction loops run inside
     it, in the order of the op's loops, with one accumulator per output element, so that the results are the bytes that
-    plain loops give. Multiplications and additions are not fused. Ops that cannot work on vectors, such as look-ups with
+    plain loops give. Multiplications and additions are not fused. An input that lies contiguous along the innermost sum
+    instead, such as a weight stored as [N, K], is read in square blocks that are transposed in registers. Ops that cannot work on vectors, such as look-ups with
     `cf.assert`, become scalar loops. Copies between strided memrefs become loops, others stay. What is known only at run
     time is checked by `cf.assert`: that the shapes of the operands match, that look-ups stay inside their tables, and
     that the sizes are there which a `memref.cast` promises.
