@@ -23,7 +23,9 @@ void ContractionEmitter::emit() {
   checkLayout(b, spec, layout, wholeMatrix(b, layout));
   checkShapes(layout);
   weightRows = layout.rows;
-  useVector = isForVector(layout);
+  rowCount = memref::DimOp::create(b, function.getArgument(1), 0);
+  Value padding = arith::RemUIOp::create(b, layout.columns, b.index(spec.columnsPerUnit()));
+  fillsUnits = b.compare(arith::CmpIPredicate::eq, padding, 0);
   // A tile begins at a block of packed pairs.
   const bool aligned = spec.encoding.getTileColumnCount() % (2 * kPackedSlots) == 0;
   if (target.multipliesBF16 && contraction.activations.isBF16() && aligned) {
@@ -105,13 +107,6 @@ Value ContractionEmitter::pack(Type type, int64_t columnsPerSlot, Value used) {
   return target;
 }
 
-/// i1: whether one of the vector kernels can take the call: one row, and no padding among the columns.
-Value ContractionEmitter::isForVector(const PayloadLayout &layout) {
-  Value rows = memref::DimOp::create(b, function.getArgument(1), 0);
-  Value padding = arith::RemUIOp::create(b, layout.columns, b.index(spec.columnsPerUnit()));
-  return b.andI(b.compare(arith::CmpIPredicate::eq, rows, 1), b.compare(arith::CmpIPredicate::eq, padding, 0));
-}
-
 /// i1: whether the kernels of pairs can.
 Value ContractionEmitter::isForPairs(const PayloadLayout &layout) {
   Value even = b.compare(arith::CmpIPredicate::eq, b.andI(layout.columns, 1), 0);
@@ -121,31 +116,40 @@ Value ContractionEmitter::isForPairs(const PayloadLayout &layout) {
 
 void ContractionEmitter::emitLoops(Value tables) {
   if (!usePairs)
-    return emitKernels(tables, Products::Vectors, useVector);
+    return emitKernels(tables, Products::Vectors, 1);
   auto branch = scf::IfOp::create(b, TypeRange{}, usePairs, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());
-  emitKernels(tables, Products::Pairs, useVector);
+  // As many sums in registers as the decoder leaves room for.
+  if (!lanes)
+    emitKernels(tables, Products::Pairs, {1, 4, 8});
+  else if (stripsPerGroup() == 1)
+    emitKernels(tables, Products::Pairs, {1, 4});
+  else
+    emitKernels(tables, Products::Pairs, 1);
   b.setInsertionPointToStart(branch.elseBlock());
-  emitKernels(tables, Products::Vectors, Value()); // rare: the panel kernel takes one row, too
+  emitKernels(tables, Products::Vectors, {}); // rare: the panel kernel takes few rows, too
 }
 
-/// The kernel for one row, where `vector` (an i1, or null for never) says so, and the kernel for any.
-void ContractionEmitter::emitKernels(Value tables, Products products, Value vector) {
+/// The vector kernels for up to as many rows as each of `limits` says, and the panel kernel for any number.
+void ContractionEmitter::emitKernels(Value tables, Products products, ArrayRef<int64_t> limits) {
   Value activations = products == Products::Pairs ? packedPairs : packed;
   SmallVector<Value> operands(function.getArguments());
-  StringRef suffix = products == Products::Pairs ? "_pairs" : "";
+  std::string suffix = products == Products::Pairs ? "_pairs" : "";
   OpBuilder::InsertionGuard guard(b);
-  if (vector) {
-    auto branch = scf::IfOp::create(b, TypeRange{}, vector, /*withElseRegion=*/true);
+  for (int64_t limit : limits) {
+    // No rows are the panel kernel's.
+    Value isFew = b.compare(arith::CmpIPredicate::ult, b.add(rowCount, -1), limit);
+    auto branch = scf::IfOp::create(b, TypeRange{}, b.andI(isFew, fillsUnits), /*withElseRegion=*/true);
     b.setInsertionPointToStart(branch.thenBlock());
     operands[1] = memref::CollapseShapeOp::create(b, activations, ArrayRef<ReassociationIndices>{{0, 1, 2}});
-    emitParallel(("_vector" + suffix).str(), operands, tables, weightRows,
-                 [&](func::FuncOp body) { emitVectorGroup(body, products); });
+    std::string name = "_vector" + (limit == 1 ? "" : std::to_string(limit)) + suffix;
+    emitParallel(name, operands, tables, weightRows,
+                 [&](func::FuncOp body) { emitVectorGroup(body, products, limit); });
     b.setInsertionPointToStart(branch.elseBlock());
   }
   operands[1] = activations;
-  emitParallel(("_panel" + suffix).str(), operands, tables, weightRows,
+  emitParallel("_panel" + suffix, operands, tables, weightRows,
                [&](func::FuncOp body) { emitPanelGroup(body, products); });
 }
 
@@ -163,11 +167,11 @@ std::unique_ptr<StepArithmetic> ContractionEmitter::createArithmetic(func::FuncO
   return std::make_unique<WeightVectors>(contraction, scale, extension);
 }
 
-void ContractionEmitter::emitVectorGroup(func::FuncOp body, Products products) {
+void ContractionEmitter::emitVectorGroup(func::FuncOp body, Products products, int64_t rowLimit) {
   PayloadLayout layout = readLayout(b, spec, body.getArgument(0));
   unsigned last = body.getNumArguments() - 1;
   std::unique_ptr<StepArithmetic> weights = createArithmetic(body, products);
-  std::unique_ptr<DecodeSink> sink = createVectorSink(operandsOf(body), *weights);
+  std::unique_ptr<DecodeSink> sink = createVectorSink(operandsOf(body), *weights, rowLimit);
   StripDecoder strips(b, spec, lanes, *sink);
   strips.enterFunction(layout, wholeMatrix(b, layout), body.getArgument(last - 1));
   strips.decodeGroup(body.getArgument(last));

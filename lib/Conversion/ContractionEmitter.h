@@ -29,19 +29,20 @@ private:
 
   void checkShapes(const PayloadLayout &layout);
   Value pack(Type type, int64_t columnsPerSlot, Value used);
-  Value isForVector(const PayloadLayout &layout);
   Value isForPairs(const PayloadLayout &layout);
   void emitLoops(Value tables) override;
-  void emitKernels(Value tables, Products products, Value vector);
+  void emitKernels(Value tables, Products products, ArrayRef<int64_t> limits);
   std::unique_ptr<StepArithmetic> createArithmetic(func::FuncOp body, Products products) const;
-  void emitVectorGroup(func::FuncOp body, Products products);
+  void emitVectorGroup(func::FuncOp body, Products products, int64_t rowLimit);
   void emitPanelGroup(func::FuncOp body, Products products);
 
   ContractionSpec contraction;
   ContractionTarget target;
   // Of the function.
   Value weightRows;
-  Value useVector, usePairs; ///< i1: the kernels for one row, and those of pairs; `usePairs` null where there are none
+  Value rowCount;            ///< of the activations
+  Value fillsUnits;          ///< i1: no padding among the columns
+  Value usePairs;            ///< i1; null where there are no kernels of pairs
   Value packed, packedPairs; ///< activations; null where there are none of the kind
 };
 

@@ -48,27 +48,35 @@ void copySums(LaneBuilder &b, Value out, Value row, Value strip, Value weightRow
 }
 
 //===----------------------------------------------------------------------===//
-// One row
+// Few rows
 //===----------------------------------------------------------------------===//
 
 class VectorSink final : public DecodeSink {
 public:
-  VectorSink(const ContractionOperands &operands, StepArithmetic &weights) : operands(operands), weights(weights) {}
+  VectorSink(const ContractionOperands &operands, StepArithmetic &weights, int64_t rowLimit)
+      : operands(operands), weights(weights), rowLimit(rowLimit) {}
 
   void enterFunction(LaneBuilder &b, const MatrixSlice &matrix, unsigned tileCount) override {
     slice = matrix;
-    sums = b.stackBuffer(tileCount * kStripRows, b.getF32Type());
+    sums = b.stackBuffer(tileCount * rowLimit * kStripRows, b.getF32Type());
     weights.enterFunction(b, tileCount);
+    rowCount = memref::DimOp::create(b, operands.out, 0);
+    // Where there are fewer rows the last one is computed again, with the same result.
+    for (int64_t i = 0; i < rowLimit; ++i)
+      rows.push_back(rowLimit == 1 ? b.index(0) : b.minU(b.index(i), b.add(rowCount, -1)));
   }
 
   SmallVector<Value> openStrips(LaneBuilder &b, Value strip, unsigned count) override {
     SmallVector<Value> carried;
     for (unsigned t = 0; t < count; ++t) {
-      Value own = b.add(strip, t), at = b.index(t * kStripRows);
+      Value own = b.add(strip, t);
       weights.openStrip(b, own, t, slice.rows);
-      copySums(b, operands.out, b.index(0), own, slice.rows, sums, at, /*toOut=*/false);
-      for (int64_t half = 0; half < 2; ++half)
-        carried.push_back(loadHalf(b, sums, b.add(at, half * kHalfStrip)));
+      for (int64_t i = 0; i < rowLimit; ++i) {
+        Value at = b.index((t * rowLimit + i) * kStripRows);
+        copySums(b, operands.out, rows[i], own, slice.rows, sums, at, /*toOut=*/false);
+        for (int64_t half = 0; half < 2; ++half)
+          carried.push_back(loadHalf(b, sums, b.add(at, half * kHalfStrip)));
+      }
     }
     return carried;
   }
@@ -82,30 +90,43 @@ public:
   void takeStep(LaneBuilder &b, const StepPlace &place, Value bytes, MutableArrayRef<Value> carried) override {
     SmallVector<Value> vectors = weights.extend(b, place.tile, bytes);
     int64_t slots = weights.slotsPerStep();
-    Value first = b.add(b.divU(b.add(tileColumn, place.unitColumn), weights.columnsPerSlot()), slots * place.step);
-    for (int64_t slot = 0; slot < slots; ++slot) {
-      Value activation = memref::LoadOp::create(b, operands.activations, ValueRange{b.add(first, slot)});
-      for (int64_t half = 0; half < 2; ++half) {
-        Value &sum = carried[place.tile * 2 + half];
-        sum = weights.accumulate(b, sum, vectors[slot * 2 + half], activation);
+    // The slots of a unit are in one block.
+    Value first = b.divU(b.add(tileColumn, place.unitColumn), weights.columnsPerSlot());
+    if (rowLimit > 1)
+      first = b.add(b.mul(b.mul(b.divU(first, kPackedSlots), rowCount), kPackedSlots), b.andI(first, kPackedSlots - 1));
+    if (rowLimit > 1)
+      b.keepLoadsHere();
+    for (int64_t slot = 0; slot < slots; ++slot)
+      for (int64_t i = 0; i < rowLimit; ++i) {
+        Value at = b.add(b.add(first, b.mul(rows[i], kPackedSlots)), slots * place.step + slot);
+        Value activation = memref::LoadOp::create(b, operands.activations, at);
+        for (int64_t half = 0; half < 2; ++half) {
+          Value &sum = carried[(place.tile * rowLimit + i) * 2 + half];
+          sum = weights.accumulate(b, sum, vectors[slot * 2 + half], activation);
+        }
       }
-    }
   }
 
   void closeStrips(LaneBuilder &b, Value strip, unsigned count, ValueRange carried) override {
     for (unsigned t = 0; t < count; ++t) {
-      Value at = b.index(t * kStripRows);
-      for (int64_t half = 0; half < 2; ++half)
-        vector::StoreOp::create(b, carried[t * 2 + half], sums, ValueRange{b.add(at, half * kHalfStrip)});
-      copySums(b, operands.out, b.index(0), b.add(strip, t), slice.rows, sums, at, /*toOut=*/true);
+      for (int64_t i = 0; i < rowLimit; ++i) {
+        int64_t vector = (t * rowLimit + i) * 2;
+        Value at = b.index(vector * kHalfStrip);
+        for (int64_t half = 0; half < 2; ++half)
+          vector::StoreOp::create(b, carried[vector + half], sums, ValueRange{b.add(at, half * kHalfStrip)});
+        copySums(b, operands.out, rows[i], b.add(strip, t), slice.rows, sums, at, /*toOut=*/true);
+      }
     }
   }
 
 private:
   ContractionOperands operands;
   StepArithmetic &weights;
+  int64_t rowLimit; ///< rows of activations that there can be
   MatrixSlice slice;
-  Value sums; ///< memref<(tiles * 32) x f32>, by lane
+  Value sums; ///< memref<(tiles * rowLimit * 32) x f32>, by tile, row and lane
+  Value rowCount;
+  SmallVector<Value> rows;
   Value tileColumn;
 };
 
@@ -233,8 +254,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<DecodeSink> mlir::ecf8::createVectorSink(const ContractionOperands &operands, StepArithmetic &weights) {
-  return std::make_unique<VectorSink>(operands, weights);
+std::unique_ptr<DecodeSink> mlir::ecf8::createVectorSink(const ContractionOperands &operands, StepArithmetic &weights,
+                                                         int64_t rowLimit) {
+  return std::make_unique<VectorSink>(operands, weights, rowLimit);
 }
 
 std::unique_ptr<PanelSink> mlir::ecf8::createPanelSink(const ContractionOperands &operands, StepArithmetic &weights,

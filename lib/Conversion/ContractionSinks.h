@@ -3,7 +3,7 @@
 // Both sinks keep one accumulator for each row of activations and each weight row, and add products to it in the order
 // of the columns, so that they give the same bytes:
 //
-//   vector  one row of activations: weights go from the decoder's registers into the sums, which stay in registers
+//   vector  few rows of activations: weights go from the decoder's registers into the sums, which stay in registers
 //   panel   several rows: a block of 64 columns is extended once into a panel in the first-level cache and multiplied
 //           by all rows of a chunk; their sums stay in a buffer on the stack
 #ifndef ECF8_LIB_CONVERSION_CONTRACTIONSINKS_H
@@ -21,15 +21,17 @@ inline constexpr int64_t kPackedSlots = 16;
 
 /// What the sinks multiply.
 struct ContractionOperands {
-  /// Vector: memref<?xT>, one row, T as StepArithmetic::elementType. Panel: memref<?x?x16xT>, packed: slot s of row m
-  /// is at [s / 16, m, s % 16], so that the rows of one block of slots are neighbours whatever K is; rows K elements
-  /// apart fall into one set of the cache where K is a power of two.
+  /// Packed: slot s of row m is at [s / 16, m, s % 16], so that the rows of one block of slots are neighbours whatever
+  /// K is; rows K elements apart fall into one set of the cache where K is a power of two. Panel: memref<?x?x16xT>, T
+  /// as StepArithmetic::elementType; vector: the same as memref<?xT>.
   Value activations;
   Value out; ///< memref<?x?xf32, strided<[?, 1], offset: ?>> [M, N], the sums so far
 };
 
-/// `weights` must outlive the sink. For one row of activations, and a K that fills the units of the stored plane.
-std::unique_ptr<DecodeSink> createVectorSink(const ContractionOperands &operands, StepArithmetic &weights);
+/// For 1 to `rowLimit` rows of activations, and a K that fills the units of the stored plane. `weights` must outlive
+/// the sink, here and below.
+std::unique_ptr<DecodeSink> createVectorSink(const ContractionOperands &operands, StepArithmetic &weights,
+                                             int64_t rowLimit);
 
 /// For the rows [`firstRow`, `firstRow` + `rowCount`) of activations, at most kChunkRows. `rowsInRegisters`: how many
 /// the inner loop multiplies at a time, a power of two. The rows may change before each `decodeGroup`.

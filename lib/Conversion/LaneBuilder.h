@@ -107,6 +107,13 @@ public:
     return LLVM::CallIntrinsicOp::create(*this, result, getStringAttr(name), operands)->getResult(0);
   }
 
+  /// Keeps loads on their side, so that values are not loaded long before they are used: registers are scarce. Empty at
+  /// run time.
+  void keepLoadsHere() {
+    LLVM::InlineAsmOp::create(*this, TypeRange{}, ValueRange{}, "", "~{memory}", /*has_side_effects=*/true,
+                              /*is_align_stack=*/false, LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+  }
+
 private:
   Value literal(Value like, int64_t value) {
     return isa<IndexType>(like.getType()) ? index(value) : constant(like.getType(), value);

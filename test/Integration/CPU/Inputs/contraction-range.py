@@ -16,7 +16,7 @@ from contractions import Case, same_bytes, sums
 from levels import LEVELS
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
-SHAPE, ROWS = (70, 272), (1, 13)
+SHAPE, ROWS = (70, 272), (1, 3, 13)
 # Exponents of the scales; None: no scale.
 SCALES = {"plain": None, "usual": (-13, -9), "small": (-126, -110), "subnormal": (-140, -127), "great": (100, 120)}
 
