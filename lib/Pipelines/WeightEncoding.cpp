@@ -18,10 +18,10 @@ static ::ecf8::EncodeOptions getEncodeOptions(const CodecOptions &options, Array
   switch (options.codec) {
   case Codec::Raw:
     return ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
+  case Codec::Auto: // what CPUs decode fastest
   case Codec::Planes:
     encode = ::ecf8::EncodeOptions::planes();
     break;
-  case Codec::Auto:
   case Codec::Huffman:
     encode = ::ecf8::EncodeOptions::huffman(options.maxCodeLength);
     break;

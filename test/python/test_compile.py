@@ -279,11 +279,11 @@ def test_stats():
 def test_codec_names_the_encoding():
     module, x = quantize_linears(mlp(256, 256)), torch.randn(1, 256)
     encodings = {}
-    for codec in ("raw", "auto", "planes"):
+    for codec in ("raw", "auto", "huffman"):
         model = ecf8.compile(module, (x,), codec, "cpu", **QUICK)
         encodings[codec] = next(weight.encoding for weight in model.weights if weight.dtype == "f8E4M3FN")
-    assert encodings["raw"].startswith("#ecf8.raw") and encodings["auto"].startswith("#ecf8.huffman")
-    assert encodings["planes"] == "#ecf8.planes"
+    assert encodings["raw"].startswith("#ecf8.raw") and encodings["auto"] == "#ecf8.planes"
+    assert encodings["huffman"] == "#ecf8.huffman"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64", "int32", "int8", "bool", "bfloat16"])

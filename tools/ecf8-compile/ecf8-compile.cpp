@@ -48,7 +48,7 @@ struct Flags {
                                   cl::value_desc("list"), cl::CommaSeparated, cl::cat(category)};
   cl::opt<Codec> codec{
       "codec", cl::desc("How FP8 weights are stored:"), cl::init(Codec::Auto), cl::cat(category),
-      cl::values(clEnumValN(Codec::Auto, "auto", "huffman, or plain where that is not smaller (default)"),
+      cl::values(clEnumValN(Codec::Auto, "auto", "planes, or plain where that is not smaller (default)"),
                  clEnumValN(Codec::Raw, "raw", "not compressed, through the same pipeline: the baseline"),
                  clEnumValN(Codec::Huffman, "huffman", "exponents in a canonical Huffman code"),
                  clEnumValN(Codec::Planes, "planes", "exponents in codes of two bits: larger, faster to decode"))};
@@ -216,6 +216,8 @@ int main(int argc, char **argv) {
   CompileOptions options;
   options.fuseDecode = flags.fuseDecode;
   options.codec = {flags.codec, flags.maxCodeLength, std::nullopt, flags.minElements};
+  if (flags.maxCodeLength.getNumOccurrences() != 0 && flags.codec != Codec::Huffman)
+    return fail("expected --codec=huffman with --max-code-length, got another codec");
   if (flags.tileColumns.getNumOccurrences() != 0)
     options.codec.tileColumns = flags.tileColumns;
   if (::ecf8::Status status = checkCodecOptions(options.codec); !status.isOk())

@@ -10,8 +10,8 @@ namespace mlir::ecf8 {
 
 enum class Codec { Auto, Raw, Huffman, Planes };
 
-/// Which FP8 weights are compressed, and how. `Auto` is a fixed table by target: on the CPU `Huffman` with these
-/// parameters, and no compression where the payload would not be smaller than the plain bytes.
+/// Which FP8 weights are compressed, and how. `Auto` is a fixed table by target: on the CPU `Planes`, which
+/// is decoded fastest, and no compression where the payload would not be smaller than the plain bytes.
 struct CodecOptions {
   Codec codec = Codec::Auto;
   unsigned maxCodeLength = 8;

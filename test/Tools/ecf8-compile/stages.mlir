@@ -19,7 +19,7 @@
 
 // PARSED: func.func @main(%{{.*}}: tensor<4x128xf32>, %{{.*}}: tensor<64x128xf8E4M3FN> {ecf8.weight = "layer.weight"}
 
-// COMPRESSED: ecf8.global {{.*}}key("layer.weight") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+// COMPRESSED: ecf8.global {{.*}}key("layer.weight") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.planes>
 // COMPRESSED: ecf8.global {{.*}}key("bias") : tensor<64xf32>
 // COMPRESSED: func.func @main(%{{.*}}: tensor<4x128xf32>) -> tensor<4x64xf32>
 // COMPRESSED: ecf8.decode

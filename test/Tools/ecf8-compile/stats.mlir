@@ -5,13 +5,13 @@
 // RUN: FileCheck %s --check-prefix=JSON < %t.json
 // RUN: %python -c "import json, sys; json.load(open(sys.argv[1]))" %t.json
 // RUN: ecf8-compile %s --weights %t.safetensors --emit=compressed -o /dev/null --stats --codec=raw | FileCheck %s --check-prefix=RAW
-// RUN: ecf8-compile %s --weights %t.safetensors --emit=compressed -o /dev/null --stats --codec=planes | FileCheck %s --check-prefix=PLANES
+// RUN: ecf8-compile %s --weights %t.safetensors --emit=compressed -o /dev/null --stats --codec=huffman | FileCheck %s --check-prefix=HUFFMAN
 // RUN: ecf8-compile %s --weights %t.safetensors --emit=compressed -o /dev/null --stats --min-elements=10000 | FileCheck %s --check-prefix=MIN
 // RUN: ecf8-compile %s --weights %t.safetensors --target-cpu=generic -o %t.ecf8 --stats -v 2>&1 | FileCheck %s --check-prefix=VERBOSE
 
 // TABLE: weight {{ *}}shape {{ *}}dtype {{ *}}bytes {{ *}}stored {{ *}}saved {{ *}}bits/weight {{ *}}bound {{ *}}codec {{ *}}left alone because
-// TABLE: w {{ *}}64x128 {{ *}}f8E4M3FN {{ *}}8192 {{ *}}6{{[0-9]+}} {{.*}} % {{ *}}6.{{[0-9]+}} {{ *}}6.{{[0-9]+}} {{ *}}huffman
-// TABLE: v {{ *}}64x128 {{ *}}f8E5M2 {{ *}}8192 {{.*}} huffman
+// TABLE: w {{ *}}64x128 {{ *}}f8E4M3FN {{ *}}8192 {{ *}}6{{[0-9]+}} {{.*}} % {{ *}}6.{{[0-9]+}} {{ *}}6.{{[0-9]+}} {{ *}}planes
+// TABLE: v {{ *}}64x128 {{ *}}f8E5M2 {{ *}}8192 {{.*}} planes
 // TABLE: s {{ *}}8x8 {{ *}}f8E4M3FN {{ *}}64 {{ *}}64 {{.*}}none {{ *}}fewer than 1024 elements
 // TABLE: b {{ *}}32 {{ *}}f32 {{ *}}128 {{ *}}128 {{.*}} none {{ *}}not FP8
 // TABLE: FP8 weights {{ *}}3 tensors {{ *}}16448
@@ -27,8 +27,8 @@
 // JSON-NEXT: "stored_bytes": 6{{[0-9]+}},
 // JSON-NEXT: "bits_per_weight": 6.
 // JSON-NEXT: "entropy_bits_per_weight": 6.
-// JSON-NEXT: "codec": "huffman",
-// JSON-NEXT: "encoding": "#ecf8.huffman",
+// JSON-NEXT: "codec": "planes",
+// JSON-NEXT: "encoding": "#ecf8.planes",
 // JSON-NEXT: "reason": null
 // JSON: "fp8": {
 // JSON-NEXT: "tensors": 3,
@@ -37,7 +37,7 @@
 // JSON: "bundle_bytes": null,
 
 // RAW: w {{.*}} raw
-// PLANES: w {{.*}} planes
+// HUFFMAN: w {{.*}} huffman
 // MIN: w {{.*}} 8.000 {{.*}} none {{ *}}fewer than 10000 elements
 
 // VERBOSE: s  encode weights

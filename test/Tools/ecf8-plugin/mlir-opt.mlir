@@ -10,7 +10,7 @@
 // RUN:   | FileCheck %s --check-prefix=PASSES
 // PASSES-LABEL: func @main(
 // PASSES:         call @ecf8_rt_weight
-// PASSES:         call @ecf8_decode_huffman_L8_S1024_f8E4M3FN
+// PASSES:         call @ecf8_decode_planes_S256_f8E4M3FN
 
 // RUN: mlir-opt %s --load-dialect-plugin=%ecf8_lib/ECF8Plugin.so --load-pass-plugin=%ecf8_lib/ECF8Plugin.so \
 // RUN:   --pass-pipeline='builtin.module(ecf8-compress-weights,ecf8-cpu-pipeline)' | FileCheck %s --check-prefix=PIPELINE

@@ -83,9 +83,9 @@ private:
     auto columns = [&](const ::ecf8::EncodeOptions &defaults) {
       return tileColumns != 0 ? tileColumns.getValue() : int64_t(defaults.tileColumns);
     };
-    if (codec == "planes")
+    if (codec == "auto" || codec == "planes")
       encoding = PlanesAttr::getChecked(emitError, context, columns(::ecf8::EncodeOptions::planes()));
-    else if (codec == "auto" || codec == "huffman")
+    else if (codec == "huffman")
       encoding = HuffmanAttr::getChecked(emitError, context, /*group=*/int64_t(1), /*raw_exponent_bits=*/int64_t(0),
                                          maxCodeLength.getValue(), Stream::interleaved, Order::rows32,
                                          columns(::ecf8::EncodeOptions::huffman()));

@@ -23,8 +23,8 @@ ecf8.global private @bufferized key("d") : tensor<64x64xf8E4M3FN>
 // expected-remark@+1 {{[Analysis] NotFP8 | Category:ecf8-compress-weights | Function=float | Type=tensor<64x64xf32>}}
 ecf8.global private @float key("e") : tensor<64x64xf32>
 
-// CHECK: ecf8.global private @compressed key("f") : !ecf8.compressed<64x64xf8E4M3FN, #ecf8.huffman>
-// expected-remark@+1 {{[Passed] Compressed | Category:ecf8-compress-weights | Function=compressed | PlainBytes=4096, Type="!ecf8.compressed<64x64xf8E4M3FN, #ecf8.huffman>"}}
+// CHECK: ecf8.global private @compressed key("f") : !ecf8.compressed<64x64xf8E4M3FN, #ecf8.planes>
+// expected-remark@+1 {{[Passed] Compressed | Category:ecf8-compress-weights | Function=compressed | PlainBytes=4096, Type="!ecf8.compressed<64x64xf8E4M3FN, #ecf8.planes>"}}
 ecf8.global private @compressed key("f") : tensor<64x64xf8E4M3FN>
 
 // CHECK: ecf8.global private @already key("g") : !ecf8.compressed<64x64xf8E4M3FN, #ecf8.raw>

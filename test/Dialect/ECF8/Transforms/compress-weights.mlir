@@ -2,10 +2,10 @@
 // RUN: ecf8-opt %s -ecf8-compress-weights='min-elements=16 codec=raw' -split-input-file | FileCheck %s --check-prefix=RAW
 
 // By element type alone, whatever the name; the key stays.
-// CHECK: ecf8.global private @weight key("w") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
-// CHECK: ecf8.global private @norm.bias key("b") : !ecf8.compressed<16xf8E5M2, #ecf8.huffman>
+// CHECK: ecf8.global private @weight key("w") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.planes>
+// CHECK: ecf8.global private @norm.bias key("b") : !ecf8.compressed<16xf8E5M2, #ecf8.planes>
 // CHECK: ecf8.global private @float key("f") : tensor<64xf32>
-// CHECK: ecf8.global private @unused key("u") : !ecf8.compressed<64xf8E4M3FN, #ecf8.huffman>
+// CHECK: ecf8.global private @unused key("u") : !ecf8.compressed<64xf8E4M3FN, #ecf8.planes>
 // RAW:   ecf8.global private @weight key("w") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 1024>>
 ecf8.global private @weight key("w") : tensor<64x128xf8E4M3FN>
 ecf8.global private @norm.bias key("b") : tensor<16xf8E5M2>

@@ -43,7 +43,7 @@ def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
     Option<"minElements", "min-elements", "int64_t", /*default=*/"1024", "Smallest weight that is compressed">,
     Option<"maxCodeLength", "max-code-length", "int64_t", /*default=*/"8", "Longest code in bits: 7 or 8 (huffman)">,
     Option<"tileColumns", "tile-columns", "int64_t", /*default=*/"0",
-           "Columns of a tile (0: 1024 for huffman, 256 for planes)">,
+           "Columns of a tile (0: 256 for planes, 1024 for huffman)">,
     Option<"target", "target", "std::string", /*default=*/"\"cpu\"", "Machine that codec=auto chooses for: cpu">,
   ];
   let dependentDialects = ["::mlir::ecf8::ECF8Dialect"];
