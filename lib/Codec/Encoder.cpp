@@ -83,8 +83,7 @@ Status checkElementType(ElementType type) {
 
 EncodeOptions EncodeOptions::rawFor(std::span<const uint64_t> dims) {
   constexpr uint64_t columnGroup = 16; // the greatest of all element types
-  bool isFilled = dims.size() == 2 && dims[0] % laneCount == 0 && dims[1] % columnGroup == 0 && dims[0] * dims[1] != 0;
-  return isFilled ? rawRows32() : raw();
+  return dims.size() == 2 && dims[0] >= laneCount && dims[1] >= columnGroup ? rawRows32() : raw();
 }
 
 Status checkEncodeOptions(const EncodeOptions &options) {

@@ -110,8 +110,10 @@ Value ContractionEmitter::pack(Type type, int64_t columnsPerSlot, Value used) {
 /// i1: whether the kernels of pairs can.
 Value ContractionEmitter::isForPairs(const PayloadLayout &layout) {
   Value even = b.compare(arith::CmpIPredicate::eq, b.andI(layout.columns, 1), 0);
-  Value scale = contraction.scaleKind == ScaleKind::None ? Value() : function.getArgument(3);
-  return b.andI(even, arePairsExact(b, contraction, layout, function.getArgument(1), function.getArgument(2), scale));
+  const bool scalesWeights = contraction.ofWeights().scaleKind != ScaleKind::None;
+  Value scale = scalesWeights ? function.getArgument(3) : Value();
+  Value sums = contraction.scalesSums ? Value() : function.getArgument(2); // those begin at zero
+  return b.andI(even, arePairsExact(b, contraction, layout, function.getArgument(1), sums, scale));
 }
 
 void ContractionEmitter::emitLoops(Value tables) {
@@ -153,18 +155,28 @@ void ContractionEmitter::emitKernels(Value tables, Products products, ArrayRef<i
                [&](func::FuncOp body) { emitPanelGroup(body, products); });
 }
 
-static ContractionOperands operandsOf(func::FuncOp body) { return {body.getArgument(1), body.getArgument(2)}; }
+static ScaleOperands scaleOf(func::FuncOp body, const ContractionSpec &contraction) {
+  if (contraction.scaleKind == ScaleKind::None)
+    return {};
+  return {body.getArgument(3), body.getArgument(4), body.getArgument(5)};
+}
+
+ContractionOperands ContractionEmitter::operandsOf(func::FuncOp body) const {
+  ContractionOperands operands{body.getArgument(1), body.getArgument(2), std::nullopt};
+  if (contraction.scalesSums)
+    operands.scaling.emplace(contraction.scaleKind, scaleOf(body, contraction));
+  return operands;
+}
 
 std::unique_ptr<StepArithmetic> ContractionEmitter::createArithmetic(func::FuncOp body, Products products) const {
-  ScaleOperands scale;
-  if (contraction.scaleKind != ScaleKind::None)
-    scale = {body.getArgument(3), body.getArgument(4), body.getArgument(5)};
+  ContractionSpec weights = contraction.ofWeights();
+  ScaleOperands scale = scaleOf(body, weights);
   if (products == Products::Pairs)
-    return std::make_unique<WeightPairs>(contraction, scale);
+    return std::make_unique<WeightPairs>(weights, scale);
   Extension extension = target.permutesBytes ? Extension::Table
                         : target.extendsF16  ? Extension::Half
                                              : Extension::Integer;
-  return std::make_unique<WeightVectors>(contraction, scale, extension);
+  return std::make_unique<WeightVectors>(weights, scale, extension);
 }
 
 void ContractionEmitter::emitVectorGroup(func::FuncOp body, Products products, int64_t rowLimit) {

@@ -32,6 +32,7 @@ private:
   Value isForPairs(const PayloadLayout &layout);
   void emitLoops(Value tables) override;
   void emitKernels(Value tables, Products products, ArrayRef<int64_t> limits);
+  ContractionOperands operandsOf(func::FuncOp body) const;
   std::unique_ptr<StepArithmetic> createArithmetic(func::FuncOp body, Products products) const;
   void emitVectorGroup(func::FuncOp body, Products products, int64_t rowLimit);
   void emitPanelGroup(func::FuncOp body, Products products);

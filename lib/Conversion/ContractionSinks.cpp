@@ -12,8 +12,16 @@ Value loadHalf(LaneBuilder &b, Value buffer, Value at) {
   return vector::LoadOp::create(b, halfType(b), buffer, ValueRange{at});
 }
 
-/// Copies `out`[row, strip] to or from 32 sums by lane at `at` of `sums`. Rows that the strip lacks are left out.
-void copySums(LaneBuilder &b, Value out, Value row, Value strip, Value weightRows, Value sums, Value at, bool toOut) {
+enum class Transfer {
+  Load,  ///< sums = out
+  Store, ///< out = sums
+  Add    ///< out = out + sums
+};
+
+/// Moves 32 sums by lane at `at` of `sums` from or to `out`[row, strip]. Rows that the strip lacks are left out.
+void moveSums(LaneBuilder &b, Value out, Value row, Value strip, Value weightRows, Value sums, Value at,
+              Transfer transfer) {
+  const bool toOut = transfer != Transfer::Load;
   Value first = b.mul(strip, kStripRows), count = b.sub(weightRows, first);
   auto branch = scf::IfOp::create(b, TypeRange{}, b.compare(arith::CmpIPredicate::uge, count, kStripRows),
                                   /*withElseRegion=*/true);
@@ -33,18 +41,37 @@ void copySums(LaneBuilder &b, Value out, Value row, Value strip, Value weightRow
       SmallVector<int64_t> order; // rowOfLane and its inverse
       for (int64_t i = 0; i < kHalfStrip; ++i)
         order.push_back(toOut ? 2 * i + half : half * kHalfStrip / 2 + i / 2 + i % 2 * kHalfStrip);
-      vector::StoreOp::create(b, vector::ShuffleOp::create(b, low, high, order), to, target[half]);
+      Value moved = vector::ShuffleOp::create(b, low, high, order);
+      if (transfer == Transfer::Add)
+        moved = arith::AddFOp::create(b, vector::LoadOp::create(b, halfType(b), to, target[half]), moved);
+      vector::StoreOp::create(b, moved, to, target[half]);
     }
   }
   b.setInsertionPointToStart(branch.elseBlock());
   b.forRange(count, [&](Value r) {
     Value lane = b.add(b.shl(b.andI(r, 15), 1), b.shrU(r, 4));
     SmallVector<Value> outer{row, b.add(first, r)}, inner{b.add(at, lane)};
-    if (toOut)
-      memref::StoreOp::create(b, memref::LoadOp::create(b, sums, inner), out, outer);
-    else
-      memref::StoreOp::create(b, memref::LoadOp::create(b, out, outer), sums, inner);
+    Value moved = memref::LoadOp::create(b, toOut ? sums : out, toOut ? inner : outer);
+    if (transfer == Transfer::Add)
+      moved = arith::AddFOp::create(b, memref::LoadOp::create(b, out, outer), moved);
+    memref::StoreOp::create(b, moved, toOut ? out : sums, toOut ? outer : inner);
   });
+}
+
+Value zeroSums(LaneBuilder &b) { return arith::ConstantOp::create(b, DenseElementsAttr::get(halfType(b), 0.0f)); }
+
+void clearSums(LaneBuilder &b, Value sums, Value at) {
+  for (int64_t half = 0; half < 2; ++half)
+    vector::StoreOp::create(b, zeroSums(b), sums, ValueRange{b.add(at, half * kHalfStrip)});
+}
+
+/// Multiplies 32 sums by lane at `at` of `sums` by their scales.
+void scaleSums(LaneBuilder &b, Value sums, Value at, const std::array<Value, 2> &scales) {
+  for (int64_t half = 0; half < 2; ++half) {
+    Value place = b.add(at, half * kHalfStrip);
+    Value scaled = arith::MulFOp::create(b, loadHalf(b, sums, place), scales[half]);
+    vector::StoreOp::create(b, scaled, sums, ValueRange{place});
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -60,6 +87,8 @@ public:
     slice = matrix;
     sums = b.stackBuffer(tileCount * rowLimit * kStripRows, b.getF32Type());
     weights.enterFunction(b, tileCount);
+    if (operands.scaling)
+      operands.scaling->enterFunction(b, tileCount);
     rowCount = memref::DimOp::create(b, operands.out, 0);
     // Where there are fewer rows the last one is computed again, with the same result.
     for (int64_t i = 0; i < rowLimit; ++i)
@@ -71,9 +100,14 @@ public:
     for (unsigned t = 0; t < count; ++t) {
       Value own = b.add(strip, t);
       weights.openStrip(b, own, t, slice.rows);
+      if (operands.scaling) {
+        operands.scaling->openStrip(b, own, t, slice.rows);
+        carried.append(2 * rowLimit, zeroSums(b));
+        continue;
+      }
       for (int64_t i = 0; i < rowLimit; ++i) {
         Value at = b.index((t * rowLimit + i) * kStripRows);
-        copySums(b, operands.out, rows[i], own, slice.rows, sums, at, /*toOut=*/false);
+        moveSums(b, operands.out, rows[i], own, slice.rows, sums, at, Transfer::Load);
         for (int64_t half = 0; half < 2; ++half)
           carried.push_back(loadHalf(b, sums, b.add(at, half * kHalfStrip)));
       }
@@ -107,19 +141,54 @@ public:
       }
   }
 
+  void closeBlock(LaneBuilder &b, const TilePlace &place, Value blockColumn, MutableArrayRef<Value> carried) override {
+    if (!operands.scaling || !operands.scaling->hasBlocks())
+      return;
+    Value end = b.add(place.tileColumn, b.minU(b.add(blockColumn, kBlockColumns), place.wanted));
+    Value endsBlock = b.andI(operands.scaling->endsBlock(b, end),
+                             b.compare(arith::CmpIPredicate::ne, end, slice.columns)); // then closeStrips does it
+    auto branch = scf::IfOp::create(b, ValueRange(carried).getTypes(), endsBlock, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    storeSums(b, place.strip, place.count, carried, end);
+    scf::YieldOp::create(b, SmallVector<Value>(carried.size(), zeroSums(b)));
+    b.setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(b, carried);
+    llvm::copy(branch.getResults(), carried.begin());
+  }
+
   void closeStrips(LaneBuilder &b, Value strip, unsigned count, ValueRange carried) override {
+    storeSums(b, strip, count, carried, slice.columns);
+  }
+
+private:
+  /// Brings the sums of the columns before `end` to the output.
+  void storeSums(LaneBuilder &b, Value strip, unsigned count, ValueRange carried, Value end) {
     for (unsigned t = 0; t < count; ++t) {
+      Value own = b.add(strip, t);
+      std::array<Value, 2> scales;
+      if (operands.scaling)
+        scales = operands.scaling->load(b, own, b.index(t), end);
       for (int64_t i = 0; i < rowLimit; ++i) {
         int64_t vector = (t * rowLimit + i) * 2;
         Value at = b.index(vector * kHalfStrip);
         for (int64_t half = 0; half < 2; ++half)
           vector::StoreOp::create(b, carried[vector + half], sums, ValueRange{b.add(at, half * kHalfStrip)});
-        copySums(b, operands.out, rows[i], b.add(strip, t), slice.rows, sums, at, /*toOut=*/true);
+        if (operands.scaling) {
+          // Of rows that are computed twice only one may be added.
+          Value exists = b.compare(arith::CmpIPredicate::ult, b.index(i), rowCount);
+          auto branch = scf::IfOp::create(b, TypeRange{}, exists, /*withElseRegion=*/false);
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToStart(branch.thenBlock());
+          scaleSums(b, sums, at, scales);
+          moveSums(b, operands.out, rows[i], own, slice.rows, sums, at, Transfer::Add);
+        } else {
+          moveSums(b, operands.out, rows[i], own, slice.rows, sums, at, Transfer::Store);
+        }
       }
     }
   }
 
-private:
   ContractionOperands operands;
   StepArithmetic &weights;
   int64_t rowLimit; ///< rows of activations that there can be
@@ -144,12 +213,22 @@ public:
     sums = b.stackBuffer(tileCount * kSumsPerStrip, b.getF32Type());
     panel = b.stackBuffer(tileCount * kPanelElements, weights.elementType(b));
     weights.enterFunction(b, tileCount);
+    if (operands.scaling)
+      operands.scaling->enterFunction(b, tileCount);
   }
 
   SmallVector<Value> openStrips(LaneBuilder &b, Value strip, unsigned count) override {
-    for (unsigned t = 0; t < count; ++t)
+    for (unsigned t = 0; t < count; ++t) {
       weights.openStrip(b, b.add(strip, t), t, slice.rows);
-    copyChunk(b, strip, count, /*toOut=*/false);
+      if (operands.scaling)
+        operands.scaling->openStrip(b, b.add(strip, t), t, slice.rows);
+    }
+    forEveryRow(b, strip, count, [&](Value, Value own, Value row, Value at) {
+      if (operands.scaling)
+        clearSums(b, sums, at);
+      else
+        moveSums(b, operands.out, row, own, slice.rows, sums, at, Transfer::Load);
+    });
     return {};
   }
 
@@ -171,24 +250,46 @@ public:
     Value end = b.minU(b.add(blockColumn, kBlockColumns), place.wanted); // padding is not multiplied
     Value isFull = b.compare(arith::CmpIPredicate::eq, b.andI(end, panelColumns - 1), 0);
     Value isLast = b.compare(arith::CmpIPredicate::eq, end, place.wanted);
-    auto branch = scf::IfOp::create(b, TypeRange{}, b.orI(isFull, isLast), /*withElseRegion=*/false);
+    Value isDue = b.orI(isFull, isLast), begin = b.andI(blockColumn, -panelColumns);
+    Value matrixEnd = b.add(place.tileColumn, end), endsBlock;
+    const bool hasBlocks = operands.scaling && operands.scaling->hasBlocks();
+    if (hasBlocks) {
+      Value blockBegin = arith::MaxUIOp::create(b, operands.scaling->beginOfBlock(b, matrixEnd), place.tileColumn);
+      begin = arith::MaxUIOp::create(b, begin, b.sub(blockBegin, place.tileColumn));
+      endsBlock = b.andI(operands.scaling->endsBlock(b, matrixEnd),
+                         b.compare(arith::CmpIPredicate::ne, matrixEnd, slice.columns)); // then closeStrips does it
+      isDue = b.orI(isDue, endsBlock);
+    }
+    auto branch = scf::IfOp::create(b, TypeRange{}, isDue, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
-    Value begin = b.andI(blockColumn, -panelColumns);
-    Value slots = b.divU(b.sub(end, begin), perSlot), firstSlot = b.divU(b.add(place.tileColumn, begin), perSlot);
+    SlotRange range{b.divU(b.sub(end, begin), perSlot), b.divU(b.add(place.tileColumn, begin), perSlot),
+                    b.andI(b.divU(begin, perSlot), kPanelSlots - 1)};
     b.forRange(b.index(place.count), [&](Value tile) {
       Value firstOfGroup = b.index(0);
       for (int64_t rows = rowsInRegisters; rows > 0; rows /= 2) {
         Value endOfGroup = b.mul(b.divU(rowCount, rows), rows);
-        b.forRange(firstOfGroup, endOfGroup, rows,
-                   [&](Value row) { multiplyRows(b, tile, row, rows, firstSlot, slots); });
+        b.forRange(firstOfGroup, endOfGroup, rows, [&](Value row) { multiplyRows(b, tile, row, rows, range); });
         firstOfGroup = endOfGroup;
       }
+    });
+    if (!hasBlocks)
+      return;
+    auto ending = scf::IfOp::create(b, TypeRange{}, endsBlock, /*withElseRegion=*/false);
+    b.setInsertionPointToStart(ending.thenBlock());
+    forEveryRow(b, place.strip, place.count, [&](Value tile, Value own, Value row, Value at) {
+      addScaled(b, tile, own, row, at, matrixEnd);
+      clearSums(b, sums, at);
     });
   }
 
   void closeStrips(LaneBuilder &b, Value strip, unsigned count, ValueRange) override {
-    copyChunk(b, strip, count, /*toOut=*/true);
+    forEveryRow(b, strip, count, [&](Value tile, Value own, Value row, Value at) {
+      if (operands.scaling)
+        addScaled(b, tile, own, row, at, slice.columns);
+      else
+        moveSums(b, operands.out, row, own, slice.rows, sums, at, Transfer::Store);
+    });
   }
 
 private:
@@ -196,36 +297,51 @@ private:
   static constexpr int64_t kPanelSlots = 128; ///< 16 KiB, half of a first-level cache
   static constexpr int64_t kPanelElements = kPanelSlots * kStripRows;
 
-  void copyChunk(LaneBuilder &b, Value strip, unsigned count, bool toOut) {
+  /// What is multiplied at a time.
+  struct SlotRange {
+    Value count;
+    Value activations; ///< the first slot in the packed activations
+    Value panel;       ///< the first slot in the panel
+  };
+
+  /// Emits `body(tile, strip, row, place of the sums)` in loops over the strips in lockstep and the rows of the chunk.
+  void forEveryRow(LaneBuilder &b, Value strip, unsigned count,
+                   llvm::function_ref<void(Value, Value, Value, Value)> body) {
     b.forRange(b.index(count), [&](Value tile) {
       b.forRange(rowCount, [&](Value row) {
         Value at = b.add(b.mul(row, kStripRows), b.mul(tile, kSumsPerStrip));
-        copySums(b, operands.out, b.add(firstRow, row), b.add(strip, tile), slice.rows, sums, at, toOut);
+        body(tile, b.add(strip, tile), b.add(firstRow, row), at);
       });
     });
   }
 
-  /// Adds the products of the panel of strip `tile` and `rows` rows of the chunk, from `row` on.
-  void multiplyRows(LaneBuilder &b, Value tile, Value row, int64_t rows, Value firstSlot, Value slots) {
+  /// Adds the sums of the block of scales that ends before column `end`, scaled, to the output.
+  void addScaled(LaneBuilder &b, Value tile, Value strip, Value row, Value at, Value end) {
+    scaleSums(b, sums, at, operands.scaling->load(b, strip, tile, end));
+    moveSums(b, operands.out, row, strip, slice.rows, sums, at, Transfer::Add);
+  }
+
+  /// Adds the products of slots of the panel of strip `tile` and `rows` rows of the chunk, from `row` on.
+  void multiplyRows(LaneBuilder &b, Value tile, Value row, int64_t rows, const SlotRange &range) {
     auto elements = VectorType::get({kHalfStrip}, weights.elementType(b));
     SmallVector<Value> places, carried;
     for (int64_t i = 0; i < rows * 2; ++i) {
       places.push_back(b.add(b.add(b.mul(row, kStripRows), b.mul(tile, kSumsPerStrip)), i * kHalfStrip));
       carried.push_back(loadHalf(b, sums, places.back()));
     }
-    Value firstBlock = b.divU(firstSlot, kPackedSlots);
-    auto blocks = scf::ForOp::create(b, b.index(0), slots, b.index(kPackedSlots), carried);
+    Value firstBlock = b.divU(range.activations, kPackedSlots);
+    auto blocks = scf::ForOp::create(b, b.index(0), range.count, b.index(kPackedSlots), carried);
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(blocks.getBody());
       Value begin = blocks.getInductionVar(), block = b.add(firstBlock, b.divU(begin, kPackedSlots));
-      Value count = b.minU(b.sub(slots, begin), b.index(kPackedSlots));
+      Value count = b.minU(b.sub(range.count, begin), b.index(kPackedSlots));
       auto loop = scf::ForOp::create(b, b.index(0), count, b.index(1), blocks.getRegionIterArgs());
       {
         OpBuilder::InsertionGuard inner(b);
         b.setInsertionPointToStart(loop.getBody());
         Value slot = loop.getInductionVar();
-        Value at = b.add(b.mul(b.add(begin, slot), kStripRows), b.mul(tile, kPanelElements));
+        Value at = b.add(b.mul(b.add(b.add(range.panel, begin), slot), kStripRows), b.mul(tile, kPanelElements));
         std::array<Value, 2> vectors;
         for (int64_t half = 0; half < 2; ++half)
           vectors[half] = vector::LoadOp::create(b, elements, panel, ValueRange{b.add(at, half * kHalfStrip)});

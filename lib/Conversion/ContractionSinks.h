@@ -9,7 +9,7 @@
 #ifndef ECF8_LIB_CONVERSION_CONTRACTIONSINKS_H
 #define ECF8_LIB_CONVERSION_CONTRACTIONSINKS_H
 
-#include "StepArithmetic.h"
+#include "SumScaling.h"
 
 namespace mlir::ecf8 {
 
@@ -25,7 +25,8 @@ struct ContractionOperands {
   /// K is; rows K elements apart fall into one set of the cache where K is a power of two. Panel: memref<?x?x16xT>, T
   /// as StepArithmetic::elementType; vector: the same as memref<?xT>.
   Value activations;
-  Value out; ///< memref<?x?xf32, strided<[?, 1], offset: ?>> [M, N], the sums so far
+  Value out;                         ///< memref<?x?xf32, strided<[?, 1], offset: ?>> [M, N], the sums so far
+  std::optional<SumScaling> scaling; ///< where sums are scaled instead of weights
 };
 
 /// For 1 to `rowLimit` rows of activations, and a K that fills the units of the stored plane. `weights` must outlive

@@ -16,6 +16,17 @@ ContractionSpec ContractionSpec::of(ContractOp op) {
   // One row has no other rows to tell it from a block.
   spec.scaleKind = op.getBlock()[0] == 1 ? ScaleKind::Rows : ScaleKind::Blocks;
   spec.scale = cast<ShapedType>(op.getScale().getType()).getElementType();
+  spec.scalesSums = op.getScalesSums();
+  return spec;
+}
+
+ContractionSpec ContractionSpec::ofWeights() const {
+  ContractionSpec spec = *this;
+  if (scalesSums) {
+    spec.scaleKind = ScaleKind::None;
+    spec.scale = Type();
+    spec.scalesSums = false;
+  }
   return spec;
 }
 
@@ -48,6 +59,10 @@ FailureOr<ContractionSpec> ContractionSpec::of(func::FuncOp function) {
   spec.activations = elementType(1);
   if (kind)
     spec.scale = elementType(3);
+  spec.scalesSums = function->hasAttr(kScalesSumsAttrName);
+  if (spec.scalesSums && !kind)
+    return function.emitOpError() << "expected '" << kScaleKindAttrName << "' with '" << kScalesSumsAttrName << "'",
+           failure();
   if (!spec.weight || (kindAttribute && !kind) || (kind && kind.getValue() != nameOf(spec.scaleKind)))
     return function.emitOpError() << "expected a compressed type in '" << kContractionAttrName
                                   << "' and 'rows', 'blocks' or nothing in '" << kScaleKindAttrName << "'",
@@ -69,7 +84,7 @@ func::FuncOp mlir::ecf8::getOrCreateContraction(ModuleOp module, const Contracti
   stream << "ecf8_contract_" << spec.weight.getEncoding().getMangledName() << "_" << spec.weight.getElementType() << "_"
          << spec.activations;
   if (spec.scaleKind != ScaleKind::None)
-    stream << "_" << spec.scale << nameOf(spec.scaleKind);
+    stream << "_" << spec.scale << nameOf(spec.scaleKind) << (spec.scalesSums ? "_sums" : "");
   if (auto existing = module.lookupSymbol<func::FuncOp>(name))
     return existing;
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
@@ -78,5 +93,7 @@ func::FuncOp mlir::ecf8::getOrCreateContraction(ModuleOp module, const Contracti
   function->setAttr(kContractionAttrName, TypeAttr::get(spec.weight));
   if (spec.scaleKind != ScaleKind::None)
     function->setAttr(kScaleKindAttrName, builder.getStringAttr(nameOf(spec.scaleKind)));
+  if (spec.scalesSums)
+    function->setAttr(kScalesSumsAttrName, builder.getUnitAttr());
   return function;
 }

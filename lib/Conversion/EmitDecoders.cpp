@@ -156,6 +156,7 @@ private:
     ContractionEmitter(function, *contraction, spec, *backends, target).emit();
     function->removeAttr(kContractionAttrName);
     function->removeAttr(kScaleKindAttrName);
+    function->removeAttr(kScalesSumsAttrName);
     return success();
   }
 };

@@ -26,8 +26,11 @@ static void addCleanup(OpPassManager &manager) {
 
 void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
   manager.addPass(createPrepareEntryPointsPass());
-  if (options.fuseDecode)
-    manager.addNestedPass<func::FuncOp>(createFuseDecodePass());
+  if (options.fuseDecode) {
+    FuseDecodePassOptions fuse;
+    fuse.arithmetic = options.arithmetic;
+    manager.addNestedPass<func::FuncOp>(createFuseDecodePass(fuse));
+  }
   manager.addPass(createExpandPowersPass());
   manager.addPass(createConvertElementwiseToLinalgPass());
   manager.addPass(createConvertTensorToLinalgPass());

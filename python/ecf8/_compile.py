@@ -46,9 +46,9 @@ def compile(
     The module is traced in eval mode with `example_args` (CPU tensors) by torch.export; `dynamic_shapes` is passed on
     to it. Instead of these two, `entry_points` names several functions, which share the weights that they share in
     Python. `codec` is "auto" (planes, or plain where that is not smaller), "raw" (nothing is compressed), "planes" or
-    "huffman" (smaller by a tenth of a bit per weight, slower); `target_cpu` a list of instruction sets as in `ecf8-compile --target-cpu`;
-    `options` are further flags for it. The bundle is written to `output`, or to a temporary folder that goes away with
-    the model. `show_progress`: None = only on a terminal.
+    "huffman" (smaller by a tenth of a bit per weight, slower); `target_cpu` a list of instruction sets as in
+    `ecf8-compile --target-cpu`; `options` are further flags for it. The bundle is written to `output`, or to a
+    temporary folder that goes away with the model. `show_progress`: None = only on a terminal.
 
     Raises `ModelImportError` for what torch.export or torch-mlir cannot express, and `CompileError` for what
     `ecf8-compile` refuses; both leave a reproducer file, named in the message.

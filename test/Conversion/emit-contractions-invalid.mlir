@@ -44,3 +44,9 @@ func.func private @negative_scale_type(memref<?xi8>, memref<?x?xbf16, strided<[?
 !matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
 // expected-error @below {{expected a weight in tiles of 32 rows, got '!ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw>'}}
 func.func private @negative_row_major(memref<?xi8>, !matrix, !matrix) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw>}
+
+// -----
+
+!matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
+// expected-error @below {{expected 'ecf8.scale' with 'ecf8.scales_sums'}}
+func.func private @negative_no_scale(memref<?xi8>, !matrix, !matrix) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scales_sums}

@@ -77,6 +77,17 @@ func.func private @plain(memref<?xi8>, !matrix, !matrix)
 func.func private @rows(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, !matrix, !matrix, index, index)
     attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman>, ecf8.scale = "rows"}
 
+// Sums begin at zero and are scaled at the end of a block of scales, weights are not.
+// CHECK-LABEL: func.func private @sums(
+// CHECK-NOT:     ecf8.scales_sums
+// CHECK-LABEL: func.func private @sums_vector(
+// CHECK:         %[[ZERO:.*]] = arith.constant dense<0.000000e+00> : vector<16xf32>
+// CHECK:         scf.for {{.*}} iter_args({{.*}} = %[[ZERO]]
+// CHECK:         scf.if {{.*}} -> (vector<16xf32>, vector<16xf32>
+// CHECK:         return
+func.func private @sums(memref<?xi8>, !matrix, !matrix, !matrix, index, index)
+    attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 64>>, ecf8.scale = "blocks", ecf8.scales_sums}
+
 // Nothing is coded: no tables. Activations are packed; one packed row is a vector. The scale of a block is loaded in the
 // loop over blocks.
 // CHECK-LABEL: func.func private @blocks(

@@ -85,6 +85,11 @@ struct Flags {
                            cl::desc("Decode each weight inside of the contractions that read it (default: true); with "
                                     "false as a whole before them, with the same results"),
                            cl::init(true), cl::cat(category)};
+  cl::opt<std::string> arithmetic{
+      "arithmetic",
+      cl::desc("Where scales are applied: as-written, to each weight (default), or epilogue, to sums, which is faster "
+               "and rounds otherwise"),
+      cl::init("as-written"), cl::cat(category), cl::value_desc("mode")};
   cl::opt<unsigned> optimizationLevel{"O",
                                       cl::Prefix,
                                       cl::desc("Optimization level of LLVM, 0 to 3 (default: 3)"),
@@ -211,10 +216,15 @@ int main(int argc, char **argv) {
     return fail("--target=" + flags.target + " is not built in this version; expected --target=cpu");
   if (flags.target != "cpu")
     return fail("expected --target=cpu, got '" + flags.target + "'");
+  if (flags.arithmetic != "as-written" && flags.arithmetic != "epilogue")
+    return fail("expected --arithmetic=as-written or epilogue, got '" + llvm::Twine(flags.arithmetic.getValue()) + "'");
+  if (flags.arithmetic == "epilogue" && !flags.fuseDecode)
+    return fail("expected --arithmetic=epilogue with fused contractions, got --fuse-decode=false");
   if (flags.optimizationLevel > 3)
     return fail("expected an optimization level from 0 to 3, got " + llvm::Twine(flags.optimizationLevel));
   CompileOptions options;
   options.fuseDecode = flags.fuseDecode;
+  options.arithmetic = flags.arithmetic;
   options.codec = {flags.codec, flags.maxCodeLength, std::nullopt, flags.minElements};
   if (flags.maxCodeLength.getNumOccurrences() != 0 && flags.codec != Codec::Huffman)
     return fail("expected --codec=huffman with --max-code-length, got another codec");

@@ -20,6 +20,7 @@ namespace mlir::ecf8 {
 
 inline constexpr llvm::StringLiteral kContractionAttrName = "ecf8.contraction";
 inline constexpr llvm::StringLiteral kScaleKindAttrName = "ecf8.scale";
+inline constexpr llvm::StringLiteral kScalesSumsAttrName = "ecf8.scales_sums";
 
 enum class ScaleKind { None, Rows, Blocks };
 
@@ -28,7 +29,11 @@ struct ContractionSpec {
   CompressedType weight;
   Type activations; ///< f32, bf16 or f16
   ScaleKind scaleKind = ScaleKind::None;
-  Type scale; ///< f32, bf16 or f16; null without a scale
+  Type scale;              ///< f32, bf16 or f16; null without a scale
+  bool scalesSums = false; ///< scales are applied to sums instead of weights
+
+  /// The same as far as single weights go: without a scale where sums are scaled.
+  ContractionSpec ofWeights() const;
 
   static ContractionSpec of(ContractOp op);
   /// Reads it off a declaration; failure, with a diagnostic, where the type is not the one above.

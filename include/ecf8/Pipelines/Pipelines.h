@@ -21,6 +21,9 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
   Option<bool> fuseDecode{*this, "fuse-decode",
                           llvm::cl::desc("Decode weights inside of the contractions that read them"),
                           llvm::cl::init(true)};
+  Option<std::string> arithmetic{*this, "arithmetic",
+                                 llvm::cl::desc("Where fused contractions apply scales: as-written or epilogue"),
+                                 llvm::cl::init("as-written")};
   Option<bool> threads{*this, "threads", llvm::cl::desc("Run outer loops on the threads of the runtime"),
                        llvm::cl::init(true)};
   Option<std::string> stopAfter{

@@ -12,7 +12,7 @@ using namespace mlir::bufferization;
 void ContractOp::build(OpBuilder &builder, OperationState &state, Value activations, Value weight, Value scale,
                        ArrayRef<int64_t> block, Value accumulator) {
   build(builder, state, accumulator.getType(), activations, weight, scale, accumulator,
-        builder.getDenseI64ArrayAttr(block));
+        builder.getDenseI64ArrayAttr(block), /*scales_sums=*/false);
 }
 
 //===----------------------------------------------------------------------===//
@@ -68,6 +68,8 @@ LogicalResult ContractOp::verify() {
     return emitOpError() << "expected an accumulator of f32, got " << accumulator;
 
   ArrayRef<int64_t> block = getBlock();
+  if (!scale && getScalesSums()) // contract_c8
+    return emitOpError() << "expected a scale with 'scales_sums', got none";
   if (!scale && block.empty())
     return success();
   if (!scale || block.size() != 2 || block[0] <= 0 || block[1] <= 0) // contract_c4
@@ -130,7 +132,8 @@ LogicalResult ContractOp::bufferize(RewriterBase &rewriter, const BufferizationO
       return failure();
     buffers.back() = *buffer;
   }
-  ContractOp::create(rewriter, getLoc(), TypeRange{}, buffers[0], getWeight(), buffers[1], buffers[2], getBlockAttr());
+  ContractOp::create(rewriter, getLoc(), TypeRange{}, buffers[0], getWeight(), buffers[1], buffers[2], getBlockAttr(),
+                     getScalesSumsAttr());
   replaceOpWithBufferizedValues(rewriter, *this, buffers[2]);
   return success();
 }

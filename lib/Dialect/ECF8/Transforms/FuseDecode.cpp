@@ -37,7 +37,13 @@ struct Readers {
 };
 
 struct FuseDecodePass : public ::mlir::ecf8::impl::FuseDecodePassBase<FuseDecodePass> {
+  using FuseDecodePassBase::FuseDecodePassBase;
+
   void runOnOperation() override {
+    if (arithmetic != "as-written" && arithmetic != "epilogue") {
+      getOperation().emitError() << "expected arithmetic 'as-written' or 'epilogue', got '" << arithmetic << "'";
+      return signalPassFailure();
+    }
     SmallVector<DecodeOp> decodes;
     getOperation().walk([&](DecodeOp decode) { decodes.push_back(decode); });
     for (DecodeOp decode : decodes)
@@ -67,7 +73,8 @@ private:
       addName(fused, decode);
       fused << remark::metric("Weight", Type(candidate.chain.weight))
             << remark::metric("Scale", describe(candidate.chain));
-      Value before = candidate.op->getResult(0), result = rewrite(candidate, decode.getSource());
+      Value before = candidate.op->getResult(0),
+            result = rewrite(candidate, decode.getSource(), arithmetic == "epilogue");
       for (Candidate &next : llvm::drop_begin(candidates, index + 1))
         if (next.chain.scale.value == before)
           next.chain.scale.value = result;
@@ -292,7 +299,7 @@ private:
   }
 
   /// The result of a contraction with the compressed weight.
-  static Value rewrite(const Candidate &candidate, Value weight) {
+  static Value rewrite(const Candidate &candidate, Value weight, bool scalesSums) {
     linalg::LinalgOp op = candidate.op;
     Location loc = op.getLoc();
     OpBuilder builder(op);
@@ -308,9 +315,10 @@ private:
     const WeightScale &found = candidate.chain.scale;
     Value scale = found ? found.materialize(builder, loc, candidate.chain.weight) : Value();
     ArrayRef<int64_t> block = scale ? ArrayRef<int64_t>(found.block) : ArrayRef<int64_t>();
-    Value result = ContractOp::create(builder, loc, asMatrix(builder, loc, activations), weight, scale, block,
-                                      asMatrix(builder, loc, accumulator))
-                       .getResult();
+    auto contract = ContractOp::create(builder, loc, asMatrix(builder, loc, activations), weight, scale, block,
+                                       asMatrix(builder, loc, accumulator));
+    contract.setScalesSums(scale && scalesSums);
+    Value result = contract.getResult();
     if (type.getRank() == 1)
       result = tensor::CollapseShapeOp::create(builder, loc, result, ArrayRef<ReassociationIndices>{{0, 1}});
     else if (type.getRank() > 2)

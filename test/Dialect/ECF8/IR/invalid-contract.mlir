@@ -281,3 +281,13 @@ func.func @contract_c7_tiles(%x: memref<4x128xf32>, %c: !tiled, %s: memref<2x2xf
   ecf8.contract ins(%x, %c : memref<4x128xf32>, !tiled) scale(%s : memref<2x2xf32>) block [32, 64] outs(%acc : memref<4x64xf32>)
   return
 }
+
+// -----
+
+!weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c8(%x: memref<4x128xf32>, %c: !weight, %acc: memref<4x64xf32>) {
+  // expected-error@+1 {{expected a scale with 'scales_sums', got none}}
+  ecf8.contract ins(%x, %c : memref<4x128xf32>, !weight) outs(%acc : memref<4x64xf32>) {scales_sums}
+  return
+}

@@ -218,6 +218,15 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     products are rounded to f32 and added to `accumulator` one by one, in the order of k. So the result has the bytes
     that the loops of the unfused program give, whatever the encoding, the instruction set and the number of threads.
 
+    With `scales_sums` the scales are applied to sums instead of weights, as serving kernels do:
+
+        result[m, n] = accumulator[m, n] + sum over blocks b of scale[n / block[0], b] * s[m, n, b]
+        s[m, n, b] = sum over the k of block b of activations[m, k] * extend(weight[n, k])
+
+    Each s begins at zero and adds up its products in the order of k as above; its product with the scale, extended to
+    f32, is rounded to f32 and added to `accumulator`, in the order of b. Weights are not rounded. The result is another
+    than that of the unfused program, and as much the same for all encodings, instruction sets and numbers of threads.
+
     Constraints:
 
     * (contract_c1) `activations`, `scale` and `accumulator` are tensors, and the result has the type of `accumulator`; or
@@ -229,6 +238,7 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     * (contract_c6) the element type of `scale` is f32 or that of `activations`
     * (contract_c7) `block` is one row by the whole of K, or a multiple of 32 rows, or the whole of N, by a multiple of 64
       columns or the whole of K; several blocks in a row of `weight` need tiles of a multiple of 64 columns, or one tile
+    * (contract_c8) `scales_sums` is there only if `scale` is
 
     Example:
 
@@ -240,7 +250,8 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     ```
   }];
   let arguments = (ins ECF8_Matrix:$activations, ECF8_CompressedType:$weight, Optional<ECF8_Matrix>:$scale,
-                       ECF8_Matrix:$accumulator, DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$block);
+                       ECF8_Matrix:$accumulator, DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$block,
+                       UnitAttr:$scales_sums);
   let results = (outs Optional<2DTensorOf<[F32]>>:$result);
   let assemblyFormat = [{
     `ins` `(` $activations `,` $weight `:` type($activations) `,` qualified(type($weight)) `)`

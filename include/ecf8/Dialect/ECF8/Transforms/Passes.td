@@ -29,7 +29,7 @@ def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
     Out: globals of compressed type, `ecf8.constant`s, and one `ecf8.decode` per function and weight, before the first use
     and outside of the loops around it. Contents that are inline are encoded here; what comes from a file by key keeps
     its key, and whoever binds the file encodes it. An `ecf8.encode` of a constant is evaluated. `codec=raw` means tiles of
-    32 rows where a matrix fills them, so that `ecf8-fuse-decode` takes it like the others, and else row-major.
+    32 rows where a matrix fills one, so that `ecf8-fuse-decode` takes it like the others, and else row-major.
     Left alone: weights of fewer than `min-elements` elements, of more than 8 dimensions, of other element types, and
     with `codec=auto` contents that are no smaller when encoded. Remarks of the category `ecf8-compress-weights` say
     what was compressed (passed), what was not and why (missed), and which weights are not FP8 (analysis).
@@ -61,6 +61,8 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
     extension from the same type, and are taken before it.
     Out: one `ecf8.contract` for each contraction, between transpositions of activations and result where these do not
     lie as [..., K] and [..., N]. The decode and what was done to the weight are gone.
+    With `arithmetic=epilogue` scales are applied to sums instead of weights (`scales_sums` of `ecf8.contract`): faster, and
+    with another rounding than the program's. What has no scale stays as written.
     Left alone: a decode with a reader that is none of these, and weights of another rank than 2, such as the experts'
     matrices in one tensor: the payload of one matrix is no value of its own.
     A weight with several readers: if all end in contractions, each of these decodes the weight for itself. Otherwise it
@@ -72,6 +74,8 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
 
     Example: `test/Dialect/ECF8/Transforms/fuse-decode.mlir`.
   }];
+  let options = [Option<"arithmetic", "arithmetic", "std::string", /*default=*/"\"as-written\"",
+                        "Where scales are applied: as-written or epilogue">];
   let dependentDialects = ["::mlir::ecf8::ECF8Dialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
 }
