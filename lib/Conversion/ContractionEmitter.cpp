@@ -10,6 +10,8 @@ using namespace mlir::ecf8;
 
 /// Rows of activations that one thread packs at a time.
 static constexpr int64_t kPackedRows = 8;
+/// What the packed activations may take, but for the least number of rows.
+static constexpr int64_t kPackedBytes = 4 << 20, kLeastChunkRows = 8;
 
 /// The whole weight.
 static MatrixSlice wholeMatrix(LaneBuilder &b, const PayloadLayout &layout) {
@@ -28,16 +30,9 @@ void ContractionEmitter::emit() {
   fillsUnits = b.compare(arith::CmpIPredicate::eq, padding, 0);
   // A tile begins at a block of packed pairs.
   const bool aligned = spec.encoding.getTileColumnCount() % (2 * kPackedSlots) == 0;
-  if (target.multipliesBF16 && contraction.activations.isBF16() && aligned) {
+  if (target.multipliesBF16 && contraction.activations.isBF16() && aligned)
     usePairs = isForPairs(layout);
-    packedPairs = pack(b.getI32Type(), /*columnsPerSlot=*/2, usePairs);
-  }
-  Value useVectors = usePairs ? arith::XOrIOp::create(b, usePairs, b.constant(b.getI1Type(), 1)) : Value();
-  packed = pack(b.getF32Type(), /*columnsPerSlot=*/1, useVectors);
   emitForEveryCode(layout);
-  for (Value buffer : {packed, packedPairs})
-    if (buffer)
-      memref::DeallocOp::create(b, buffer);
   func::ReturnOp::create(b);
 }
 
@@ -60,18 +55,21 @@ void ContractionEmitter::checkShapes(const PayloadLayout &layout) {
               "expected one scale for each block of columns");
 }
 
-/// The activations as the kernels read them (ContractionSinks.h), in elements of `type`. Empty where `used`, an i1, is
-/// false.
-Value ContractionEmitter::pack(Type type, int64_t columnsPerSlot, Value used) {
-  const int64_t blockColumns = kPackedSlots * columnsPerSlot;
-  Value source = function.getArgument(1);
-  Value rows = memref::DimOp::create(b, source, 0), columns = memref::DimOp::create(b, source, 1);
-  Value blocks = b.ceilDivU(columns, blockColumns);
-  if (used)
-    blocks = b.select(used, blocks, b.index(0));
-  auto packedType = MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic, kPackedSlots}, type);
-  Value target = memref::AllocOp::create(b, packedType, ValueRange{blocks, rows}, b.getI64IntegerAttr(64));
-  Value wholeBlocks = b.minU(blocks, b.divU(columns, blockColumns));
+/// Columns of a slot of the packed activations, and the type of a slot.
+static int64_t columnsPerSlot(bool pairs) { return pairs ? 2 : 1; }
+static Type slotType(LaneBuilder &b, bool pairs) { return pairs ? Type(b.getI32Type()) : Type(b.getF32Type()); }
+
+/// A buffer for `rows` rows of activations as the kernels read them (ContractionSinks.h).
+Value ContractionEmitter::allocatePacked(bool pairs, Value blocks, Value rows) {
+  auto type = MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic, kPackedSlots}, slotType(b, pairs));
+  return memref::AllocOp::create(b, type, ValueRange{blocks, rows}, b.getI64IntegerAttr(64));
+}
+
+/// Packs `rows` rows of activations from `firstRow` on.
+void ContractionEmitter::pack(bool pairs, Value packed, Value firstRow, Value rows) {
+  const int64_t perSlot = columnsPerSlot(pairs), blockColumns = kPackedSlots * perSlot;
+  Value source = function.getArgument(1), columns = memref::DimOp::create(b, source, 1);
+  Value blocks = memref::DimOp::create(b, packed, 0), wholeBlocks = b.divU(columns, blockColumns);
   auto rowType = VectorType::get({blockColumns}, contraction.activations);
   auto rowsOfAThread = scf::ParallelOp::create(b, ValueRange{b.index(0)}, ValueRange{b.ceilDivU(rows, kPackedRows)},
                                                ValueRange{b.index(1)});
@@ -79,32 +77,32 @@ Value ContractionEmitter::pack(Type type, int64_t columnsPerSlot, Value used) {
   b.setInsertionPointToStart(rowsOfAThread.getBody());
   Value begin = b.mul(rowsOfAThread.getInductionVars()[0], kPackedRows);
   b.forRange(begin, b.minU(b.add(begin, kPackedRows), rows), 1, [&](Value row) {
+    Value sourceRow = b.add(firstRow, row);
     b.forRange(wholeBlocks, [&](Value block) {
-      Value own = vector::LoadOp::create(b, rowType, source, ValueRange{row, b.mul(block, blockColumns)});
-      if (columnsPerSlot == 1) {
+      Value own = vector::LoadOp::create(b, rowType, source, ValueRange{sourceRow, b.mul(block, blockColumns)});
+      if (pairs) { // the first column in the upper half
+        Value words = vector::BitCastOp::create(b, VectorType::get({kPackedSlots}, slotType(b, pairs)), own);
+        own = b.orI(b.shl(words, 16), b.shrU(words, 16));
+      } else {
         own = extendToF32(b, own);
-      } else { // the first column in the upper half
-        Value pairs = vector::BitCastOp::create(b, VectorType::get({kPackedSlots}, type), own);
-        own = b.orI(b.shl(pairs, 16), b.shrU(pairs, 16));
       }
-      vector::StoreOp::create(b, own, target, ValueRange{block, row, b.index(0)});
+      vector::StoreOp::create(b, own, packed, ValueRange{block, row, b.index(0)});
     });
     b.forRange(wholeBlocks, blocks, 1, [&](Value block) {
       Value first = b.mul(block, blockColumns);
-      b.forRange(b.divU(b.sub(columns, first), columnsPerSlot), [&](Value slot) {
+      b.forRange(b.divU(b.sub(columns, first), perSlot), [&](Value slot) {
         auto load = [&](int64_t offset) -> Value {
-          Value column = b.add(b.add(first, b.mul(slot, columnsPerSlot)), offset);
-          return memref::LoadOp::create(b, source, ValueRange{row, column});
+          Value column = b.add(b.add(first, b.mul(slot, perSlot)), offset);
+          return memref::LoadOp::create(b, source, ValueRange{sourceRow, column});
         };
         auto bits = [&](Value value) {
           return b.extend(arith::BitcastOp::create(b, b.getI16Type(), value), b.getI32Type());
         };
-        Value value = columnsPerSlot == 1 ? extendToF32(b, load(0)) : b.orI(b.shl(bits(load(0)), 16), bits(load(1)));
-        memref::StoreOp::create(b, value, target, ValueRange{block, row, slot});
+        Value value = pairs ? b.orI(b.shl(bits(load(0)), 16), bits(load(1))) : extendToF32(b, load(0));
+        memref::StoreOp::create(b, value, packed, ValueRange{block, row, slot});
       });
     });
   });
-  return target;
 }
 
 /// i1: whether the kernels of pairs can.
@@ -135,24 +133,40 @@ void ContractionEmitter::emitLoops(Value tables) {
 
 /// The vector kernels for up to as many rows as each of `limits` says, and the panel kernel for any number.
 void ContractionEmitter::emitKernels(Value tables, Products products, ArrayRef<int64_t> limits) {
-  Value activations = products == Products::Pairs ? packedPairs : packed;
+  const bool pairs = products == Products::Pairs;
+  Value columns = memref::DimOp::create(b, function.getArgument(1), 1);
+  Value blocks = b.ceilDivU(columns, kPackedSlots * columnsPerSlot(pairs));
+  // The panel kernel takes chunks of rows; few rows are one.
+  Value fitting = arith::DivUIOp::create(b, b.index(kPackedBytes), b.mul(b.add(blocks, 1), 4 * kPackedSlots));
+  Value chunk = b.minU(arith::MaxUIOp::create(b, b.andI(fitting, -kLeastChunkRows), b.index(kLeastChunkRows)),
+                       b.index(kChunkRows));
+  Value packed = allocatePacked(pairs, blocks, b.minU(rowCount, chunk));
   SmallVector<Value> operands(function.getArguments());
-  std::string suffix = products == Products::Pairs ? "_pairs" : "";
-  OpBuilder::InsertionGuard guard(b);
-  for (int64_t limit : limits) {
-    // No rows are the panel kernel's.
-    Value isFew = b.compare(arith::CmpIPredicate::ult, b.add(rowCount, -1), limit);
-    auto branch = scf::IfOp::create(b, TypeRange{}, b.andI(isFew, fillsUnits), /*withElseRegion=*/true);
-    b.setInsertionPointToStart(branch.thenBlock());
-    operands[1] = memref::CollapseShapeOp::create(b, activations, ArrayRef<ReassociationIndices>{{0, 1, 2}});
-    std::string name = "_vector" + (limit == 1 ? "" : std::to_string(limit)) + suffix;
-    emitParallel(name, operands, tables, weightRows,
-                 [&](func::FuncOp body) { emitVectorGroup(body, products, limit); });
-    b.setInsertionPointToStart(branch.elseBlock());
+  std::string suffix = pairs ? "_pairs" : "";
+  {
+    OpBuilder::InsertionGuard guard(b);
+    for (int64_t limit : limits) {
+      // No rows are the panel kernel's.
+      Value isFew = b.compare(arith::CmpIPredicate::ult, b.add(rowCount, -1), limit);
+      auto branch = scf::IfOp::create(b, TypeRange{}, b.andI(isFew, fillsUnits), /*withElseRegion=*/true);
+      b.setInsertionPointToStart(branch.thenBlock());
+      pack(pairs, packed, b.index(0), rowCount);
+      operands[1] = memref::CollapseShapeOp::create(b, packed, ArrayRef<ReassociationIndices>{{0, 1, 2}});
+      std::string name = "_vector" + (limit == 1 ? "" : std::to_string(limit)) + suffix;
+      emitParallel(name, operands, tables, weightRows,
+                   [&](func::FuncOp body) { emitVectorGroup(body, products, limit); });
+      b.setInsertionPointToStart(branch.elseBlock());
+    }
+    operands[1] = packed;
+    auto chunks = scf::ForOp::create(b, b.index(0), rowCount, chunk);
+    b.setInsertionPointToStart(chunks.getBody());
+    Value first = chunks.getInductionVar(), count = b.minU(b.sub(rowCount, first), chunk);
+    pack(pairs, packed, first, count);
+    operands.append({first, count});
+    emitParallel("_panel" + suffix, operands, tables, weightRows,
+                 [&](func::FuncOp body) { emitPanelGroup(body, products); });
   }
-  operands[1] = activations;
-  emitParallel("_panel" + suffix, operands, tables, weightRows,
-               [&](func::FuncOp body) { emitPanelGroup(body, products); });
+  memref::DeallocOp::create(b, packed);
 }
 
 static ScaleOperands scaleOf(func::FuncOp body, const ContractionSpec &contraction) {
@@ -198,10 +212,7 @@ void ContractionEmitter::emitPanelGroup(func::FuncOp body, Products products) {
   std::unique_ptr<PanelSink> sink = createPanelSink(operandsOf(body), *weights, rowsInRegisters);
   StripDecoder strips(b, spec, lanes, *sink);
   strips.enterFunction(layout, wholeMatrix(b, layout), body.getArgument(last - 1));
-  Value rows = memref::DimOp::create(b, body.getArgument(2), 0);
-  b.forRange(b.index(0), rows, kChunkRows, [&](Value first) {
-    sink->firstRow = first;
-    sink->rowCount = b.minU(b.sub(rows, first), b.index(kChunkRows));
-    strips.decodeGroup(body.getArgument(last));
-  });
+  sink->firstRow = body.getArgument(last - 3);
+  sink->rowCount = body.getArgument(last - 2);
+  strips.decodeGroup(body.getArgument(last));
 }

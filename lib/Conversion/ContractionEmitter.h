@@ -28,7 +28,8 @@ private:
   enum class Products { Vectors, Pairs };
 
   void checkShapes(const PayloadLayout &layout);
-  Value pack(Type type, int64_t columnsPerSlot, Value used);
+  Value allocatePacked(bool pairs, Value blocks, Value rows);
+  void pack(bool pairs, Value packed, Value firstRow, Value rows);
   Value isForPairs(const PayloadLayout &layout);
   void emitLoops(Value tables) override;
   void emitKernels(Value tables, Products products, ArrayRef<int64_t> limits);
@@ -41,10 +42,9 @@ private:
   ContractionTarget target;
   // Of the function.
   Value weightRows;
-  Value rowCount;            ///< of the activations
-  Value fillsUnits;          ///< i1: no padding among the columns
-  Value usePairs;            ///< i1; null where there are no kernels of pairs
-  Value packed, packedPairs; ///< activations; null where there are none of the kind
+  Value rowCount;   ///< of the activations
+  Value fillsUnits; ///< i1: no padding among the columns
+  Value usePairs;   ///< i1; null where there are no kernels of pairs
 };
 
 } // namespace mlir::ecf8

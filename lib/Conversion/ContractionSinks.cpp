@@ -347,7 +347,7 @@ private:
           vectors[half] = vector::LoadOp::create(b, elements, panel, ValueRange{b.add(at, half * kHalfStrip)});
         SmallVector<Value> next;
         for (int64_t i = 0; i < rows; ++i) {
-          SmallVector<Value> place{block, b.add(b.add(firstRow, row), i), slot};
+          SmallVector<Value> place{block, b.add(row, i), slot}; // of the chunk
           Value activation = memref::LoadOp::create(b, operands.activations, place);
           for (int64_t half = 0; half < 2; ++half)
             next.push_back(weights.accumulate(b, loop.getRegionIterArg(i * 2 + half), vectors[half], activation));

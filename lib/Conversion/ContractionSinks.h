@@ -13,7 +13,7 @@
 
 namespace mlir::ecf8 {
 
-/// Rows of activations that share one decoding in the panel sink: 32 KiB of sums for each strip in lockstep.
+/// Rows of activations that share one decoding in the panel sink, at most: 32 KiB of sums for each strip in lockstep.
 inline constexpr int64_t kChunkRows = 256;
 
 /// Slots of a block of packed activations. Tiles and blocks of weights begin at multiples of it.
@@ -34,8 +34,8 @@ struct ContractionOperands {
 std::unique_ptr<DecodeSink> createVectorSink(const ContractionOperands &operands, StepArithmetic &weights,
                                              int64_t rowLimit);
 
-/// For the rows [`firstRow`, `firstRow` + `rowCount`) of activations, at most kChunkRows. `rowsInRegisters`: how many
-/// the inner loop multiplies at a time, a power of two. The rows may change before each `decodeGroup`.
+/// For `rowCount` rows of packed activations, at most kChunkRows; the first is row `firstRow` of the output.
+/// `rowsInRegisters`: how many the inner loop multiplies at a time, a power of two.
 class PanelSink : public DecodeSink {
 public:
   Value firstRow, rowCount;

@@ -49,13 +49,14 @@ func.func private @plain(memref<?xi8>, !matrix, !matrix)
 // CHECK:         cf.assert %{{.*}}, "expected an output of as many rows as the activations"
 // CHECK:         cf.assert %{{.*}}, "expected one scale for each block of rows"
 // CHECK:         cf.assert %{{.*}}, "expected one scale for each block of columns"
-// ROUND:         memref.alloc({{.*}} : memref<?x?x16xf32>
-// PAIRS:         memref.alloc({{.*}} : memref<?x?x16xi32>
-// PAIRS:         memref.alloc({{.*}} : memref<?x?x16xf32>
 // PAIRS:         scf.if
+// PAIRS:           memref.alloc({{.*}} : memref<?x?x16xi32>
 // PAIRS:           scf.if
 // PAIRS:             func.call @rows_vector_pairs(
 // PAIRS:             func.call @rows_panel_pairs(
+// PAIRS:           memref.dealloc
+// PAIRS:         } else {
+// CHECK:         memref.alloc({{.*}} : memref<?x?x16xf32>
 // PAIRS:           func.call @rows_panel(
 // ROUND:         func.call @rows_vector(
 // ROUND-NOT:     pairs
@@ -98,7 +99,7 @@ func.func private @sums(memref<?xi8>, !matrix, !matrix, !matrix, index, index)
 // CHECK:         func.call @blocks_vector(%{{[^,]*}}, %[[ROW]],
 // CHECK:         func.call @blocks_panel(%{{[^,]*}}, %[[PACKED]],
 // CHECK:         memref.dealloc %[[PACKED]]
-// CHECK-NEXT:    return
+// CHECK:         return
 // CHECK-LABEL: func.func private @blocks_vector(
 // CHECK:         arith.divui
 // CHECK:         memref.load %{{.*}} : memref<?x?xf32, strided<[?, 1], offset: ?>>
