@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import ml_dtypes
 import numpy as np
+import safetensors.numpy
 from iree_contender import Iree
-from program import for_ecf8
+from program import for_ecf8, for_ecf8_bf16
 from workload import Case, Workload
 
 Call = Callable[[], Any]
@@ -47,27 +49,71 @@ class Ecf8:
     scaled: bool = True
     tolerance: float = 1e-4
 
-    def _bundle(self, work: Workload) -> Any:
+    def _bundle(self, work: Workload) -> Path:
         return work.folder / f"{''.join(self.codec)}.ecf8"
+
+    def _program(self, work: Workload, entry: str, weights: list[str], case: Case) -> str:
+        return for_ecf8(work.layer, entry, weights, *case)
+
+    def _weights(self, work: Workload) -> Path:
+        return work.weights_file
 
     def prepare(self, work: Workload) -> None:
         program = work.folder / "program.mlir"
-        texts = (for_ecf8(work.layer, f"{w}_{a}_{s}", w, a, s) for w in work.names for a, s in work.grid)
-        program.write_text("".join(texts))
-        command = [
-            work.build / "bin/ecf8-compile",
-            program,
-            "--weights",
-            work.weights_file,
-            "--target-cpu=native",
-            "-q",
-        ]
-        subprocess.run([*command, *self.codec, "-o", self._bundle(work)], check=True)
+        groups = [*groups_of(work.names), work.names[:1]]
+        texts = (self._program(work, entry_of(names, case), names, case) for names in groups for case in work.grid)
+        program.write_text("".join(dict.fromkeys(texts)))
+        command = [work.build / "bin/ecf8-compile", program, "--weights", self._weights(work)]
+        subprocess.run([*command, "--target-cpu=native", "-q", *self.codec, "-o", self._bundle(work)], check=True)
 
     def load(self, work: Workload) -> Loaded:
         import ecf8
 
         return LoadedEcf8(ecf8.load(self._bundle(work), verify=False), work)
+
+
+@dataclass
+class Ecf8Dense(Ecf8):
+    """A dense bf16 weight in our own compiler's loops."""
+
+    codec: list[str] = field(default_factory=list)
+    scaled: bool = False
+    tolerance: float = 1e-2
+
+    def _bundle(self, work: Workload) -> Path:
+        return work.folder / "dense.ecf8"
+
+    def _program(self, work: Workload, entry: str, weights: list[str], case: Case) -> str:
+        return for_ecf8_bf16(work.layer, entry, weights, case[0])
+
+    def _weights(self, work: Workload) -> Path:
+        file = work.folder / "dense.safetensors"
+        tensors = work.read_weights()
+        dense = {name: tensors[name].astype(ml_dtypes.bfloat16) for name in work.names}
+        safetensors.numpy.save_file(dense, file)
+        return file
+
+
+GROUP = 4  # weights that one call multiplies: calls from Python take time
+
+
+def groups_of(names: list[str]) -> list[list[str]]:
+    return [names[i : i + GROUP] for i in range(0, len(names), GROUP)]
+
+
+def entry_of(names: list[str], case: Case) -> str:
+    return "_".join((names[0], str(len(names)), *case))
+
+
+@dataclass
+class LayersCall:
+    """A call that multiplies several weights."""
+
+    function: Call
+    weights: int
+
+    def __call__(self) -> Any:
+        return self.function()
 
 
 class LoadedEcf8:
@@ -77,11 +123,14 @@ class LoadedEcf8:
 
     def bind(self, x: np.ndarray, case: Case) -> list[Call]:
         accumulator = np.zeros((x.shape[0], self.work.layer.rows), np.float32)
-        functions = [self.model["_".join((name, *case))] for name in self.work.names]
-        return [lambda f=f: f(x, accumulator) for f in functions]
+        groups = groups_of(self.work.names)
+        functions = [self.model[entry_of(names, case)] for names in groups]
+        return [
+            LayersCall(lambda f=f: f(x, accumulator), len(names)) for f, names in zip(functions, groups, strict=True)
+        ]
 
     def result(self, output: Any) -> np.ndarray:
-        return output
+        return output[0] if isinstance(output, tuple) else output
 
 
 def to_torch(array: np.ndarray) -> Any:
@@ -158,12 +207,13 @@ class TorchUpcast:
         return LoadedTorch(calls, weights["w0"].nbytes)
 
 
-# A dense bf16 weight in our own kernels goes here as one more `Ecf8` once the compiler has it.
 CONTENDERS: dict[str, Contender] = {
     "planes": Ecf8(["--codec=planes"]),
     "huffman L=7": Ecf8(["--codec=huffman", "--max-code-length=7"]),
     "huffman L=8": Ecf8(["--codec=huffman", "--max-code-length=8"]),
+    "planes epilogue": Ecf8(["--codec=planes", "--arithmetic=epilogue"], tolerance=1e-2),
     "raw": Ecf8(["--codec=raw"]),
+    "dense bf16": Ecf8Dense(),
     "torch bf16": TorchDense("bfloat16"),
     "torch f32": TorchDense("float32"),
     "torch upcast": TorchUpcast(),

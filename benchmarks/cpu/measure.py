@@ -10,7 +10,7 @@ import numpy as np
 from contenders import CONTENDERS, OWN, Call, Loaded
 from workload import Case, Workload
 
-BASES = ("raw", "torch bf16", "torch upcast", "iree")  # "iree": the faster of the two
+BASES = ("raw", "dense bf16", "torch bf16", "torch upcast", "iree")  # "iree": the faster of the two
 BLOCK_SECONDS = 0.06  # of one contender in one round; one call at least
 
 
@@ -78,7 +78,7 @@ def measure(loaded: dict[str, Loaded], x: np.ndarray, case: Case, expected: dict
             for call in chosen:
                 call()
             seconds = time.perf_counter() - begin
-            speeds[name].append(len(chosen) / seconds)
+            speeds[name].append(sum(getattr(call, "weights", 1) for call in chosen) / seconds)
         order.append(order.pop(0))
     return errors, speeds
 

@@ -7,6 +7,7 @@ code by them) and its weights are parameters, which it may pack when the module 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 SCALES = ("none", "tensor", "blocks", "rows")
@@ -80,28 +81,70 @@ def _widened(layer: Layer, activations: str, scale: str, wide: str) -> str:
 
 
 def _matmul(layer: Layer, rows: str, x: tuple[str, str], weight: tuple[str, str]) -> str:
-    """The end of the function: names and element types of both factors, and the accumulator %acc."""
+    """The end: %y from the names and element types of both factors, and the accumulator %acc."""
     maps = ", ".join(f"affine_map<(m, n, k) -> ({dims})>" for dims in ("m, k", "n, k", "m, n"))
     result = f"tensor<{rows}x{layer.rows}xf32>"
     types = f"tensor<{rows}x{layer.columns}x{x[1]}>, tensor<{layer.rows}x{layer.columns}x{weight[1]}>"
     return f"""
     %y = linalg.matmul indexing_maps = [{maps}]
-        ins({x[0]}, {weight[0]} : {types}) outs(%acc : {result}) -> {result}
-    return %y : {result}
+        ins({x[0]}, {weight[0]} : {types}) outs(%acc : {result}) -> {result}"""
+
+
+def _function(layer: Layer, entry: str, activations: str, bodies: list[tuple[str, str]]) -> str:
+    """The function @entry(activations, accumulator) that runs several layers; of each its arguments and its body."""
+    result = f"tensor<?x{layer.rows}xf32>"
+    arguments, texts = "", ""
+    for index, (own, body) in enumerate(bodies):
+        # Each layer's values get names of their own; all have the same activations and accumulator.
+        rename = lambda text, index=index: re.sub(r"%(?!x\b|acc\b)([a-z][\w.]*)", rf"%\1.l{index}", text)
+        arguments += ",\n      " + rename(own)
+        texts += rename(body)
+    results = ", ".join(f"%y.l{index}" for index in range(len(bodies)))
+    types = ", ".join([result] * len(bodies))
+    return f"""
+  func.func @{entry}(%x: tensor<?x{layer.columns}x{activations}>, %acc: {result}{arguments}) -> ({types}) {{{texts}
+    return {results} : {types}
   }}
 """
 
 
-def for_ecf8(layer: Layer, entry: str, weight: str, activations: str, scale: str) -> str:
-    """The function @entry(activations, accumulator) over the weight of that name; its scales are `weight.scale`."""
-    factor = "" if scale == "none" else f', %s: {layer.scale(scale)} {{ecf8.weight = "{weight}.{scale}"}}'
-    result = f"tensor<?x{layer.rows}xf32>"
-    return f"""
-  func.func @{entry}(%x: tensor<?x{layer.columns}x{activations}>, %acc: {result},
-      %w: {layer.weight} {{ecf8.weight = "{weight}"}}{factor}) -> {result} {{{
-        _widened(layer, activations, scale, activations)
-        + _matmul(layer, "?", ("%x", activations), ("%wide", activations))
-    }"""
+def for_ecf8(layer: Layer, entry: str, weights: list[str], activations: str, scale: str) -> str:
+    """The function @entry(activations, accumulator) over weights by name, whose scales are `weight.scale`."""
+    bodies = []
+    for weight in weights:
+        arguments = f'%w: {layer.weight} {{ecf8.weight = "{weight}"}}'
+        if scale != "none":
+            arguments += f', %s: {layer.scale(scale)} {{ecf8.weight = "{weight}.{scale}"}}'
+        body = _widened(layer, activations, scale, activations)
+        bodies.append((arguments, body + _matmul(layer, "?", ("%x", activations), ("%wide", activations))))
+    return _function(layer, entry, activations, bodies)
+
+
+def _rounded(layer: Layer, rows: str, given: str) -> tuple[str, str]:
+    """Activations as bf16: what is to be done to %x, and what it is called then."""
+    if given == "bf16":
+        return "", "%x"
+    identity = "affine_map<(m, k) -> (m, k)>"
+    rounding = f"""^bb0(%i: {given}, %o: bf16):
+      %r = arith.truncf %i : {given} to bf16
+      linalg.yield %r : bf16"""
+    shape = f"tensor<{rows}x{layer.columns}x"
+    text = _generic("rounded", [identity] * 2, 2, "%x", f"{shape}{given}>", f"{shape}bf16>", rounding)
+    if rows == "?":
+        text = f"""
+    %c0 = arith.constant 0 : index
+    %m = tensor.dim %x, %c0 : {shape}{given}>""" + text.replace("tensor.empty()", "tensor.empty(%m)")
+    return text, "%rounded"
+
+
+def for_ecf8_bf16(layer: Layer, entry: str, weights: list[str], activations: str) -> str:
+    """The function @entry(activations, accumulator) over dense bf16 weights of these names."""
+    kind = f"tensor<{layer.rows}x{layer.columns}xbf16>"
+    rounding, operand = _rounded(layer, "?", activations)
+    body = rounding + _matmul(layer, "?", (operand, "bf16"), ("%w", "bf16"))
+    return _function(
+        layer, entry, activations, [(f'%w: {kind} {{ecf8.weight = "{weight}"}}', body) for weight in weights]
+    )
 
 
 def _iree_function(layer: Layer, entry: str, rows: int, activations: str, body: str) -> str:
@@ -111,6 +154,13 @@ def _iree_function(layer: Layer, entry: str, rows: int, activations: str, body: 
     %zero = arith.constant 0.0 : f32
     %empty = tensor.empty() : {result}
     %acc = linalg.fill ins(%zero : f32) outs(%empty : {result}) -> {result}{body}"""
+
+
+def _return(layer: Layer, rows: int) -> str:
+    return f"""
+    return %y : tensor<{rows}x{layer.rows}xf32>
+  }}
+"""
 
 
 def _iree_parameter(name: str, kind: str) -> str:
@@ -132,7 +182,7 @@ def for_iree(layer: Layer, grid: dict[tuple[str, str], list[int]]) -> str:
             if scale != "none":
                 body += f"\n    %s = util.global.load @{scale} : {layer.scale(scale)}"
             body += _widened(layer, activations, scale, "f32")
-            body += _matmul(layer, str(m), ("%x", activations), ("%wide", "f32"))
+            body += _matmul(layer, str(m), ("%x", activations), ("%wide", "f32")) + _return(layer, m)
             text += _iree_function(layer, f"{activations}_{scale}_{m}", m, activations, body)
     return text
 
@@ -143,17 +193,8 @@ def for_iree_bf16(layer: Layer, rows_of: dict[str, list[int]]) -> str:
     text = _iree_parameter("w", weight)
     for given, rows in rows_of.items():
         for m in rows:
-            body = f"\n    %w = util.global.load @w : {weight}"
-            operand = "%x"
-            if given != "bf16":
-                identity = "affine_map<(m, k) -> (m, k)>"
-                shape = f"{m}x{layer.columns}"
-                rounding = f"""^bb0(%i: {given}, %o: bf16):
-      %r = arith.truncf %i : {given} to bf16
-      linalg.yield %r : bf16"""
-                types = f"tensor<{shape}x{given}>", f"tensor<{shape}xbf16>"
-                body += _generic("rounded", [identity] * 2, 2, operand, *types, rounding)
-                operand = "%rounded"
-            body += _matmul(layer, str(m), (operand, "bf16"), ("%w", "bf16"))
+            rounding, operand = _rounded(layer, str(m), given)
+            body = f"\n    %w = util.global.load @w : {weight}" + rounding
+            body += _matmul(layer, str(m), (operand, "bf16"), ("%w", "bf16")) + _return(layer, m)
             text += _iree_function(layer, f"{given}_none_{m}", m, given, body)
     return text

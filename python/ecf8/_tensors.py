@@ -6,6 +6,7 @@ Neither torch nor numpy is imported before a caller's tensor or an output needs 
 from __future__ import annotations
 
 import ctypes
+import functools
 import sys
 import weakref
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -44,12 +45,18 @@ def is_torch(value: object) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+@functools.lru_cache(maxsize=256)
+def array_type(element: Any, count: int) -> Any:
+    """The ctypes array type: made once, since a new type each time takes longer than the rest of a call."""
+    return element * count
+
+
 class Input:
     """A DLPack view of one input. Keeps the memory alive that `managed` points to."""
 
     def __init__(self, value: Any, index: int) -> None:
         self.owner, address, shape, dtype = _describe(value, index)
-        self.shape = (ctypes.c_int64 * len(shape))(*shape)
+        self.shape = array_type(ctypes.c_int64, len(shape))(*shape)
         code, bits, _, _ = _DTYPES[dtype]
         self.managed = _capi.DLManagedTensorVersioned()
         self.managed.version = _capi.DLPackVersion(*_capi.DLPACK_VERSION)
@@ -102,7 +109,7 @@ def wrap_output(managed: Any, as_torch: bool) -> Array:
         size_bytes *= dim
     if size_bytes == 0:
         return _empty(shape, dtype, as_torch)
-    memory = (ctypes.c_uint8 * size_bytes).from_address(tensor.data + tensor.byte_offset)
+    memory = array_type(ctypes.c_uint8, size_bytes).from_address(tensor.data + tensor.byte_offset)
     memory.owner = owner  # lives as long as the buffer that the views refer to
     if as_torch:
         import torch

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import _capi
-from ._tensors import Input, is_torch, wrap_output
+from ._tensors import Input, array_type, is_torch, wrap_output
 from .errors import Error, ExecutionError
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ class Function:
     def __call__(self, *inputs: Array) -> Any:
         views = [Input(value, index) for index, value in enumerate(inputs)]
         pointer = ctypes.POINTER(_capi.DLManagedTensorVersioned)
-        arguments = (pointer * len(views))(*(ctypes.pointer(view.managed) for view in views))
-        results = (pointer * len(self.outputs))()
+        arguments = array_type(pointer, len(views))(*(ctypes.pointer(view.managed) for view in views))
+        results = array_type(pointer, len(self.outputs))()
         status = _capi.library().ecf8_model_invoke(
             self._model._handle, self._index, arguments, len(views), results, len(self.outputs)
         )

@@ -34,7 +34,7 @@ def test_every_case_is_fused(modules: None, tmp_path: Path) -> None:
 
     layer = program.Layer(192, 256, (64, 128))
     cases = list(itertools.product(program.ACTIVATIONS, program.SCALES))
-    text = "".join(program.for_ecf8(layer, f"w0_{a}_{s}", "w0", a, s) for a, s in cases)
+    text = "".join(program.for_ecf8(layer, f"w0_{a}_{s}", ["w0", "w0"], a, s) for a, s in cases)
     (tmp_path / "program.mlir").write_text(text)
     weights = {
         "w0": np.zeros((192, 256), ml_dtypes.float8_e4m3fn),
