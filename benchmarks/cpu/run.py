@@ -10,9 +10,9 @@ Prints JSON, and the table on standard error. IREE: python -m pip install -r ben
 
 Each contender has several distinct weights of one layer, called in rotation so that none stays in the cache. All
 contenders run in turn in each round; a figure is the median over the rounds of weights per second (1e9), a ratio the
-median of the rounds' ratios. Results are checked before they are timed. Times of our own code contain a call from Python
-(some 50 microseconds), which multiplies up to four weights; those of others contain one for each weight. Before and
-after each group the bandwidth of reading memory is measured: where the two differ by much, something else was running.
+median of the rounds' ratios. Results are checked before they are timed. Times of our own code contain calls from
+Python (some 50 microseconds), each of up to four weights; those of others contain one for each weight. Before and after
+each group the bandwidth of reading memory is measured: where the two differ by much, something else was running.
 """
 
 from __future__ import annotations
