@@ -83,7 +83,8 @@ Status checkElementType(ElementType type) {
 
 EncodeOptions EncodeOptions::rawFor(std::span<const uint64_t> dims) {
   constexpr uint64_t columnGroup = 16; // the greatest of all element types
-  bool isFilled = dims.size() == 2 && dims[0] % laneCount == 0 && dims[1] % columnGroup == 0 && dims[0] * dims[1] != 0;
+  bool isFilled = (dims.size() == 2 || dims.size() == 3) && dims[dims.size() - 2] % laneCount == 0 &&
+                  dims.back() % columnGroup == 0 && std::ranges::find(dims, 0u) == dims.end();
   return isFilled ? rawRows32() : raw();
 }
 

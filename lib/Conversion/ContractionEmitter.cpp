@@ -11,18 +11,14 @@ using namespace mlir::ecf8;
 /// Rows of activations that one thread packs at a time.
 static constexpr int64_t kPackedRows = 8;
 
-/// The whole weight.
-static MatrixSlice wholeMatrix(LaneBuilder &b, const PayloadLayout &layout) {
-  return {b.index(0), b.index(0), layout.rows, layout.columns};
-}
-
 void ContractionEmitter::emit() {
   b.setInsertionPointToStart(function.addEntryBlock());
   checkHeaderFits(b, function.getArgument(0));
   PayloadLayout layout = readLayout(b, spec, function.getArgument(0));
-  checkLayout(b, spec, layout, wholeMatrix(b, layout));
-  checkShapes(layout);
-  weightRows = layout.rows;
+  MatrixSlice slice = sliceOf(layout, function);
+  checkLayout(b, spec, layout, slice);
+  checkShapes(slice);
+  weightRows = slice.rows;
   useVector = isForVector(layout);
   // A tile begins at a block of packed pairs.
   const bool aligned = spec.encoding.getTileColumnCount() % (2 * kPackedSlots) == 0;
@@ -39,22 +35,26 @@ void ContractionEmitter::emit() {
   func::ReturnOp::create(b);
 }
 
-void ContractionEmitter::checkShapes(const PayloadLayout &layout) {
+/// The rows of the weight that `body`, the function or one for a group of strips, multiplies.
+MatrixSlice ContractionEmitter::sliceOf(const PayloadLayout &layout, func::FuncOp body) {
+  Value row = body.getArgument(function.getNumArguments() - 1), out = body.getArgument(2);
+  return {row, b.index(0), memref::DimOp::create(b, out, 1), layout.columns};
+}
+
+void ContractionEmitter::checkShapes(const MatrixSlice &slice) {
   Value activations = function.getArgument(1), out = function.getArgument(2);
   auto expectEqual = [&](Value left, Value right, const char *message) {
     cf::AssertOp::create(b, b.compare(arith::CmpIPredicate::eq, left, right), b.getStringAttr(message));
   };
   auto size = [&](Value memref, int64_t dim) -> Value { return memref::DimOp::create(b, memref, dim); };
-  expectEqual(size(activations, 1), layout.columns, "expected activations of as many columns as the weight");
-  expectEqual(size(out, 1), layout.rows, "expected an output of as many columns as the weight has rows");
+  expectEqual(size(activations, 1), slice.columns, "expected activations of as many columns as the weight");
   expectEqual(size(out, 0), size(activations, 0), "expected an output of as many rows as the activations");
   if (contraction.scaleKind == ScaleKind::None)
     return;
   Value scale = function.getArgument(3);
   auto blocks = [&](Value count, Value block) -> Value { return arith::CeilDivUIOp::create(b, count, block); };
-  expectEqual(size(scale, 0), blocks(layout.rows, function.getArgument(4)),
-              "expected one scale for each block of rows");
-  expectEqual(size(scale, 1), blocks(layout.columns, function.getArgument(5)),
+  expectEqual(size(scale, 0), blocks(slice.rows, function.getArgument(4)), "expected one scale for each block of rows");
+  expectEqual(size(scale, 1), blocks(slice.columns, function.getArgument(5)),
               "expected one scale for each block of columns");
 }
 
@@ -169,7 +169,7 @@ void ContractionEmitter::emitVectorGroup(func::FuncOp body, Products products) {
   std::unique_ptr<StepArithmetic> weights = createArithmetic(body, products);
   std::unique_ptr<DecodeSink> sink = createVectorSink(operandsOf(body), *weights);
   StripDecoder strips(b, spec, lanes, *sink);
-  strips.enterFunction(layout, wholeMatrix(b, layout), body.getArgument(last - 1));
+  strips.enterFunction(layout, sliceOf(layout, body), body.getArgument(last - 1));
   strips.decodeGroup(body.getArgument(last));
 }
 
@@ -181,7 +181,7 @@ void ContractionEmitter::emitPanelGroup(func::FuncOp body, Products products) {
   std::unique_ptr<StepArithmetic> weights = createArithmetic(body, products);
   std::unique_ptr<PanelSink> sink = createPanelSink(operandsOf(body), *weights, rowsInRegisters);
   StripDecoder strips(b, spec, lanes, *sink);
-  strips.enterFunction(layout, wholeMatrix(b, layout), body.getArgument(last - 1));
+  strips.enterFunction(layout, sliceOf(layout, body), body.getArgument(last - 1));
   Value rows = memref::DimOp::create(b, body.getArgument(2), 0);
   b.forRange(b.index(0), rows, kChunkRows, [&](Value first) {
     sink->firstRow = first;

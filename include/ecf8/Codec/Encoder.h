@@ -16,7 +16,7 @@ struct EncodeOptions {
   static EncodeOptions raw() { return {Encoding::Raw, 0, 0, Order::RowMajor}; }
   static EncodeOptions rawRows32(uint32_t tileColumns = 1024) { return {Encoding::Raw, 0, tileColumns, Order::Rows32}; }
   /// Raw for a tensor of shape `dims` that is to be multiplied from its tiles: in tiles of 32 rows where they fill a
-  /// matrix without padding, else row-major.
+  /// matrix, or each of several in three dimensions, without padding; else row-major.
   static EncodeOptions rawFor(std::span<const uint64_t> dims);
   static EncodeOptions huffman(unsigned maxCodeLength = 8, uint32_t tileColumns = 1024) {
     return {Encoding::Huffman, maxCodeLength, tileColumns, Order::Rows32};

@@ -1,6 +1,7 @@
 // Globals, constants and encode: verifiers and folders. Decode has its own file.
 #include "ecf8/Dialect/ECF8/IR/ECF8Ops.h"
 
+#include "SliceOffsets.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/OpImplementation.h"
 #include "llvm/Support/Endian.h"
