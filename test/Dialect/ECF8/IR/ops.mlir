@@ -99,6 +99,9 @@ func.func @contract_slices(%c: !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman
   return
 }
 
+// CHECK: ecf8.global private @down key("down") attributes {ecf8.transposed} : tensor<2x128x64xf8E4M3FN>
+ecf8.global private @down key("down") attributes {ecf8.transposed} : tensor<2x128x64xf8E4M3FN>
+
 // CHECK-LABEL: func.func @weight_argument(
 // CHECK-SAME:    tensor<64x128xf8E4M3FN> {ecf8.weight = "layers.0.weight"}
 func.func @weight_argument(%w: tensor<64x128xf8E4M3FN> {ecf8.weight = "layers.0.weight"}) {

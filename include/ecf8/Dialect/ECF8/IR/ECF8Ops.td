@@ -23,6 +23,9 @@ def ECF8_GlobalOp : ECF8_Op<"global", [Symbol]> {
     tensor's name in the weights file; `value` is the content itself: an attribute of the global's type, or the payload
     bytes where the type is compressed.
 
+    With the attribute `ecf8.transposed`, a plain tensor under `key` in the weights file is the transpose of the global: its
+    last two dimensions are exchanged when the program is compiled. A payload under `key` is taken as it is.
+
     A global is never written to. A private global that nothing loads is removed by `symbol-dce`.
 
     Constraints:
@@ -31,12 +34,14 @@ def ECF8_GlobalOp : ECF8_Op<"global", [Symbol]> {
     * (global_c2) `type` is a ranked tensor of static shape or a compressed type
     * (global_c3) the type of `value` is `type`; for a compressed `type` see constant_c1 to constant_c3
     * (global_c4) `key` is not empty
+    * (global_c5) `ecf8.transposed` is a unit attribute beside a `key`, and `type` has two dimensions or three
 
     Example:
 
     ```mlir
     ecf8.global private @weight key("layers.0.weight") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
     ecf8.global private @bias value(dense<1.0> : tensor<64xf32>) : tensor<64xf32>
+    ecf8.global private @down key("down") attributes {ecf8.transposed} : tensor<128x64xf8E4M3FN> // [64, 128] in the file
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<StrAttr>:$sym_visibility, TypeAttr:$type,
@@ -57,6 +62,8 @@ def ECF8_GlobalOp : ECF8_Op<"global", [Symbol]> {
     /// The tensor type of the weight, decoded where the global is compressed.
     ::mlir::RankedTensorType getDecodedType();
     bool isCompressed() { return ::llvm::isa<CompressedType>(getType()); }
+    static constexpr ::llvm::StringLiteral kTransposedAttrName = "ecf8.transposed";
+    bool isTransposed() { return (*this)->hasAttr(kTransposedAttrName); }
   }];
   let hasVerifier = 1;
 }

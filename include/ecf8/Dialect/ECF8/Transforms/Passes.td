@@ -22,6 +22,24 @@ def ExternalizeWeightsPass : Pass<"ecf8-externalize-weights", "::mlir::ModuleOp"
   let dependentDialects = ["::mlir::ecf8::ECF8Dialect"];
 }
 
+def TransposeWeightsPass : Pass<"ecf8-transpose-weights", "::mlir::ModuleOp"> {
+  let summary = "Store FP8 weights the way that contractions read them";
+  let description = [{
+    In: FP8 `ecf8.global`s of two dimensions, [K, N], or of three, [E, K, N], whose every reader leads to a contraction
+    that `ecf8-fuse-decode` would take if the last two dimensions were exchanged: `x @ W`, the layers of GPT-2, experts
+    that are multiplied by `bmm`. A contraction sums along the rows of the stored weight, so these lie the wrong way.
+    Out: the global as [N, K], and a `linalg.transpose` back behind each load, which the fusion sees through. A `value` is
+    transposed here; a global with a `key` gets the attribute `ecf8.transposed`, and whoever binds the file transposes.
+    Left alone: weights with any other reader, of other types, and of fewer than `min-elements` elements. Remarks of the
+    category `ecf8-transpose-weights` say what was transposed.
+    Place in the pipeline: after `ecf8-externalize-weights`, before files are bound and before `ecf8-compress-weights`.
+
+    Example: `test/Dialect/ECF8/Transforms/transpose-weights.mlir`.
+  }];
+  let options = [Option<"minElements", "min-elements", "int64_t", /*default=*/"1024", "Smallest weight that is transposed">];
+  let dependentDialects = ["::mlir::ecf8::ECF8Dialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
   let summary = "Compress the FP8 weights and decode them before their use";
   let description = [{
