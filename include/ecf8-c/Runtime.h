@@ -126,7 +126,7 @@ typedef struct EcfWeight {
   const char *dtype;    /* of the elements */
   const char *encoding; /* "#ecf8.huffman<...>"; NULL for plain weights */
   int32_t rank;
-  const int64_t *shape;
+  const int64_t *shape; /* as the program has it; see ecf8_model_weight_is_transposed for `data` */
   uint64_t storedBytes;
   uint64_t decodedBytes; /* the same weight, not compressed */
   const void *data;      /* `storedBytes` bytes, aligned to 64 */
@@ -134,6 +134,8 @@ typedef struct EcfWeight {
 
 ECF8_API size_t ecf8_model_weight_count(const EcfModel *model);
 ECF8_API EcfStatusCode ecf8_model_weight(const EcfModel *model, size_t index, EcfWeight *weight);
+/* Nonzero if what is stored is the weight with its last two dimensions exchanged; 0 also if there is no such weight. */
+ECF8_API int32_t ecf8_model_weight_is_transposed(const EcfModel *model, size_t index);
 
 /* ---- Calling ------------------------------------------------------------------------------------------------------
  */

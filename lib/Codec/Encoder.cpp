@@ -83,7 +83,11 @@ Status checkElementType(ElementType type) {
 
 EncodeOptions EncodeOptions::rawFor(std::span<const uint64_t> dims) {
   constexpr uint64_t columnGroup = 16; // the greatest of all element types
-  return dims.size() == 2 && dims[0] >= laneCount && dims[1] >= columnGroup ? rawRows32() : raw();
+  if (dims.size() == 2)
+    return dims[0] >= laneCount && dims[1] >= columnGroup ? rawRows32() : raw();
+  bool isFilled = dims.size() == 3 && dims[1] % laneCount == 0 && dims[2] % columnGroup == 0 &&
+                  std::ranges::find(dims, 0u) == dims.end();
+  return isFilled ? rawRows32() : raw();
 }
 
 Status checkEncodeOptions(const EncodeOptions &options) {

@@ -13,18 +13,14 @@ static constexpr int64_t kPackedRows = 8;
 /// What the packed activations may take, but for the least number of rows.
 static constexpr int64_t kPackedBytes = 4 << 20, kLeastChunkRows = 8;
 
-/// The whole weight.
-static MatrixSlice wholeMatrix(LaneBuilder &b, const PayloadLayout &layout) {
-  return {b.index(0), b.index(0), layout.rows, layout.columns};
-}
-
 void ContractionEmitter::emit() {
   b.setInsertionPointToStart(function.addEntryBlock());
   checkHeaderFits(b, function.getArgument(0));
   PayloadLayout layout = readLayout(b, spec, function.getArgument(0));
-  checkLayout(b, spec, layout, wholeMatrix(b, layout));
-  checkShapes(layout);
-  weightRows = layout.rows;
+  MatrixSlice slice = sliceOf(layout, function);
+  checkLayout(b, spec, layout, slice);
+  checkShapes(slice);
+  weightRows = slice.rows;
   rowCount = memref::DimOp::create(b, function.getArgument(1), 0);
   Value padding = arith::RemUIOp::create(b, layout.columns, b.index(spec.columnsPerUnit()));
   fillsUnits = b.compare(arith::CmpIPredicate::eq, padding, 0);
@@ -36,22 +32,26 @@ void ContractionEmitter::emit() {
   func::ReturnOp::create(b);
 }
 
-void ContractionEmitter::checkShapes(const PayloadLayout &layout) {
+/// The rows of the weight that `body`, the function or one for a group of strips, multiplies.
+MatrixSlice ContractionEmitter::sliceOf(const PayloadLayout &layout, func::FuncOp body) {
+  Value row = body.getArgument(function.getNumArguments() - 1), out = body.getArgument(2);
+  return {row, b.index(0), memref::DimOp::create(b, out, 1), layout.columns};
+}
+
+void ContractionEmitter::checkShapes(const MatrixSlice &slice) {
   Value activations = function.getArgument(1), out = function.getArgument(2);
   auto expectEqual = [&](Value left, Value right, const char *message) {
     cf::AssertOp::create(b, b.compare(arith::CmpIPredicate::eq, left, right), b.getStringAttr(message));
   };
   auto size = [&](Value memref, int64_t dim) -> Value { return memref::DimOp::create(b, memref, dim); };
-  expectEqual(size(activations, 1), layout.columns, "expected activations of as many columns as the weight");
-  expectEqual(size(out, 1), layout.rows, "expected an output of as many columns as the weight has rows");
+  expectEqual(size(activations, 1), slice.columns, "expected activations of as many columns as the weight");
   expectEqual(size(out, 0), size(activations, 0), "expected an output of as many rows as the activations");
   if (contraction.scaleKind == ScaleKind::None)
     return;
   Value scale = function.getArgument(3);
   auto blocks = [&](Value count, Value block) -> Value { return arith::CeilDivUIOp::create(b, count, block); };
-  expectEqual(size(scale, 0), blocks(layout.rows, function.getArgument(4)),
-              "expected one scale for each block of rows");
-  expectEqual(size(scale, 1), blocks(layout.columns, function.getArgument(5)),
+  expectEqual(size(scale, 0), blocks(slice.rows, function.getArgument(4)), "expected one scale for each block of rows");
+  expectEqual(size(scale, 1), blocks(slice.columns, function.getArgument(5)),
               "expected one scale for each block of columns");
 }
 
@@ -199,7 +199,7 @@ void ContractionEmitter::emitVectorGroup(func::FuncOp body, Products products, i
   std::unique_ptr<StepArithmetic> weights = createArithmetic(body, products);
   std::unique_ptr<DecodeSink> sink = createVectorSink(operandsOf(body), *weights, rowLimit);
   StripDecoder strips(b, spec, lanes, *sink);
-  strips.enterFunction(layout, wholeMatrix(b, layout), body.getArgument(last - 1));
+  strips.enterFunction(layout, sliceOf(layout, body), body.getArgument(last - 1));
   strips.decodeGroup(body.getArgument(last));
 }
 
@@ -211,7 +211,7 @@ void ContractionEmitter::emitPanelGroup(func::FuncOp body, Products products) {
   std::unique_ptr<StepArithmetic> weights = createArithmetic(body, products);
   std::unique_ptr<PanelSink> sink = createPanelSink(operandsOf(body), *weights, rowsInRegisters);
   StripDecoder strips(b, spec, lanes, *sink);
-  strips.enterFunction(layout, wholeMatrix(b, layout), body.getArgument(last - 1));
+  strips.enterFunction(layout, sliceOf(layout, body), body.getArgument(last - 1));
   sink->firstRow = body.getArgument(last - 3);
   sink->rowCount = body.getArgument(last - 2);
   strips.decodeGroup(body.getArgument(last));

@@ -27,7 +27,8 @@ private:
   /// How products are taken; both give the same bytes (StepArithmetic.h).
   enum class Products { Vectors, Pairs };
 
-  void checkShapes(const PayloadLayout &layout);
+  MatrixSlice sliceOf(const PayloadLayout &layout, func::FuncOp body);
+  void checkShapes(const MatrixSlice &slice);
   Value allocatePacked(bool pairs, Value blocks, Value rows);
   void pack(bool pairs, Value packed, Value firstRow, Value rows);
   Value isForPairs(const PayloadLayout &layout);

@@ -37,6 +37,7 @@ FunctionType ContractionSpec::getFunctionType() const {
                            getKernelMatrixType(Float32Type::get(context))};
   if (scaleKind != ScaleKind::None)
     inputs.append({getKernelMatrixType(scale), index, index});
+  inputs.push_back(index);
   return FunctionType::get(context, inputs, {});
 }
 

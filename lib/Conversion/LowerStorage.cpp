@@ -19,6 +19,28 @@ namespace mlir::ecf8 {
 using namespace mlir;
 using namespace mlir::ecf8;
 
+/// Row and column of the matrix view of a weight of this shape at which the slice with these offsets begins.
+static std::pair<Value, Value> sliceBegin(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape,
+                                          ArrayRef<int64_t> staticOffsets, ValueRange dynamicOffsets) {
+  Value row = arith::ConstantIndexOp::create(builder, loc, 0), column = row;
+  for (auto [d, stated] : llvm::enumerate(staticOffsets)) {
+    Value at;
+    if (ShapedType::isDynamic(stated)) {
+      at = dynamicOffsets.front();
+      dynamicOffsets = dynamicOffsets.drop_front();
+    } else {
+      at = arith::ConstantIndexOp::create(builder, loc, stated);
+    }
+    if (d + 1 == shape.size()) {
+      column = at;
+      continue;
+    }
+    Value size = arith::ConstantIndexOp::create(builder, loc, shape[d]);
+    row = arith::AddIOp::create(builder, loc, arith::MulIOp::create(builder, loc, row, size), at);
+  }
+  return {row, column};
+}
+
 namespace {
 
 /// The number of each global: its position among the globals of the module, which is its index in the manifest.
@@ -86,7 +108,8 @@ struct LowerDecode : public OpConversionPattern<DecodeOp> {
     FailureOr<Value> matrix = matrixView(op, adaptor.getDestination(), rewriter);
     if (failed(matrix))
       return failure();
-    auto [row, column] = sliceBegin(op, adaptor.getOffsets(), rewriter);
+    auto [row, column] =
+        sliceBegin(rewriter, op.getLoc(), source.getShape(), op.getStaticOffsets(), adaptor.getOffsets());
     func::FuncOp decoder = getOrCreateDecoder(op->getParentOfType<ModuleOp>(), source);
     func::CallOp::create(rewriter, op.getLoc(), decoder, ValueRange{adaptor.getSource(), *matrix, row, column});
     rewriter.eraseOp(op);
@@ -124,30 +147,6 @@ private:
     func::FuncOp decoder = getOrCreateDecoder(op->getParentOfType<ModuleOp>(), op.getSourceType());
     return memref::CastOp::create(rewriter, loc, decoder.getArgumentTypes()[1], view).getResult();
   }
-
-  /// Row and column of the matrix view at which the slice begins.
-  static std::pair<Value, Value> sliceBegin(DecodeOp op, ValueRange dynamicOffsets,
-                                            ConversionPatternRewriter &rewriter) {
-    Location loc = op.getLoc();
-    Value row = arith::ConstantIndexOp::create(rewriter, loc, 0), column = row;
-    ArrayRef<int64_t> shape = op.getSourceType().getShape();
-    for (auto [d, stated] : llvm::enumerate(op.getStaticOffsets())) {
-      Value at;
-      if (ShapedType::isDynamic(stated)) {
-        at = dynamicOffsets.front();
-        dynamicOffsets = dynamicOffsets.drop_front();
-      } else {
-        at = arith::ConstantIndexOp::create(rewriter, loc, stated);
-      }
-      if (d + 1 == shape.size()) {
-        column = at;
-        continue;
-      }
-      Value size = arith::ConstantIndexOp::create(rewriter, loc, shape[d]);
-      row = arith::AddIOp::create(rewriter, loc, arith::MulIOp::create(rewriter, loc, row, size), at);
-    }
-    return {row, column};
-  }
 };
 
 struct LowerContract : public OpConversionPattern<ContractOp> {
@@ -167,6 +166,8 @@ struct LowerContract : public OpConversionPattern<ContractOp> {
         operand = memref::CastOp::create(rewriter, loc, type, operand);
     for (int64_t size : op.getBlock())
       operands.push_back(arith::ConstantIndexOp::create(rewriter, loc, size));
+    operands.push_back(
+        sliceBegin(rewriter, loc, spec.weight.getShape(), op.getStaticOffsets(), adaptor.getOffsets()).first);
     func::CallOp::create(rewriter, loc, function, operands);
     rewriter.eraseOp(op);
     return success();

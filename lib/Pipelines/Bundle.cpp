@@ -141,6 +141,13 @@ Status BundleWriter::create(const std::string &path) {
 /// What a large weight takes of memory while it goes from its file to the bundle's.
 static constexpr size_t writePieceBytes = 4 << 20;
 
+std::vector<int64_t> BundleWeight::getStoredShape() const {
+  std::vector<int64_t> stored = shape;
+  if (isTransposed)
+    std::swap(stored[stored.size() - 1], stored[stored.size() - 2]);
+  return stored;
+}
+
 Status BundleWriter::writeWeights(const std::vector<BundleWeight> &weights,
                                   llvm::function_ref<void(size_t)> pieceWritten) {
   std::vector<::ecf8::SafetensorsSpec> specs;
@@ -152,10 +159,13 @@ Status BundleWriter::writeWeights(const std::vector<BundleWeight> &weights,
                                                  "': expected an element type that a weights file "
                                                  "can hold, got " +
                                                  weight.dtype);
-    std::vector<uint64_t> shape(weight.shape.begin(), weight.shape.end());
+    std::vector<int64_t> stored = weight.getStoredShape();
+    std::vector<uint64_t> shape(stored.begin(), stored.end());
     if (!weight.encoding.empty()) {
-      decodedTypes[weight.name] =
-          json::Object{{"dtype", StringRef(::ecf8::safetensorsDTypeName(*dtype))}, {"shape", json::Array(shape)}};
+      json::Object decoded{{"dtype", StringRef(::ecf8::safetensorsDTypeName(*dtype))}, {"shape", json::Array(shape)}};
+      if (weight.isTransposed)
+        decoded["transposed"] = true;
+      decodedTypes[weight.name] = std::move(decoded);
       specs.push_back({weight.name, SafetensorsDType::U8, {weight.content.size()}, /*isBlob=*/true});
     } else {
       specs.push_back({weight.name, *dtype, std::move(shape), /*isBlob=*/false});
@@ -224,7 +234,8 @@ std::string BundleWriter::printManifest(const std::vector<BundleEntryPoint> &ent
     stream.attribute("format", "ecf8-bundle");
     stream.attribute("version", 1);
     stream.attribute("module_abi", ECF8_MODULE_ABI_VERSION);
-    stream.attribute("required_features", json::Array());
+    bool isTransposed = any_of(weightRecords, [](const WeightRecord &record) { return record.weight.isTransposed; });
+    stream.attribute("required_features", isTransposed ? json::Array{"transposed_weights"} : json::Array());
     stream.attribute("producer", "ecf8 " ECF8_VERSION ", LLVM " LLVM_VERSION_STRING);
     stream.attribute("target", "cpu");
     stream.attributeArray("entry_points", [&] {
@@ -249,6 +260,8 @@ std::string BundleWriter::printManifest(const std::vector<BundleEntryPoint> &ent
           stream.attribute("kind", weight.encoding.empty() ? "plain" : "compressed");
           stream.attribute("dtype", weight.dtype);
           stream.attribute("shape", json::Array(weight.shape));
+          if (weight.isTransposed)
+            stream.attribute("transposed", true);
           stream.attribute("encoding", weight.encoding.empty() ? json::Value(nullptr) : json::Value(weight.encoding));
           stream.attribute("bytes", record.sizeBytes);
           stream.attribute("xxh3", ::ecf8::hashToHex(record.hash));

@@ -123,6 +123,11 @@ LogicalResult Compiler::bindAndEncode() {
           externalize.minBytes = std::min<int64_t>(externalize.minBytes, options.codec.minElements);
           passes.addPass(createExternalizeWeightsPass(externalize));
           passes.addPass(createSymbolDCEPass());
+          if (!options.fuseDecode)
+            return;
+          TransposeWeightsPassOptions transpose;
+          transpose.minElements = options.codec.minElements;
+          passes.addPass(createTransposeWeightsPass(transpose));
         });
       })))
     return failure();
@@ -241,7 +246,8 @@ LogicalResult Compiler::emitBundle() {
       BundleWeight &entry = bundleWeights.emplace_back();
       entry.name = weight.name;
       entry.dtype = weight.dtype;
-      entry.shape = weight.global.getDecodedType().getShape().vec();
+      entry.shape = weight.getContentShape();
+      entry.isTransposed = weight.isTransposed;
       if (code.encoding)
         llvm::raw_string_ostream(entry.encoding) << code.encoding;
       entry.content = getStoredBytes(weight, code);

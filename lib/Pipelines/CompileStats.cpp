@@ -19,7 +19,7 @@ void CompileStats::addWeights(const std::vector<ModuleWeight> &moduleWeights,
     WeightStats stats;
     stats.name = weight.name;
     stats.dtype = weight.dtype;
-    stats.shape = type.getShape().vec();
+    stats.shape = weight.getContentShape();
     stats.elementCount = type.getNumElements();
     stats.plainBytes = stats.elementCount * ((type.getElementTypeBitWidth() + 7) / 8);
     stats.storedBytes = getStoredBytes(weight, encoded).size();

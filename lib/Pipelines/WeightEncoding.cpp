@@ -3,6 +3,7 @@
 
 #include "ecf8/Codec/Encoder.h"
 #include "ecf8/Codec/Reader.h"
+#include "ecf8/Codec/Transpose.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/ThreadPool.h"
 
@@ -99,12 +100,18 @@ static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &optio
     result.reason = "not FP8";
     return Status::ok();
   }
-  result.stats = ::ecf8::collectStats(*elementType, weight.content, threads);
+  ::ecf8::ByteSpan content = weight.content;
+  if (weight.isTransposed) {
+    ArrayRef<int64_t> shape = type.getShape();
+    result.transposed = ::ecf8::transposeMatrices(content, shape.back(), shape[shape.size() - 2], threads);
+    content = result.transposed;
+  }
+  result.stats = ::ecf8::collectStats(*elementType, content, threads);
   if (type.getRank() > static_cast<int64_t>(::ecf8::maxRank)) {
     result.reason = "more than " + std::to_string(::ecf8::maxRank) + " dimensions";
     return Status::ok();
   }
-  if (weight.content.size() < options.minElements) {
+  if (content.size() < options.minElements) {
     result.reason = "fewer than " + std::to_string(options.minElements) + " elements";
     return Status::ok();
   }
@@ -115,19 +122,20 @@ static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &optio
     Result<::ecf8::SizeEstimate> estimate = ::ecf8::estimatePayloadBytes(encodeOptions, *result.stats, dims);
     if (!estimate)
       return estimate.status();
-    if (estimate->minBytes >= weight.content.size()) {
+    if (estimate->minBytes >= content.size()) {
       result.reason = "no smaller when encoded";
       return Status::ok();
     }
   }
-  Result<std::vector<uint8_t>> payload = ::ecf8::encode(encodeOptions, *result.stats, dims, weight.content, threads);
+  Result<std::vector<uint8_t>> payload = ::ecf8::encode(encodeOptions, *result.stats, dims, content, threads);
   if (!payload)
     return payload.status();
-  if (options.codec == Codec::Auto && payload->size() >= weight.content.size()) {
+  if (options.codec == Codec::Auto && payload->size() >= content.size()) {
     result.reason = "no smaller when encoded";
     return Status::ok();
   }
   result.payload = payload.take();
+  result.transposed = {};
   return Status::ok();
 }
 

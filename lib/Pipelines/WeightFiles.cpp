@@ -112,16 +112,23 @@ static std::string describe(::ecf8::SafetensorsDType dtype, ArrayRef<uint64_t> s
          llvm::join(llvm::map_range(shape, [](uint64_t dim) { return std::to_string(dim); }), ", ") + "]";
 }
 
-/// Whether a tensor of `type` may have the content of `tensor`. Same element type and shape; U8 also holds i8, since
+std::vector<int64_t> ModuleWeight::getContentShape() const {
+  std::vector<int64_t> shape = global.getDecodedType().getShape().vec();
+  if (isTransposed)
+    std::swap(shape[shape.size() - 1], shape[shape.size() - 2]);
+  return shape;
+}
+
+/// Whether a weight of `shape` may have the content of `tensor`. Same element type and shape; U8 also holds i8, since
 /// MLIR's integers have no sign.
-static bool matches(RankedTensorType type, StringRef dtype, const ::ecf8::SafetensorsTensor &tensor) {
+static bool matches(ArrayRef<int64_t> shape, StringRef dtype, const ::ecf8::SafetensorsTensor &tensor) {
   std::optional<::ecf8::SafetensorsDType> expected = getSafetensorsDType(dtype);
   bool isSameType = expected == tensor.dtype || (dtype == "i8" && tensor.dtype == ::ecf8::SafetensorsDType::U8) ||
                     (dtype == "i16" && tensor.dtype == ::ecf8::SafetensorsDType::U16) ||
                     (dtype == "i32" && tensor.dtype == ::ecf8::SafetensorsDType::U32) ||
                     (dtype == "i64" && tensor.dtype == ::ecf8::SafetensorsDType::U64);
-  return isSameType && llvm::equal(type.getShape(), tensor.shape,
-                                   [](int64_t a, uint64_t b) { return static_cast<uint64_t>(a) == b; });
+  return isSameType &&
+         llvm::equal(shape, tensor.shape, [](int64_t a, uint64_t b) { return static_cast<uint64_t>(a) == b; });
 }
 
 static LogicalResult bindKey(ModuleWeight &weight, const WeightFiles &files) {
@@ -141,10 +148,11 @@ static LogicalResult bindKey(ModuleWeight &weight, const WeightFiles &files) {
     return error() << "expected a payload (U8, one dimension) for " << weight.global.getType() << ", got "
                    << describe(tensor.dtype, tensor.shape) << " in " << entry->file->path();
   }
-  RankedTensorType type = weight.global.getDecodedType();
-  if (matches(type, weight.dtype, tensor))
+  weight.isTransposed = weight.global.isTransposed();
+  std::vector<int64_t> expected = weight.getContentShape();
+  if (matches(expected, weight.dtype, tensor))
     return success();
-  SmallVector<uint64_t> shape(type.getShape());
+  SmallVector<uint64_t> shape(expected.begin(), expected.end());
   return error() << "expected " << describe(*getSafetensorsDType(weight.dtype), shape) << ", got "
                  << describe(tensor.dtype, tensor.shape) << " in " << entry->file->path();
 }

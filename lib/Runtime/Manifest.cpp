@@ -151,6 +151,17 @@ public:
       fail(where, "expected 'compressed' or 'plain' in 'kind', got '" + kind + "'");
     info.type = elementType(item, where);
     info.shape = shape(array(item, where, "shape"), where, /*allowDynamic=*/false);
+    // bundle_m3
+    if (auto transposed = item.find("transposed"); transposed != item.end()) {
+      if (!transposed->is_boolean() || info.shape.size() < 2)
+        fail(where, "expected a boolean 'transposed' beside two dimensions at least, got " +
+                        transposed->dump(-1, ' ', false, json::error_handler_t::replace));
+      else
+        info.isTransposed = transposed->get<bool>();
+    }
+    info.storedShape = info.shape;
+    if (info.isTransposed)
+      std::swap(info.storedShape.end()[-1], info.storedShape.end()[-2]);
     if (info.isCompressed)
       info.encoding = string(item, where, "encoding");
     info.storedBytes = number(item, where, "bytes");
@@ -181,9 +192,10 @@ public:
            "expected module ABI " + std::to_string(ECF8_MODULE_ABI_VERSION) + ", got " + std::to_string(abi));
     // bundle_m2
     for (const json &feature : array(root, "manifest", "required_features"))
-      fail(StatusCode::Unsupported, "manifest",
-           "expected required features that this runtime knows, got " +
-               feature.dump(-1, ' ', false, json::error_handler_t::replace));
+      if (feature != "transposed_weights")
+        fail(StatusCode::Unsupported, "manifest",
+             "expected required features that this runtime knows, got " +
+                 feature.dump(-1, ' ', false, json::error_handler_t::replace));
     if (std::string target = string(root, "manifest", "target"); target != "cpu")
       fail(StatusCode::Unsupported, "manifest", "expected target 'cpu', got '" + target + "'");
   }

@@ -43,8 +43,10 @@ struct WeightInfo {
   std::string name;
   bool isCompressed = false;
   const ElementType *type = nullptr;
-  std::vector<int64_t> shape;
-  std::string encoding; ///< empty for plain weights
+  std::vector<int64_t> shape;       ///< as the program has it
+  std::vector<int64_t> storedShape; ///< the same, or with the last two dimensions exchanged
+  bool isTransposed = false;        ///< the latter
+  std::string encoding;             ///< empty for plain weights
   uint64_t storedBytes = 0;
   uint64_t decodedBytes = 0;
   uint64_t hash = 0;
@@ -69,7 +71,7 @@ struct Manifest {
 
 /// Reads `text`, the content of `path` (for messages). Rules:
 ///  * bundle_m1: "format" is "ecf8-bundle", "version" is 1, "module_abi" is the runtime's, "target" is "cpu"
-///  * bundle_m2: every name in "required_features" is known to the runtime (today: none is)
+///  * bundle_m2: every name in "required_features" is known to the runtime ("transposed_weights")
 ///  * bundle_m3: each field has its type; names of entry points and weights are unique; indices are 0, 1, 2 ...
 ///  * bundle_m4: paths stay inside the bundle
 Result<Manifest> parseManifest(std::string_view text, const std::string &path);

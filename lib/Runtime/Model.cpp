@@ -66,12 +66,13 @@ static Status checkPayloadHeader(const WeightInfo &info, ByteSpan payload) {
   if (header[40] != static_cast<uint8_t>(info.type->payloadCode))
     return bad("expected element type " + std::to_string(info.type->payloadCode) + " at byte 40, got " +
                std::to_string(header[40]));
-  if (header[44] != info.shape.size() || info.shape.size() > 8)
-    return bad("expected rank " + std::to_string(info.shape.size()) + " at byte 44, got " + std::to_string(header[44]));
-  for (size_t i = 0; i < info.shape.size(); ++i)
-    if (uint64_t dim = readLittleEndian(header + 128 + 8 * i, 8); dim != static_cast<uint64_t>(info.shape[i]))
-      return bad("expected size " + std::to_string(info.shape[i]) + " of dimension " + std::to_string(i) + ", got " +
-                 std::to_string(dim));
+  if (header[44] != info.storedShape.size() || info.storedShape.size() > 8)
+    return bad("expected rank " + std::to_string(info.storedShape.size()) + " at byte 44, got " +
+               std::to_string(header[44]));
+  for (size_t i = 0; i < info.storedShape.size(); ++i)
+    if (uint64_t dim = readLittleEndian(header + 128 + 8 * i, 8); dim != static_cast<uint64_t>(info.storedShape[i]))
+      return bad("expected size " + std::to_string(info.storedShape[i]) + " of dimension " + std::to_string(i) +
+                 ", got " + std::to_string(dim));
   return Status::ok();
 }
 
@@ -100,8 +101,9 @@ static Status checkTensor(const WeightInfo &info, const SafetensorsTensor &tenso
   if (tensor.sizeBytes != info.storedBytes)
     return Status(StatusCode::Corrupt,
                   "expected " + std::to_string(info.storedBytes) + " bytes, got " + std::to_string(tensor.sizeBytes));
-  if (!info.isCompressed && !std::equal(tensor.shape.begin(), tensor.shape.end(), info.shape.begin(), info.shape.end(),
-                                        [](uint64_t a, int64_t b) { return a == static_cast<uint64_t>(b); }))
+  if (!info.isCompressed &&
+      !std::equal(tensor.shape.begin(), tensor.shape.end(), info.storedShape.begin(), info.storedShape.end(),
+                  [](uint64_t a, int64_t b) { return a == static_cast<uint64_t>(b); }))
     return Status(StatusCode::Corrupt, "expected the shape of the manifest, got another one");
   return Status::ok();
 }

@@ -205,6 +205,11 @@ EcfStatusCode ecf8_model_weight(const EcfModel *model, size_t index, EcfWeight *
   return ECF8_OK;
 }
 
+int32_t ecf8_model_weight_is_transposed(const EcfModel *model, size_t index) {
+  const std::vector<WeightInfo> &weights = unwrap(model).manifest.weights;
+  return index < weights.size() && weights[index].isTransposed;
+}
+
 //===-- Calling
 //-----------------------------------------------------------------------------------------------------===//
 

@@ -110,6 +110,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "ecf8_model_output_spec": (c_int, [c_void_p, c_size_t, c_size_t, POINTER(TensorSpecStruct)]),
     "ecf8_model_weight_count": (c_size_t, [c_void_p]),
     "ecf8_model_weight": (c_int, [c_void_p, c_size_t, POINTER(WeightStruct)]),
+    "ecf8_model_weight_is_transposed": (c_int32, [c_void_p, c_size_t]),
     "ecf8_model_invoke": (c_int, [c_void_p, c_size_t, POINTER(_MANAGED), c_size_t, POINTER(_MANAGED), c_size_t]),
 }
 

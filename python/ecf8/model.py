@@ -34,7 +34,10 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Weight:
-    """One stored weight. `encoding` is None for plain weights; bytes as stored and as they would be decoded."""
+    """One stored weight. `encoding` is None for plain weights; bytes as stored and as they would be decoded.
+
+    `shape` is the program's. Where `transposed`, the last two dimensions of what is stored are exchanged.
+    """
 
     name: str
     dtype: str
@@ -42,6 +45,7 @@ class Weight:
     encoding: str | None
     stored_bytes: int
     decoded_bytes: int
+    transposed: bool = False
 
 
 class Function:
@@ -173,6 +177,7 @@ class CompiledModel:
                 encoding=_capi.text(weight.encoding) if weight.encoding is not None else None,
                 stored_bytes=weight.stored_bytes,
                 decoded_bytes=weight.decoded_bytes,
+                transposed=library.ecf8_model_weight_is_transposed(self._handle, index) != 0,
             )
 
     def __repr__(self) -> str:

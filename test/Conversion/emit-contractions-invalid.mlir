@@ -20,30 +20,30 @@ func.func private @negative_scale_attribute(memref<?xi8>) attributes {ecf8.contr
 
 // -----
 
-// expected-error @below {{expected a contraction type, '(memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>) -> ()', got '(memref<?xi8>) -> ()'}}
+// expected-error @below {{expected a contraction type, '(memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, index) -> ()', got '(memref<?xi8>) -> ()'}}
 func.func private @negative_arguments(memref<?xi8>) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>}
 
 // -----
 
-// expected-error @below {{expected a contraction type, '(memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>) -> ()', got}}
+// expected-error @below {{expected a contraction type, '(memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, index) -> ()', got}}
 func.func private @negative_element_type(memref<?xi8>, memref<?x?xf64, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>}
 
 // -----
 
-// expected-error @below {{expected a contraction type, '(memref<?xi8>, memref<?x?xf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, index, index) -> ()', got}}
+// expected-error @below {{expected a contraction type, '(memref<?xi8>, memref<?x?xf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, index, index, index) -> ()', got}}
 func.func private @negative_no_scale(memref<?xi8>, memref<?x?xf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scale = "rows"}
 
 // -----
 
 // A scale in a third type has no kernel (contract_c6).
 // expected-error @below {{expected a scale of f32 or of the activations' element type, got 'f16' for 'bf16'}}
-func.func private @negative_scale_type(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf16, strided<[?, 1], offset: ?>>, index, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scale = "rows"}
+func.func private @negative_scale_type(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf16, strided<[?, 1], offset: ?>>, index, index, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scale = "rows"}
 
 // -----
 
 !matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
 // expected-error @below {{expected a weight in tiles of 32 rows, got '!ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw>'}}
-func.func private @negative_row_major(memref<?xi8>, !matrix, !matrix) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw>}
+func.func private @negative_row_major(memref<?xi8>, !matrix, !matrix, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw>}
 
 // -----
 

@@ -10,9 +10,9 @@
 // CHECK-NOT:     ecf8.contraction
 // CHECK:         cf.assert %{{.*}}, "expected a payload of 192 bytes or more"
 // CHECK:         cf.assert %{{.*}}, "expected a payload encoded as #ecf8.huffman{{.*}}"
+// CHECK:         cf.assert %{{.*}}, "expected a slice inside the weight that begins at a tile"
 // CHECK:         cf.assert %{{.*}}, "expected the sections of a payload inside it"
 // CHECK:         cf.assert %{{.*}}, "expected activations of as many columns as the weight"
-// CHECK:         cf.assert %{{.*}}, "expected an output of as many columns as the weight has rows"
 // CHECK:         cf.assert %{{.*}}, "expected an output of as many rows as the activations"
 // CHECK-NOT:     expected one scale
 // CHECK:         cf.assert %{{.*}}, "expected a complete prefix code in the payload"
@@ -42,7 +42,7 @@
 // CHECK-NOT:     math.fma
 // CHECK-NOT:     fastmath
 // CHECK:         return
-func.func private @plain(memref<?xi8>, !matrix, !matrix)
+func.func private @plain(memref<?xi8>, !matrix, !matrix, index)
     attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>}
 
 // CHECK-LABEL: func.func private @rows(
@@ -75,7 +75,7 @@ func.func private @plain(memref<?xi8>, !matrix, !matrix)
 // PAIRS:         llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
 // ROUND-LABEL: func.func private @rows_vector(
 // ROUND:         arith.truncf %{{.*}} : vector<16xf32> to vector<16xbf16>
-func.func private @rows(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, !matrix, !matrix, index, index)
+func.func private @rows(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, !matrix, !matrix, index, index, index)
     attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman>, ecf8.scale = "rows"}
 
 // Sums begin at zero and are scaled at the end of a block of scales, weights are not.
@@ -103,5 +103,5 @@ func.func private @sums(memref<?xi8>, !matrix, !matrix, !matrix, index, index)
 // CHECK-LABEL: func.func private @blocks_vector(
 // CHECK:         arith.divui
 // CHECK:         memref.load %{{.*}} : memref<?x?xf32, strided<[?, 1], offset: ?>>
-func.func private @blocks(memref<?xi8>, !matrix, !matrix, !matrix, index, index)
+func.func private @blocks(memref<?xi8>, !matrix, !matrix, !matrix, index, index, index)
     attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E5M2, #ecf8.raw<order = rows32, tile_columns = 64>>, ecf8.scale = "blocks"}

@@ -29,3 +29,28 @@ func.func @buffers_of_a_loop(%x: tensor<16x256xf32>, %n: index) -> tensor<16x256
   }
   return %r : tensor<16x256xf32>
 }
+
+// A loop over experts, each on its part of activations and result: nothing is allocated or copied.
+ecf8.global private @weight key("experts") : !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>
+
+// CHECK-LABEL: func @experts(
+// CHECK-SAME:    %[[X:.*]]: memref<8x4x128xf32>)
+// CHECK:         %[[ACC:.*]] = memref.alloc() {{.*}} : memref<8x4x64xf32>
+// CHECK:         scf.for %[[E:.*]] = %{{.*}} to %{{.*}} step %{{.*}} {
+// CHECK-NOT:       memref.alloc
+// CHECK-NOT:       memref.copy
+// CHECK-DAG:       %[[OWN:.*]] = memref.subview %[[X]][%[[E]], 0, 0]
+// CHECK-DAG:       %[[SUMS:.*]] = memref.subview %[[ACC]][%[[E]], 0, 0]
+// CHECK:           ecf8.contract ins(%[[OWN]], %{{[a-z0-9]+}}[%[[E]], 0, 0] : {{.*}}) outs(%[[SUMS]] : memref<4x64xf32, strided<[64, 1], offset: ?>>)
+// CHECK-NEXT:    }
+// CHECK-NEXT:    return %[[ACC]]
+func.func @experts(%x: tensor<8x4x128xf32>) -> tensor<8x4x64xf32> {
+  %zero = arith.constant 0.0 : f32
+  %c = ecf8.global.load @weight : !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>
+  %w = ecf8.decode %c : !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>
+  %e = tensor.empty() : tensor<8x4x64xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<8x4x64xf32>) -> tensor<8x4x64xf32>
+  %y = linalg.batch_matmul indexing_maps = [affine_map<(e, m, n, k) -> (e, m, k)>, affine_map<(e, m, n, k) -> (e, n, k)>, affine_map<(e, m, n, k) -> (e, m, n)>]
+      ins(%x, %w : tensor<8x4x128xf32>, tensor<8x64x128xf8E4M3FN>) outs(%f : tensor<8x4x64xf32>) -> tensor<8x4x64xf32>
+  return %y : tensor<8x4x64xf32>
+}

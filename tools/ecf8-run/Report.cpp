@@ -77,6 +77,7 @@ static std::string listAsJson(const EcfModel *model) {
                                {"compressed", weight.isCompressed != 0},
                                {"dtype", weight.dtype},
                                {"shape", std::vector<int64_t>(weight.shape, weight.shape + weight.rank)},
+                               {"transposed", ecf8_model_weight_is_transposed(model, i) != 0},
                                {"encoding", weight.encoding ? json(weight.encoding) : json(nullptr)},
                                {"stored_bytes", weight.storedBytes},
                                {"decoded_bytes", weight.decodedBytes},
@@ -121,7 +122,8 @@ std::string run::listModel(const EcfModel *model, bool asJson) {
     text += "  " + pad(weights[i].name, nameWidth) + "  " + pad(types[i], typeWidth);
     append(text, "  %12llu  %12llu  %6.3f  ", static_cast<unsigned long long>(weights[i].storedBytes),
            static_cast<unsigned long long>(weights[i].decodedBytes), bitsPerWeight(weights[i]));
-    text += (weights[i].encoding ? weights[i].encoding : "plain") + std::string("\n");
+    text += weights[i].encoding ? weights[i].encoding : "plain";
+    text += ecf8_model_weight_is_transposed(model, i) ? ", transposed\n" : "\n";
     stored += weights[i].storedBytes;
     decoded += weights[i].decodedBytes;
   }

@@ -15,8 +15,8 @@ struct EncodeOptions {
 
   static EncodeOptions raw() { return {Encoding::Raw, 0, 0, Order::RowMajor}; }
   static EncodeOptions rawRows32(uint32_t tileColumns = 1024) { return {Encoding::Raw, 0, tileColumns, Order::Rows32}; }
-  /// Raw for a tensor of shape `dims` that is to be multiplied from its tiles: in tiles of 32 rows for a matrix
-  /// that fills one, else row-major.
+  /// Raw for a tensor of shape `dims` that is to be multiplied from its tiles: in tiles of 32 rows for a matrix that
+  /// fills one, and for matrices in three dimensions without padding; else row-major.
   static EncodeOptions rawFor(std::span<const uint64_t> dims);
   static EncodeOptions huffman(unsigned maxCodeLength = 8, uint32_t tileColumns = 1024) {
     return {Encoding::Huffman, maxCodeLength, tileColumns, Order::Rows32};

@@ -4,12 +4,13 @@
 //   func.func private @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_f32rows(
 //       %payload: memref<?xi8>, %activations: memref<?x?xf32, strided<[?, 1], offset: ?>>,
 //       %out: memref<?x?xf32, strided<[?, 1], offset: ?>>, %scale: memref<?x?xf32, strided<[?, 1], offset: ?>>,
-//       %blockRows: index, %blockColumns: index)
+//       %blockRows: index, %blockColumns: index, %row: index)
 //       attributes {ecf8.contraction = !ecf8.compressed<...>, ecf8.scale = "rows"}
 //
-// adds to `out` what `ecf8.contract` says. The last three arguments are there where the weight is scaled: `ecf8.scale`
-// is "rows" (one scale for each row) or "blocks" (one for at least 32 rows and 64 columns). The shape of the type in
-// the attribute does not matter: all weights of one encoding, element type and scale share a function.
+// adds to `out` what `ecf8.contract` says. The weight is `row` and the rows behind it, as many as `out` has columns.
+// The three arguments before `row` are there where the weight is scaled: `ecf8.scale` is "rows" (one scale for each
+// row) or "blocks" (one for at least 32 rows and 64 columns). The shape of the type in the attribute does not matter:
+// all weights of one encoding, element type and scale share a function.
 #ifndef ECF8_CONVERSION_CONTRACTIONS_H
 #define ECF8_CONVERSION_CONTRACTIONS_H
 

@@ -31,10 +31,14 @@ struct BundleEntryPoint {
 /// A weight; its position in the list is the index that the code asks the runtime for.
 struct BundleWeight {
   std::string name;
-  std::string dtype; ///< of the decoded elements
-  std::vector<int64_t> shape;
-  std::string encoding;     ///< the encoding attribute as text; empty for a plain tensor
-  ::ecf8::ByteSpan content; ///< the payload, or the plain elements; valid until it is written
+  std::string dtype;          ///< of the decoded elements
+  std::vector<int64_t> shape; ///< as the program has it
+  bool isTransposed = false;  ///< what is stored has its last two dimensions exchanged
+  std::string encoding;       ///< the encoding attribute as text; empty for a plain tensor
+  ::ecf8::ByteSpan content;   ///< the payload, or the plain elements; valid until it is written
+
+  /// The shape of what is stored, decoded.
+  std::vector<int64_t> getStoredShape() const;
 };
 
 /// Assembles a bundle in a temporary folder next to `path`. Without a successful `commit` the temporary folder is

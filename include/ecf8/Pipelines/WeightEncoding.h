@@ -25,6 +25,7 @@ struct CodecOptions {
 /// What became of one weight.
 struct EncodedWeight {
   EncodingAttrInterface encoding;           ///< null where the weight stays a plain tensor
+  std::vector<uint8_t> transposed;          ///< the elements of a transposed weight that stays a plain tensor
   std::vector<uint8_t> payload;             ///< empty where the weight stays a plain tensor or came as a payload
   std::string reason;                       ///< why it stays plain; empty where it does not
   std::optional<::ecf8::TensorStats> stats; ///< of FP8 weights whose plain bytes were at hand
@@ -37,7 +38,9 @@ LogicalResult encodeWeights(const std::vector<ModuleWeight> &weights, const Code
 
 /// What the bundle stores for a weight.
 inline ::ecf8::ByteSpan getStoredBytes(const ModuleWeight &weight, const EncodedWeight &encoded) {
-  return encoded.payload.empty() ? weight.content : ::ecf8::ByteSpan(encoded.payload);
+  if (!encoded.payload.empty())
+    return encoded.payload;
+  return encoded.transposed.empty() ? weight.content : ::ecf8::ByteSpan(encoded.transposed);
 }
 
 } // namespace mlir::ecf8

@@ -45,12 +45,16 @@ private:
 
 /// A global of the module with its content. The position in the list is that of the global among the module's globals.
 struct ModuleWeight {
-  mutable GlobalOp global; ///< an op handle: its accessors are not const
-  std::string name;        ///< the key, or the symbol where the content is inline
-  std::string dtype;       ///< of the decoded elements, as in the manifest
+  mutable GlobalOp global;   ///< an op handle: its accessors are not const
+  std::string name;          ///< the key, or the symbol where the content is inline
+  std::string dtype;         ///< of the decoded elements, as in the manifest
+  bool isTransposed = false; ///< `content` is the transpose of the global: its last two dimensions are exchanged
   ::ecf8::ByteSpan content;
   const WeightFiles::Entry *source = nullptr; ///< backs `content` where that comes from a file
   std::vector<uint8_t> storage;               ///< backs `content` where the IR does not hold plain bytes
+
+  /// The shape of the decoded `content`.
+  std::vector<int64_t> getContentShape() const;
 
   /// For when `content` will not be read for a while: keeps what can be read again from its file out of memory.
   void releasePages() const {

@@ -111,6 +111,8 @@ TEST_F(Load, m1_versions) {
 TEST_F(Load, m2_required_features) {
   EXPECT_EQ(manifestError("/required_features", {"time-travel"}, ECF8_UNSUPPORTED),
             "manifest: expected required features that this runtime knows, got \"time-travel\"");
+  EXPECT_EQ(manifestError("/required_features", {"transposed_weights", "later"}, ECF8_UNSUPPORTED),
+            "manifest: expected required features that this runtime knows, got \"later\"");
 }
 
 TEST_F(Load, m3_fields) {
@@ -131,6 +133,10 @@ TEST_F(Load, m3_fields) {
   EXPECT_EQ(manifestError("/weights/0/shape/0", 5), "weights[0]: expected 20 bytes by dtype and shape, got 16");
   EXPECT_EQ(manifestError("/weights/0/shape", {1ull << 62, 4}), "weights[0]: expected a shape of less than 2^61 bytes");
   EXPECT_EQ(manifestError("/weights/0/xxh3", "12"), "weights[0]: expected 16 hexadecimal digits in 'xxh3', got '12'");
+  EXPECT_EQ(manifestError("/weights/1/transposed", 1),
+            "weights[1]: expected a boolean 'transposed' beside two dimensions at least, got 1");
+  EXPECT_EQ(manifestError("/weights/0/transposed", true),
+            "weights[0]: expected a boolean 'transposed' beside two dimensions at least, got true");
   EXPECT_EQ(manifestError("/code", json::array()), "code: expected at least one instruction set, got none");
 }
 

@@ -1,8 +1,10 @@
 // ecf8.contract: constraints, effects, bufferization.
 #include "ecf8/Dialect/ECF8/IR/ECF8Ops.h"
 
+#include "SliceOffsets.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -10,17 +12,32 @@ using namespace mlir::ecf8;
 using namespace mlir::bufferization;
 
 void ContractOp::build(OpBuilder &builder, OperationState &state, Value activations, Value weight, Value scale,
-                       ArrayRef<int64_t> block, Value accumulator) {
-  build(builder, state, accumulator.getType(), activations, weight, scale, accumulator,
-        builder.getDenseI64ArrayAttr(block), /*scales_sums=*/false);
+                       ArrayRef<int64_t> block, Value accumulator, ArrayRef<OpFoldResult> offsets) {
+  SmallVector<Value> dynamicOffsets;
+  SmallVector<int64_t> staticOffsets;
+  dispatchIndexOpFoldResults(offsets, dynamicOffsets, staticOffsets);
+  build(builder, state, accumulator.getType(), activations, weight, dynamicOffsets,
+        builder.getDenseI64ArrayAttr(staticOffsets), scale, accumulator, builder.getDenseI64ArrayAttr(block),
+        /*scales_sums=*/false);
+}
+
+SmallVector<OpFoldResult> ContractOp::getMixedOffsets() {
+  return ::mlir::getMixedValues(getStaticOffsets(), getOffsets(), getContext());
+}
+
+SmallVector<int64_t> ContractOp::getSliceSizes() {
+  SmallVector<int64_t> sizes(getWeightType().getRank(), 1);
+  sizes[sizes.size() - 2] = getWeightRowCount();
+  sizes.back() = getWeightType().getShape().back();
+  return sizes;
 }
 
 //===----------------------------------------------------------------------===//
 // Constraints
 //===----------------------------------------------------------------------===//
 
-bool ContractOp::isValidBlock(CompressedType weight, ArrayRef<int64_t> block) {
-  int64_t rows = weight.getShape()[0], columns = weight.getShape()[1];
+bool ContractOp::isValidBlock(CompressedType weight, int64_t rows, ArrayRef<int64_t> block) {
+  int64_t columns = weight.getShape().back();
   bool coversRows = block[0] >= rows, coversColumns = block[1] >= columns;
   if (block[0] == 1)
     return coversColumns;
@@ -54,21 +71,30 @@ LogicalResult ContractOp::verify() {
       return emitOpError() << "expected unit stride along the last dimension and no memory space, got " << memref;
 
   CompressedType weight = getWeightType();
-  if (weight.getRank() != 2) // contract_c2
-    return emitOpError() << "expected a weight of rank 2, got " << weight;
-  int64_t rows = weight.getShape()[0], columns = weight.getShape()[1];
+  bool isWhole = getStaticOffsets().empty();
+  if (isWhole ? weight.getRank() != 2 : weight.getRank() < 2) // contract_c2
+    return emitOpError() << "expected a weight of rank 2" << (isWhole ? "" : " at least") << ", got " << weight;
+  int64_t rows = isWhole ? weight.getShape()[0] : getWeightRowCount(), columns = weight.getShape().back();
   if (activations.getDimSize(1) != columns) // contract_c2
     return emitOpError() << "expected activations of " << columns << " columns, got " << activations;
   if (accumulator.getDimSize(1) != rows) // contract_c2
     return emitOpError() << "expected an accumulator of " << rows << " columns, got " << accumulator;
+  if (ShapedType::isDynamic(rows)) // contract_c2
+    return emitOpError() << "expected an accumulator of as many columns as the slice has rows, got " << accumulator;
   if (failed(verifyCompatibleShape({activations.getDimSize(0)}, {accumulator.getDimSize(0)}))) // contract_c2
     return emitOpError() << "expected as many rows of activations as of the accumulator, got " << activations << " and "
                          << accumulator;
   if (!accumulator.getElementType().isF32()) // contract_c3
     return emitOpError() << "expected an accumulator of f32, got " << accumulator;
 
+  std::string message = findBrokenSliceRule(weight, getStaticOffsets(), getOffsets().size(), getSliceSizes());
+  if (!message.empty()) // contract_c8
+    return emitOpError() << message;
+  if (!isWhole && getStaticOffsets().back() != 0) // contract_c8
+    return emitOpError() << "expected a slice of whole rows, with a last offset 0";
+
   ArrayRef<int64_t> block = getBlock();
-  if (!scale && getScalesSums()) // contract_c8
+  if (!scale && getScalesSums()) // contract_c9
     return emitOpError() << "expected a scale with 'scales_sums', got none";
   if (!scale && block.empty())
     return success();
@@ -84,10 +110,14 @@ LogicalResult ContractOp::verify() {
   Type scaleElement = scale.getElementType();
   if (!scaleElement.isF32() && scaleElement != activations.getElementType()) // contract_c6
     return emitOpError() << "expected a scale of f32 or of the activations' element type, got " << scale;
-  if (!isValidBlock(weight, block)) // contract_c7
+  if (!isValidBlock(weight, rows, block)) // contract_c7
     return emitOpError() << "expected a block of one row by all columns, or of a multiple of 32 rows by a multiple of "
                          << "64 columns in tiles of such a multiple, got [" << block << "] for " << weight;
   return success();
+}
+
+void ContractOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<FoldConstantOffsets<ContractOp>>(context);
 }
 
 //===----------------------------------------------------------------------===//
@@ -132,8 +162,8 @@ LogicalResult ContractOp::bufferize(RewriterBase &rewriter, const BufferizationO
       return failure();
     buffers.back() = *buffer;
   }
-  ContractOp::create(rewriter, getLoc(), TypeRange{}, buffers[0], getWeight(), buffers[1], buffers[2], getBlockAttr(),
-                     getScalesSumsAttr());
+  ContractOp::create(rewriter, getLoc(), TypeRange{}, buffers[0], getWeight(), getOffsets(), getStaticOffsetsAttr(),
+                     buffers[1], buffers[2], getBlockAttr(), getScalesSumsAttr());
   replaceOpWithBufferizedValues(rewriter, *this, buffers[2]);
   return success();
 }

@@ -1,6 +1,7 @@
 // Globals, constants and encode: verifiers and folders. Decode has its own file.
 #include "ecf8/Dialect/ECF8/IR/ECF8Ops.h"
 
+#include "SliceOffsets.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/OpImplementation.h"
 #include "llvm/Support/Endian.h"
@@ -106,6 +107,11 @@ LogicalResult GlobalOp::verify() {
     return emitOpError() << "expected exactly one of 'key' and 'value', got " << (getKey() ? "both" : "neither");
   if (getKey() && getKey()->empty()) // global_c4
     return emitOpError() << "expected a key that is not empty";
+  int64_t rank = isCompressed() || isa<RankedTensorType>(getType()) ? getDecodedType().getRank() : 0;
+  Attribute transposed = (*this)->getAttr(kTransposedAttrName);
+  if (transposed && (!isa<UnitAttr>(transposed) || !getKey() || (rank != 2 && rank != 3))) // global_c5
+    return emitOpError() << "expected '" << kTransposedAttrName
+                         << "' without a value, beside a key, for a type of two or three dimensions, got " << getType();
   if (auto compressed = dyn_cast<CompressedType>(getType()))
     return getValue() ? verifyPayload(*this, *getValue(), compressed) : success(); // global_c3
   auto tensor = dyn_cast<RankedTensorType>(getType());

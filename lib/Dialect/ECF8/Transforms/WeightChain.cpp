@@ -14,12 +14,21 @@ static LogicalResult decline(std::string &reason, std::string text) {
 
 static std::string nameOf(Operation *op) { return ("'" + op->getName().getStringRef() + "'").str(); }
 
-WeightChain WeightChain::of(DecodeOp decode) {
+WeightChain WeightChain::of(CompressedType weight, bool isTransposed) {
   WeightChain chain;
-  chain.weight = decode.getSourceType();
-  WeightSpace space(chain.weight);
+  chain.weight = weight;
+  WeightSpace space(weight);
   chain.index = {space.row(), space.column()};
-  chain.type = chain.weight.getElementType();
+  if (isTransposed)
+    std::swap(chain.index[0], chain.index[1]);
+  if (weight.getRank() == 3) {
+    MLIRContext *context = weight.getContext();
+    bool isOnly = weight.getShape()[0] == 1;
+    chain.index.insert(chain.index.begin(), isOnly ? getAffineConstantExpr(0, context) : space.expert());
+    if (isOnly)
+      chain.expert = IntegerAttr::get(IndexType::get(context), 0);
+  }
+  chain.type = weight.getElementType();
   return chain;
 }
 
@@ -163,7 +172,10 @@ FailureOr<WeightChain> WeightChain::followSlice(tensor::ExtractSliceOp op, std::
   for (auto [dim, at, offset, size, stride] :
        llvm::enumerate(index, op.getStaticOffsets(), op.getStaticSizes(), op.getStaticStrides())) {
     AffineExpr inside = at;
-    if (at != space.every()) {
+    if (at == space.expert() && size == 1) {
+      next.expert = op.getMixedOffsets()[dim];
+      inside = getAffineConstantExpr(0, op.getContext());
+    } else if (at != space.every()) {
       if (ShapedType::isDynamic(offset) || ShapedType::isDynamic(size) || stride != 1 ||
           !space.isInside(at - offset, size))
         return decline(reason, "slice: a part of the weight");

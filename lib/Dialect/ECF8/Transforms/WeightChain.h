@@ -8,16 +8,18 @@
 
 namespace mlir::ecf8 {
 
-/// A value that holds all elements of a weight, once or repeated, and perhaps padding.
+/// A value that holds all elements of a weight or of one of its experts, once or repeated, and perhaps padding.
 struct WeightChain {
   CompressedType weight;
   WeightIndex index;     ///< where the weight's elements lie in the value
+  OpFoldResult expert;   ///< whose matrix the value holds, of a weight of three dimensions; null for all
   bool isPadded = false; ///< the value may hold other elements, too
   WeightScale scale;
   Type type;         ///< of the value's elements
   Type extendedFrom; ///< null, or the type of the scaled weight before an extension to `type`
 
-  static WeightChain of(DecodeOp decode);
+  /// The weight itself, or its transpose: with the last two dimensions exchanged.
+  static WeightChain of(CompressedType weight, bool isTransposed = false);
 
   /// The chain behind `op`, which reads a value of this chain as `operand`. Fails, with `reason`, where `op` is not a
   /// link of such a chain: elementwise extension, scaling, rounding; transposition, repetition; reshapes, padding,

@@ -5,8 +5,9 @@ using namespace mlir;
 using namespace mlir::ecf8;
 
 WeightSpace::WeightSpace(CompressedType weight) : context(weight.getContext()) {
-  for (auto [dim, end] : llvm::enumerate(last))
-    end = std::max<int64_t>(weight.getShape()[dim] - 1, 0);
+  int64_t experts = weight.getRank() == 3 ? weight.getShape()[0] : 1;
+  for (auto [end, size] : llvm::zip_equal(last, ArrayRef{getRowCount(weight), getColumnCount(weight), 1l, experts}))
+    end = std::max<int64_t>(size - 1, 0);
 }
 
 //===----------------------------------------------------------------------===//
@@ -30,7 +31,7 @@ std::pair<int64_t, int64_t> WeightSpace::getRange(AffineExpr index) const {
   if (auto constant = dyn_cast<AffineConstantExpr>(index))
     return {constant.getValue(), constant.getValue()};
   if (auto dim = dyn_cast<AffineDimExpr>(index))
-    return dim.getPosition() < 2 ? std::pair<int64_t, int64_t>(0, last[dim.getPosition()]) : unknown;
+    return dim != every() ? std::pair<int64_t, int64_t>(0, last[dim.getPosition()]) : unknown;
   auto binary = dyn_cast<AffineBinaryOpExpr>(index);
   if (!binary)
     return unknown;

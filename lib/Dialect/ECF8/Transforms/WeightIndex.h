@@ -1,4 +1,5 @@
-// Index arithmetic over the rows and columns of a weight: where its elements lie in tensors made from it.
+// Index arithmetic over the rows and columns of a weight: where its elements lie in tensors made from it. A weight of
+// three dimensions is a matrix of rows and columns for each of its experts.
 #ifndef ECF8_LIB_DIALECT_ECF8_TRANSFORMS_WEIGHTINDEX_H
 #define ECF8_LIB_DIALECT_ECF8_TRANSFORMS_WEIGHTINDEX_H
 
@@ -8,11 +9,15 @@
 
 namespace mlir::ecf8 {
 
-/// An index for each dimension of a tensor, as functions of the row d0 and the column d1 of a weight. d2 alone stands
-/// for every index at once.
+/// An index for each dimension of a tensor, as functions of the row d0, the column d1 and the expert d3 of a weight. d2
+/// alone stands for every index at once.
 using WeightIndex = SmallVector<AffineExpr>;
 
-/// The rows and columns of a weight, over which indices run.
+/// Rows and columns of the matrix, or of each matrix, of a weight of two or three dimensions.
+inline int64_t getRowCount(CompressedType weight) { return weight.getShape()[weight.getRank() - 2]; }
+inline int64_t getColumnCount(CompressedType weight) { return weight.getShape().back(); }
+
+/// The rows, columns and experts of a weight, over which indices run.
 class WeightSpace {
 public:
   explicit WeightSpace(CompressedType weight);
@@ -20,6 +25,7 @@ public:
   AffineExpr row() const { return getAffineDimExpr(0, context); }
   AffineExpr column() const { return getAffineDimExpr(1, context); }
   AffineExpr every() const { return getAffineDimExpr(2, context); }
+  AffineExpr expert() const { return getAffineDimExpr(3, context); }
 
   /// Whether `index`, which is not d2, is in [0, size) for all of the weight.
   bool isInside(AffineExpr index, int64_t size) const;
@@ -47,7 +53,7 @@ private:
   std::pair<int64_t, int64_t> getRange(AffineExpr index) const;
 
   MLIRContext *context;
-  int64_t last[2]; ///< row and column
+  int64_t last[4]; ///< row, column, unused, expert
 };
 
 } // namespace mlir::ecf8

@@ -73,13 +73,18 @@ static Value stepBack(const WeightSpace &space, Value value, WeightIndex &index)
 // Blocks
 //===----------------------------------------------------------------------===//
 
-/// An index along one dimension of a scale: `dim` floordiv `block` + `offset`, or the offset alone.
+/// An index along one dimension of a scale: `dim` floordiv `block` + `offset`, or the offset alone, or the expert.
 struct ScaleIndex {
   std::optional<unsigned> dim;
   int64_t block = 1, offset = 0;
+  bool isExpert = false;
 
-  static std::optional<ScaleIndex> match(AffineExpr index) {
+  static std::optional<ScaleIndex> match(const WeightSpace &space, AffineExpr index) {
     ScaleIndex result;
+    if (index == space.expert()) {
+      result.isExpert = true;
+      return result;
+    }
     if (auto sum = dyn_cast<AffineBinaryOpExpr>(index); sum && sum.getKind() == AffineExprKind::Add) {
       auto offset = dyn_cast<AffineConstantExpr>(sum.getRHS());
       if (!offset)
@@ -112,7 +117,10 @@ static LogicalResult decline(std::string &reason, std::string text) {
 }
 
 LogicalResult WeightScale::match(CompressedType weight, ArrayRef<AffineExpr> index, std::string &reason) {
-  block.assign(weight.getShape().begin(), weight.getShape().end());
+  const int64_t shape[] = {getRowCount(weight), getColumnCount(weight)};
+  WeightSpace space(weight);
+  block.assign(std::begin(shape), std::end(shape));
+  expertDim.reset();
   offsets.clear();
   sizes.clear();
   auto tensor = dyn_cast<RankedTensorType>(value.getType());
@@ -122,11 +130,13 @@ LogicalResult WeightScale::match(CompressedType weight, ArrayRef<AffineExpr> ind
     return decline(reason, "scale: a dynamic shape");
   unsigned next = 0;
   for (auto [size, at] : llvm::zip_equal(tensor.getShape(), index)) {
-    std::optional<ScaleIndex> matched = size == 1 ? ScaleIndex() : ScaleIndex::match(at);
+    std::optional<ScaleIndex> matched = size == 1 ? ScaleIndex() : ScaleIndex::match(space, at);
     if (!matched)
       return decline(reason, "scale: an index that is no row, column or block of them");
+    if (matched->isExpert)
+      expertDim = offsets.size();
     offsets.push_back(matched->offset);
-    sizes.push_back(matched->dim ? llvm::divideCeil(weight.getShape()[*matched->dim], matched->block) : 1);
+    sizes.push_back(matched->dim ? llvm::divideCeil(shape[*matched->dim], matched->block) : 1);
     if (!matched->dim)
       continue;
     if (*matched->dim < next)
@@ -135,9 +145,9 @@ LogicalResult WeightScale::match(CompressedType weight, ArrayRef<AffineExpr> ind
     next = *matched->dim + 1;
   }
   // One row is a block of rows like any other.
-  if (weight.getShape()[0] == 1 && block[1] < weight.getShape()[1])
+  if (shape[0] == 1 && block[1] < shape[1])
     block[0] = 32;
-  if (!ContractOp::isValidBlock(weight, block))
+  if (!ContractOp::isValidBlock(weight, shape[0], block))
     return decline(reason, llvm::formatv("scale: blocks of {0} x {1} in tiles of {2} columns", block[0], block[1],
                                          weight.getEncoding().getTileColumnCount()));
   return success();
@@ -167,15 +177,18 @@ FailureOr<WeightScale> WeightScale::find(CompressedType weight, Type type, Value
 // The matrix
 //===----------------------------------------------------------------------===//
 
-Value WeightScale::materialize(OpBuilder &builder, Location loc, CompressedType weight) const {
-  int64_t rows = llvm::divideCeil(weight.getShape()[0], block[0]);
-  int64_t columns = llvm::divideCeil(weight.getShape()[1], block[1]);
+Value WeightScale::materialize(OpBuilder &builder, Location loc, CompressedType weight, OpFoldResult expert) const {
+  int64_t rows = llvm::divideCeil(getRowCount(weight), block[0]);
+  int64_t columns = llvm::divideCeil(getColumnCount(weight), block[1]);
   Type elementType = getElementTypeOrSelf(value.getType());
   auto matrix = RankedTensorType::get({rows, columns}, elementType);
   Value result = value;
   if (auto type = dyn_cast<RankedTensorType>(result.getType()); type && type.getShape() != ArrayRef<int64_t>(sizes)) {
     SmallVector<OpFoldResult> ones(sizes.size(), builder.getIndexAttr(1));
-    result = tensor::ExtractSliceOp::create(builder, loc, result, getAsIndexOpFoldResult(builder.getContext(), offsets),
+    SmallVector<OpFoldResult> begin = getAsIndexOpFoldResult(builder.getContext(), offsets);
+    if (expertDim)
+      begin[*expertDim] = expert;
+    result = tensor::ExtractSliceOp::create(builder, loc, result, begin,
                                             getAsIndexOpFoldResult(builder.getContext(), sizes), ones);
   }
   if (!isa<RankedTensorType>(result.getType())) {

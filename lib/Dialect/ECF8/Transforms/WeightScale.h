@@ -18,8 +18,9 @@ struct WeightScale {
   static FailureOr<WeightScale> find(CompressedType weight, Type type, Value value, WeightIndex index,
                                      std::string &reason);
 
-  /// As a matrix of ceil(rows / block[0]) x ceil(columns / block[1]), in `type`.
-  Value materialize(OpBuilder &builder, Location loc, CompressedType weight) const;
+  /// As a matrix of ceil(rows / block[0]) x ceil(columns / block[1]), in `type`. `expert`: whose, where there are
+  /// several.
+  Value materialize(OpBuilder &builder, Location loc, CompressedType weight, OpFoldResult expert) const;
 
   explicit operator bool() const { return value != nullptr; }
 
@@ -27,6 +28,7 @@ private:
   LogicalResult match(CompressedType weight, ArrayRef<AffineExpr> index, std::string &reason);
 
   SmallVector<int64_t> offsets, sizes; ///< of the part of the tensor that is read; the sizes are 1 but for the matrix's
+  std::optional<unsigned> expertDim;   ///< of the tensor, whose offset is the expert
 };
 
 } // namespace mlir::ecf8

@@ -74,3 +74,16 @@ func.func @whole_slice(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, %m:
   ecf8.decode %c[0, 0] into %m : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, memref<64x128xf8E4M3FN>
   return %d : tensor<64x128xf8E4M3FN>
 }
+
+// The offsets of a contraction fold like those of a decode.
+// CHECK-LABEL: func @constant_expert(
+// CHECK:         ecf8.contract ins(%{{.*}}, %{{[a-z0-9]+}}[3, 0, 0] :
+// CHECK:         ecf8.contract ins(%{{.*}}, %{{[a-z0-9]+}}[%{{.*}}, 0, 0] :
+func.func @constant_expert(%c: !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>, %x: tensor<4x128xf32>, %acc: tensor<4x64xf32>)
+    -> tensor<4x64xf32> {
+  %expert = arith.constant 3 : index
+  %outside = arith.constant 8 : index
+  %0 = ecf8.contract ins(%x, %c[%expert, 0, 0] : tensor<4x128xf32>, !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>) outs(%acc : tensor<4x64xf32>) -> tensor<4x64xf32>
+  %1 = ecf8.contract ins(%x, %c[%outside, 0, 0] : tensor<4x128xf32>, !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>) outs(%0 : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %1 : tensor<4x64xf32>
+}

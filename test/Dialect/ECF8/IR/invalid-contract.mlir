@@ -195,7 +195,7 @@ func.func @contract_c4_negative(%x: memref<4x128xf32>, %c: !weight, %s: memref<6
 
 func.func @contract_c4_no_scale(%x: memref<4x128xf32>, %c: !weight, %acc: memref<4x64xf32>) {
   // expected-error@+1 {{expected a scale with two positive block sizes or neither, got no scale and block [1, 128]}}
-  "ecf8.contract"(%x, %c, %acc) <{block = array<i64: 1, 128>, operandSegmentSizes = array<i32: 1, 1, 0, 1>}>
+  "ecf8.contract"(%x, %c, %acc) <{block = array<i64: 1, 128>, operandSegmentSizes = array<i32: 1, 1, 0, 0, 1>}>
       : (memref<4x128xf32>, !weight, memref<4x64xf32>) -> ()
   return
 }
@@ -284,9 +284,101 @@ func.func @contract_c7_tiles(%x: memref<4x128xf32>, %c: !tiled, %s: memref<2x2xf
 
 // -----
 
+!vector = !ecf8.compressed<128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c2_slice_of_rank_1(%x: tensor<4x128xf32>, %c: !vector, %acc: tensor<4x1xf32>) {
+  // expected-error@+1 {{expected a weight of rank 2 at least, got '!ecf8.compressed<128xf8E4M3FN, #ecf8.huffman>'}}
+  %0 = ecf8.contract ins(%x, %c[0] : tensor<4x128xf32>, !vector) outs(%acc : tensor<4x1xf32>) -> tensor<4x1xf32>
+  return
+}
+
+// -----
+
+!experts = !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c2_dynamic_rows(%x: tensor<4x128xf32>, %c: !experts, %acc: tensor<4x?xf32>) {
+  // expected-error@+1 {{expected an accumulator of as many columns as the slice has rows, got 'tensor<4x?xf32>'}}
+  %0 = ecf8.contract ins(%x, %c[0, 0, 0] : tensor<4x128xf32>, !experts) outs(%acc : tensor<4x?xf32>) -> tensor<4x?xf32>
+  return
+}
+
+// -----
+
+!experts = !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c8_offsets(%x: tensor<4x128xf32>, %c: !experts, %acc: tensor<4x64xf32>) {
+  // expected-error@+1 {{expected 3 offsets, got 2}}
+  %0 = ecf8.contract ins(%x, %c[0, 0] : tensor<4x128xf32>, !experts) outs(%acc : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return
+}
+
+// -----
+
+!experts = !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c8_no_operand(%x: memref<4x128xf32>, %c: !experts, %acc: memref<4x64xf32>) {
+  // expected-error@+1 {{expected 1 dynamic offsets by 'static_offsets', got 0}}
+  "ecf8.contract"(%x, %c, %acc) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 1>, static_offsets = array<i64: -9223372036854775808, 0, 0>}>
+      : (memref<4x128xf32>, !experts, memref<4x64xf32>) -> ()
+  return
+}
+
+// -----
+
+!experts = !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c8_expert(%x: tensor<4x128xf32>, %c: !experts, %acc: tensor<4x64xf32>) {
+  // expected-error@+1 {{expected a slice inside of dimension 0 of size 8, got offset 8 and size 1}}
+  %0 = ecf8.contract ins(%x, %c[8, 0, 0] : tensor<4x128xf32>, !experts) outs(%acc : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return
+}
+
+// -----
+
+!experts = !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c8_rows(%x: tensor<4x128xf32>, %c: !experts, %e: index, %acc: tensor<4x96xf32>) {
+  // expected-error@+1 {{expected a slice inside of dimension 1 of size 64, got offset 0 and size 96}}
+  %0 = ecf8.contract ins(%x, %c[%e, 0, 0] : tensor<4x128xf32>, !experts) outs(%acc : tensor<4x96xf32>) -> tensor<4x96xf32>
+  return
+}
+
+// -----
+
+!uneven = !ecf8.compressed<8x60x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c8_tile(%x: tensor<4x128xf32>, %c: !uneven, %acc: tensor<4x60xf32>) {
+  // expected-error@+1 {{expected the first row to be a multiple of 32, got 60}}
+  %0 = ecf8.contract ins(%x, %c[1, 0, 0] : tensor<4x128xf32>, !uneven) outs(%acc : tensor<4x60xf32>) -> tensor<4x60xf32>
+  return
+}
+
+// -----
+
+!experts = !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c8_dynamic_column(%x: tensor<4x128xf32>, %c: !experts, %k: index, %acc: tensor<4x64xf32>) {
+  // expected-error@+1 {{expected a slice of whole rows, with a last offset 0}}
+  %0 = ecf8.contract ins(%x, %c[0, 0, %k] : tensor<4x128xf32>, !experts) outs(%acc : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return
+}
+
+// -----
+
+// The scale is the slice's, not the weight's.
+!experts = !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c5_slice(%x: memref<4x128xf32>, %c: !experts, %s: memref<512x1xf32>, %acc: memref<4x64xf32>) {
+  // expected-error@+1 {{expected a scale of shape [64, 1], got 'memref<512x1xf32>'}}
+  ecf8.contract ins(%x, %c[0, 0, 0] : memref<4x128xf32>, !experts) scale(%s : memref<512x1xf32>) block [1, 128] outs(%acc : memref<4x64xf32>)
+  return
+}
+
+// -----
+
 !weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
 
-func.func @contract_c8(%x: memref<4x128xf32>, %c: !weight, %acc: memref<4x64xf32>) {
+func.func @contract_c9(%x: memref<4x128xf32>, %c: !weight, %acc: memref<4x64xf32>) {
   // expected-error@+1 {{expected a scale with 'scales_sums', got none}}
   ecf8.contract ins(%x, %c : memref<4x128xf32>, !weight) outs(%acc : memref<4x64xf32>) {scales_sums}
   return

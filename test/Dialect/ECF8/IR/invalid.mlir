@@ -133,3 +133,18 @@ func.func @misplaced() attributes {ecf8.weight = "w"} {
 
 // expected-error@+1 {{expected 'ecf8.decoder' to be a compressed type, got i32}}
 func.func private @decoder_c1() attributes {ecf8.decoder = i32}
+
+// -----
+
+// expected-error@+1 {{expected 'ecf8.transposed' without a value, beside a key, for a type of two or three dimensions, got 'tensor<64xf32>'}}
+ecf8.global private @global_c5_rank key("w") attributes {ecf8.transposed} : tensor<64xf32>
+
+// -----
+
+// expected-error@+1 {{expected 'ecf8.transposed' without a value, beside a key, for a type of two or three dimensions, got 'tensor<2x2xf32>'}}
+ecf8.global private @global_c5_value value(dense<1.0> : tensor<2x2xf32>) attributes {ecf8.transposed} : tensor<2x2xf32>
+
+// -----
+
+// expected-error@+1 {{expected 'ecf8.transposed' without a value, beside a key, for a type of two or three dimensions, got 'tensor<2x2xf32>'}}
+ecf8.global private @global_c5_false key("w") attributes {ecf8.transposed = false} : tensor<2x2xf32>

@@ -88,6 +88,20 @@ func.func @contract_sizes(%c: !ecf8.compressed<64x0xf8E4M3FN, #ecf8.huffman>, %x
   return
 }
 
+// One expert, and some rows of one.
+// CHECK-LABEL: func.func @contract_slices(
+func.func @contract_slices(%c: !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>, %x: memref<?x128xf32>, %s: memref<1x1xf32>,
+                           %acc: memref<?x64xf32>, %part: memref<?x16xf32>, %e: index, %n: index) {
+  // CHECK: ecf8.contract ins(%{{.*}}, %{{[a-z0-9]+}}[%{{[a-z0-9]+}}, 0, 0] : memref<?x128xf32>, !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>) outs(%{{.*}} : memref<?x64xf32>){{$}}
+  ecf8.contract ins(%x, %c[%e, 0, 0] : memref<?x128xf32>, !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>) outs(%acc : memref<?x64xf32>)
+  // CHECK: ecf8.contract ins(%{{.*}}, %{{[a-z0-9]+}}[7, %{{[a-z0-9]+}}, 0] : {{.*}}) scale(%{{.*}} : memref<1x1xf32>) block [16, 128] outs(%{{.*}} : memref<?x16xf32>){{$}}
+  ecf8.contract ins(%x, %c[7, %n, 0] : memref<?x128xf32>, !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>) scale(%s : memref<1x1xf32>) block [16, 128] outs(%part : memref<?x16xf32>)
+  return
+}
+
+// CHECK: ecf8.global private @down key("down") attributes {ecf8.transposed} : tensor<2x128x64xf8E4M3FN>
+ecf8.global private @down key("down") attributes {ecf8.transposed} : tensor<2x128x64xf8E4M3FN>
+
 // CHECK-LABEL: func.func @weight_argument(
 // CHECK-SAME:    tensor<64x128xf8E4M3FN> {ecf8.weight = "layers.0.weight"}
 func.func @weight_argument(%w: tensor<64x128xf8E4M3FN> {ecf8.weight = "layers.0.weight"}) {

@@ -23,6 +23,9 @@ def ECF8_GlobalOp : ECF8_Op<"global", [Symbol]> {
     tensor's name in the weights file; `value` is the content itself: an attribute of the global's type, or the payload
     bytes where the type is compressed.
 
+    With the attribute `ecf8.transposed`, a plain tensor under `key` in the weights file is the transpose of the global: its
+    last two dimensions are exchanged when the program is compiled. A payload under `key` is taken as it is.
+
     A global is never written to. A private global that nothing loads is removed by `symbol-dce`.
 
     Constraints:
@@ -31,12 +34,14 @@ def ECF8_GlobalOp : ECF8_Op<"global", [Symbol]> {
     * (global_c2) `type` is a ranked tensor of static shape or a compressed type
     * (global_c3) the type of `value` is `type`; for a compressed `type` see constant_c1 to constant_c3
     * (global_c4) `key` is not empty
+    * (global_c5) `ecf8.transposed` is a unit attribute beside a `key`, and `type` has two dimensions or three
 
     Example:
 
     ```mlir
     ecf8.global private @weight key("layers.0.weight") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
     ecf8.global private @bias value(dense<1.0> : tensor<64xf32>) : tensor<64xf32>
+    ecf8.global private @down key("down") attributes {ecf8.transposed} : tensor<128x64xf8E4M3FN> // [64, 128] in the file
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<StrAttr>:$sym_visibility, TypeAttr:$type,
@@ -57,6 +62,8 @@ def ECF8_GlobalOp : ECF8_Op<"global", [Symbol]> {
     /// The tensor type of the weight, decoded where the global is compressed.
     ::mlir::RankedTensorType getDecodedType();
     bool isCompressed() { return ::llvm::isa<CompressedType>(getType()); }
+    static constexpr ::llvm::StringLiteral kTransposedAttrName = "ecf8.transposed";
+    bool isTransposed() { return (*this)->hasAttr(kTransposedAttrName); }
   }];
   let hasVerifier = 1;
 }
@@ -190,6 +197,8 @@ def ECF8_DecodeOp : ECF8_Op<"decode", [
     /// The shape that is decoded: of the result or of the destination.
     ::mlir::ShapedType getDecodedShape();
     CompressedType getSourceType() { return ::llvm::cast<CompressedType>(getSource().getType()); }
+    ::mlir::Value getSliced() { return getSource(); }
+    ::llvm::ArrayRef<int64_t> getSliceSizes() { return getDecodedShape().getShape(); }
   }];
   let hasVerifier = 1;
   let hasFolder = 1;
@@ -203,7 +212,7 @@ def ECF8_DecodeOp : ECF8_Op<"decode", [
 def ECF8_Matrix : AnyTypeOf<[2DTensorOf<[F32, BF16, F16]>, StridedMemRefRankOf<[F32, BF16, F16], [2]>]>;
 
 def ECF8_ContractOp : ECF8_Op<"contract", [
-    DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    AttrSizedOperandSegments, DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
     DeclareOpInterfaceMethods<BufferizableOpInterface,
                               ["bufferizesToMemoryRead", "bufferizesToMemoryWrite", "getAliasingValues", "bufferize"]>]> {
   let summary = "Multiply activations by a compressed weight that is never decoded as a whole";
@@ -227,18 +236,24 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     f32, is rounded to f32 and added to `accumulator`, in the order of b. Weights are not rounded. The result is another
     than that of the unfused program, and as much the same for all encodings, instruction sets and numbers of threads.
 
+    With offsets, one per dimension and in elements, `weight` is not the whole but the slice [1, ..., 1, N, K] that begins
+    there: one expert's matrix of [E, N, K], or some rows of a matrix. Scales and blocks are those of the slice. Dynamic
+    offsets must keep contract_c8 at run time, which is checked in the matrix view (all dimensions but the last as rows).
+
     Constraints:
 
     * (contract_c1) `activations`, `scale` and `accumulator` are tensors, and the result has the type of `accumulator`; or
       they are memrefs with unit stride along the last dimension and no memory space, and there is no result
-    * (contract_c2) `weight` is a matrix [N, K], `activations` is [M, K], `accumulator` is [M, N]; M alone may be dynamic
+    * (contract_c2) `weight` is a matrix [N, K], or has two dimensions at least where there are offsets; `activations` is
+      [M, K], `accumulator` is [M, N]; M alone may be dynamic
     * (contract_c3) `accumulator` is f32
     * (contract_c4) `block` is there exactly if `scale` is, with two positive sizes; what is scaled has elements
     * (contract_c5) `scale` is [ceil(N / block[0]), ceil(K / block[1])]
     * (contract_c6) the element type of `scale` is f32 or that of `activations`
     * (contract_c7) `block` is one row by the whole of K, or a multiple of 32 rows, or the whole of N, by a multiple of 64
       columns or the whole of K; several blocks in a row of `weight` need tiles of a multiple of 64 columns, or one tile
-    * (contract_c8) `scales_sums` is there only if `scale` is
+    * (contract_c8) offsets and the slice [1, ..., 1, N, K] obey decode_c3 to decode_c5; the last offset is 0
+    * (contract_c9) `scales_sums` is there only if `scale` is
 
     Example:
 
@@ -247,30 +262,42 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
         outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
     %1 = ecf8.contract ins(%x, %c : tensor<?x128xf32>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>)
         scale(%s : tensor<64x1xf32>) block [1, 128] outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+    %2 = ecf8.contract ins(%x, %experts[%e, 0, 0] : tensor<?x128xf32>, !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>)
+        outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
     ```
   }];
-  let arguments = (ins ECF8_Matrix:$activations, ECF8_CompressedType:$weight, Optional<ECF8_Matrix>:$scale,
+  let arguments = (ins ECF8_Matrix:$activations, ECF8_CompressedType:$weight, Variadic<Index>:$offsets,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$static_offsets, Optional<ECF8_Matrix>:$scale,
                        ECF8_Matrix:$accumulator, DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$block,
                        UnitAttr:$scales_sums);
   let results = (outs Optional<2DTensorOf<[F32]>>:$result);
   let assemblyFormat = [{
-    `ins` `(` $activations `,` $weight `:` type($activations) `,` qualified(type($weight)) `)`
+    `ins` `(` $activations `,` $weight `` custom<SliceOffsets>($offsets, $static_offsets) `:` type($activations) `,` qualified(type($weight)) `)`
     (`scale` `(` $scale^ `:` type($scale) `)` `block` $block)?
     `outs` `(` $accumulator `:` type($accumulator) `)` attr-dict (`->` type($result)^)?
   }];
   let builders = [
-    /// On tensors. `scale` may be null; then `block` is empty.
+    /// On tensors. `scale` may be null; then `block` is empty. Without offsets for the whole weight.
     OpBuilder<(ins "::mlir::Value":$activations, "::mlir::Value":$weight, "::mlir::Value":$scale,
-                   "::llvm::ArrayRef<int64_t>":$block, "::mlir::Value":$accumulator)>
+                   "::llvm::ArrayRef<int64_t>":$block, "::mlir::Value":$accumulator,
+                   CArg<"::llvm::ArrayRef<::mlir::OpFoldResult>", "{}">:$offsets)>
   ];
   let extraClassDeclaration = [{
     CompressedType getWeightType() { return ::llvm::cast<CompressedType>(getWeight().getType()); }
     ::mlir::ShapedType getActivationsType() { return ::llvm::cast<::mlir::ShapedType>(getActivations().getType()); }
-    /// Whether the op can have this block of scales for a weight of this type. [contract_c7]
-    static bool isValidBlock(CompressedType weight, ::llvm::ArrayRef<int64_t> block);
+    /// One entry per dimension of the weight, or none for the whole.
+    ::llvm::SmallVector<::mlir::OpFoldResult> getMixedOffsets();
+    ::mlir::Value getSliced() { return getWeight(); }
+    /// The shape of the slice, 1 but for the last two dimensions.
+    ::llvm::SmallVector<int64_t> getSliceSizes();
+    /// N: the rows of the weight, or of the slice of it.
+    int64_t getWeightRowCount() { return ::llvm::cast<::mlir::ShapedType>(getAccumulator().getType()).getDimSize(1); }
+    /// Whether the op can have this block of scales for so many rows of a weight of this type. [contract_c7]
+    static bool isValidBlock(CompressedType weight, int64_t rows, ::llvm::ArrayRef<int64_t> block);
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getAccumulatorMutable(); }
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 #endif // ECF8_DIALECT_ECF8_IR_ECF8OPS_TD

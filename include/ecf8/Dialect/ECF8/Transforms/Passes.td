@@ -22,6 +22,24 @@ def ExternalizeWeightsPass : Pass<"ecf8-externalize-weights", "::mlir::ModuleOp"
   let dependentDialects = ["::mlir::ecf8::ECF8Dialect"];
 }
 
+def TransposeWeightsPass : Pass<"ecf8-transpose-weights", "::mlir::ModuleOp"> {
+  let summary = "Store FP8 weights the way that contractions read them";
+  let description = [{
+    In: FP8 `ecf8.global`s of two dimensions, [K, N], or of three, [E, K, N], whose every reader leads to a contraction
+    that `ecf8-fuse-decode` would take if the last two dimensions were exchanged: `x @ W`, the layers of GPT-2, experts
+    that are multiplied by `bmm`. A contraction sums along the rows of the stored weight, so these lie the wrong way.
+    Out: the global as [N, K], and a `linalg.transpose` back behind each load, which the fusion sees through. A `value` is
+    transposed here; a global with a `key` gets the attribute `ecf8.transposed`, and whoever binds the file transposes.
+    Left alone: weights with any other reader, of other types, and of fewer than `min-elements` elements. Remarks of the
+    category `ecf8-transpose-weights` say what was transposed.
+    Place in the pipeline: after `ecf8-externalize-weights`, before files are bound and before `ecf8-compress-weights`.
+
+    Example: `test/Dialect/ECF8/Transforms/transpose-weights.mlir`.
+  }];
+  let options = [Option<"minElements", "min-elements", "int64_t", /*default=*/"1024", "Smallest weight that is transposed">];
+  let dependentDialects = ["::mlir::ecf8::ECF8Dialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
   let summary = "Compress the FP8 weights and decode them before their use";
   let description = [{
@@ -29,7 +47,8 @@ def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
     Out: globals of compressed type, `ecf8.constant`s, and one `ecf8.decode` per function and weight, before the first use
     and outside of the loops around it. Contents that are inline are encoded here; what comes from a file by key keeps
     its key, and whoever binds the file encodes it. An `ecf8.encode` of a constant is evaluated. `codec=raw` means tiles of
-    32 rows where a matrix fills one, so that `ecf8-fuse-decode` takes it like the others, and else row-major.
+    32 rows where a matrix fills one, or each of several in three dimensions fills them, so that `ecf8-fuse-decode` takes
+    it like the others, and else row-major.
     Left alone: weights of fewer than `min-elements` elements, of more than 8 dimensions, of other element types, and
     with `codec=auto` contents that are no smaller when encoded. Remarks of the category `ecf8-compress-weights` say
     what was compressed (passed), what was not and why (missed), and which weights are not FP8 (analysis).
@@ -52,7 +71,7 @@ def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
 def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
   let summary = "Move each decode into the contractions that read the weight";
   let description = [{
-    In: `ecf8.decode`s of matrices whose readers extend, scale, round, transpose, reshape, pad, cut and repeat the weight,
+    In: `ecf8.decode`s of matrices, or of several in one tensor [E, N, K] (experts), whose readers extend, scale, round, transpose, reshape, pad, cut and repeat the weight,
     and end in contractions: `linalg.matmul` with any indexing maps, `matvec`, `vecmat`, `batch_matmul` with one weight
     for all matrices, and `linalg.generic`s that are contractions, with activations of any rank.
     A scale is one for the tensor, for each row, or for blocks, ragged ones included; where the program repeats it for
@@ -60,11 +79,14 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
     off again before the contraction. Where a scaled and rounded weight is extended again, the activations must be an
     extension from the same type, and are taken before it.
     Out: one `ecf8.contract` for each contraction, between transpositions of activations and result where these do not
-    lie as [..., K] and [..., N]. The decode and what was done to the weight are gone.
+    lie as [..., K] and [..., N]. The decode and what was done to the weight are gone. Of experts, one contraction reads
+    the matrix that the program takes as a slice, by a static or dynamic offset; or each reads its own, in a loop around
+    an `ecf8.contract` on slices of activations and result, where the contraction has the experts as a dimension of the
+    result and, unless all share them, of the activations (`batch_matmul`). Scales are those of the expert.
     With `arithmetic=epilogue` scales are applied to sums instead of weights (`scales_sums` of `ecf8.contract`): faster, and
     with another rounding than the program's. What has no scale stays as written.
-    Left alone: a decode with a reader that is none of these, and weights of another rank than 2, such as the experts'
-    matrices in one tensor: the payload of one matrix is no value of its own.
+    Left alone: a decode with a reader that is none of these, weights of another rank than 2 and 3, and experts of a
+    number of rows that is no multiple of 32, since only a tile can be the first.
     A weight with several readers: if all end in contractions, each of these decodes the weight for itself. Otherwise it
     is decoded once, as a whole, for all readers: reading it a second time, compressed, would gain nothing.
     Remarks of the category `ecf8-fuse-decode` say what was fused (passed), what was not and why (missed), and which of
@@ -77,7 +99,7 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
   let options = [Option<"arithmetic", "arithmetic", "std::string", /*default=*/"\"as-written\"",
                         "Where scales are applied: as-written or epilogue">];
   let dependentDialects = ["::mlir::ecf8::ECF8Dialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
-                           "::mlir::tensor::TensorDialect"];
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
 #endif // ECF8_DIALECT_ECF8_TRANSFORMS_PASSES_TD

@@ -13,6 +13,8 @@ ARGUMENTS = {
     "m": "memref<64x128xf8E4M3FN>",
     "n": "memref<32x128xf8E4M3FN>",
     "row": "index",
+    "e": "index",
+    "experts": "!ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>",
     "x": "tensor<?x128xf32>",
     "s": "tensor<64x1xf32>",
     "acc": "tensor<?x64xf32>",
