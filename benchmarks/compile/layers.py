@@ -24,7 +24,7 @@ from pathlib import Path
 
 LIMIT_SECONDS = 60
 LAYERS = (9, 18, 36)
-CPUS = ("generic", "x86-64-v3", "x86-64-v4")
+CPUS = ("generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16")
 TOKENS = 64
 SAFETENSORS_NAMES = {"float32": "F32", "float8_e4m3fn": "F8_E4M3", "int64": "I64"}
 

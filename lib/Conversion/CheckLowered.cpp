@@ -1,6 +1,7 @@
 // ecf8-check-lowered: what no pass has lowered is an error with a name and a location, never silence or a crash.
 #include "ecf8/Conversion/Passes.h"
 
+#include "mlir/Analysis/CFGLoopInfo.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMTypes.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -43,8 +44,10 @@ public:
     size_t errors = reported.size();
     for (Operation *op : reported.take_front(maximumErrors))
       report(op);
-    if (errors == 0)
+    if (errors == 0) {
+      getOperation().walk(reportAllocations);
       return;
+    }
     if (errors > maximumErrors)
       getOperation().emitError() << "expected a module in the LLVM dialect, got " << errors
                                  << " ops that are not lowered; the first " << maximumErrors.getValue()
@@ -68,6 +71,21 @@ private:
       if (!LLVM::isCompatibleType(type))
         return type;
     return {};
+  }
+
+  /// Remarks on the calls of `function` that allocate memory inside a loop.
+  static void reportAllocations(LLVM::LLVMFuncOp function) {
+    if (function.isExternal() || function.getBody().hasOneBlock())
+      return;
+    DominanceInfo dominance(function);
+    CFGLoopInfo loops(dominance.getDomTree(&function.getBody()));
+    function.walk([&](LLVM::CallOp call) {
+      std::optional<StringRef> callee = call.getCallee();
+      if (callee && (*callee == "_mlir_memref_to_llvm_alloc" || *callee == "_mlir_memref_to_llvm_aligned_alloc") &&
+          loops.getLoopFor(call->getBlock()))
+        call.emitRemark("memory is allocated in each iteration of a loop; a buffer whose size is known before the loop "
+                        "would be allocated once");
+    });
   }
 
   static void report(Operation *op) {

@@ -1,4 +1,5 @@
 // Chooses how the loops of a structured op are cut.
+#include "ExpandMath.h"
 #include "LinalgNest.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -13,8 +14,8 @@ namespace {
 constexpr int64_t minimumThreadWork = 16384;
 /// What a dimension of unknown size is taken for.
 constexpr int64_t assumedDynamicSize = 32;
-/// What a call of libm costs in simple operations.
-constexpr int64_t libmCost = 24;
+/// What a function such as exp costs in simple operations.
+constexpr int64_t functionCost = 24;
 /// Bodies longer than this are not unrolled over rows.
 constexpr size_t maximumUnrolledBody = 12;
 
@@ -39,12 +40,15 @@ bool isVectorizable(linalg::LinalgOp op) {
   return true;
 }
 
-/// Instructions for `lanes` elements. Functions of libm are called once for each.
+/// Instructions for `lanes` elements. Functions of libm are called once for each, others work on vectors.
 int64_t bodyCost(linalg::LinalgOp op, int64_t lanes) {
   int64_t cost = 1;
   for (Operation &inner : op.getBlock()->without_terminator()) {
     bool cheapMath = isa<math::AbsFOp, math::SqrtOp, math::RsqrtOp, math::FloorOp, math::CeilOp, math::FmaOp>(inner);
-    cost += isa<math::MathDialect>(inner.getDialect()) && !cheapMath ? libmCost * lanes : 1;
+    if (!isa<math::MathDialect>(inner.getDialect()) || cheapMath)
+      cost += 1;
+    else
+      cost += isExpandedMath(&inner) ? functionCost : functionCost * lanes;
   }
   return cost;
 }

@@ -2,6 +2,7 @@
 #include "ecf8/Conversion/Passes.h"
 #include "ecf8/Conversion/RuntimeImports.h"
 
+#include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -30,6 +31,18 @@ constexpr llvm::StringLiteral kGrain = "ecf8.grain";
 bool isCheapToClone(Operation *op) {
   return op && op->getNumOperands() == 0 && op->getNumRegions() == 0 &&
          (op->hasTrait<OpTrait::ConstantLike>() || isa<memref::GetGlobalOp>(op));
+}
+
+/// Whether the type of a buffer says all that its descriptor holds but for the address. (Its two pointers differ only
+/// for arguments, which no body frees.)
+bool isAddressOnly(Type type) {
+  auto buffer = dyn_cast<MemRefType>(type);
+  if (!buffer || !buffer.hasStaticShape())
+    return false;
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  return succeeded(buffer.getStridesAndOffset(strides, offset)) && ShapedType::isStatic(offset) &&
+         ShapedType::isStaticShape(strides);
 }
 
 class ParallelToRuntimePass : public mlir::ecf8::impl::ParallelToRuntimePassBase<ParallelToRuntimePass> {
@@ -91,11 +104,13 @@ private:
     SmallVector<Value> counts;
     Value total = arith::ConstantIndexOp::create(builder, 1);
     for (auto [lower, upper, step] : llvm::zip(op.getLowerBound(), op.getUpperBound(), op.getStep())) {
-      Value span = arith::SubIOp::create(builder, upper, lower);
+      // Folded here: a constant count is made again in the body.
+      Value span = builder.createOrFold<arith::SubIOp>(upper, lower);
       Value zero = arith::ConstantIndexOp::create(builder, 0);
-      Value count = arith::CeilDivSIOp::create(builder, arith::MaxSIOp::create(builder, span, zero), step);
+      Value positive = builder.createOrFold<arith::MaxSIOp>(span, zero);
+      Value count = builder.createOrFold<arith::CeilDivSIOp>(positive, step);
       counts.push_back(count);
-      total = arith::MulIOp::create(builder, total, count);
+      total = builder.createOrFold<arith::MulIOp>(total, count);
     }
     for (Value count : ArrayRef(counts).drop_front())
       captured.insert(count);
@@ -111,15 +126,16 @@ private:
     LLVMTypeConverter converter(&getContext());
     SmallVector<Type> fields;
     for (Value value : packed) {
-      Type field = converter.convertType(value.getType());
+      Type field = isAddressOnly(value.getType()) ? LLVM::LLVMPointerType::get(&getContext())
+                                                  : converter.convertType(value.getType());
       if (!field)
         return op.emitOpError() << "expected captured values with a type of LLVM, got one of type " << value.getType();
       fields.push_back(field);
     }
     auto contextType = LLVM::LLVMStructType::getLiteral(&getContext(), fields);
 
-    func::FuncOp body = deduplicated(createBody(op, packed, cloned, counts, contextType));
-    Value context = packContext(builder, op->getParentOfType<func::FuncOp>(), packed, contextType);
+    func::FuncOp body = deduplicated(createBody(op, packed, cloned, counts, contextType, converter));
+    Value context = packContext(builder, op->getParentOfType<func::FuncOp>(), packed, contextType, converter);
     Value function = func::ConstantOp::create(builder, body.getFunctionType(), SymbolRefAttr::get(body));
     auto runtimeType = builder.getFunctionType(
         {builder.getIndexType(), builder.getIndexType(), body.getFunctionType(), context.getType()}, {});
@@ -130,9 +146,13 @@ private:
     return success();
   }
 
+  static Value castTo(ImplicitLocOpBuilder &builder, Type type, Value value) {
+    return type == value.getType() ? value : UnrealizedConversionCastOp::create(builder, type, value).getResult(0);
+  }
+
   /// Stores the values into a struct on the stack of the calling function.
   static Value packContext(ImplicitLocOpBuilder &builder, func::FuncOp function, ArrayRef<Value> values,
-                           LLVM::LLVMStructType type) {
+                           LLVM::LLVMStructType type, const LLVMTypeConverter &converter) {
     auto pointer = LLVM::LLVMPointerType::get(builder.getContext());
     Value context;
     {
@@ -144,7 +164,9 @@ private:
     for (auto [index, value] : llvm::enumerate(values)) {
       Type field = type.getBody()[index];
       Value raw =
-          field == value.getType() ? value : UnrealizedConversionCastOp::create(builder, field, value).getResult(0);
+          castTo(builder, isAddressOnly(value.getType()) ? converter.convertType(value.getType()) : field, value);
+      if (isAddressOnly(value.getType()))
+        raw = MemRefDescriptor(raw).alignedPtr(builder, builder.getLoc());
       Value address =
           LLVM::GEPOp::create(builder, pointer, type, context, ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(index)});
       LLVM::StoreOp::create(builder, raw, address);
@@ -153,7 +175,8 @@ private:
   }
 
   func::FuncOp createBody(scf::ParallelOp op, ArrayRef<Value> packed, ArrayRef<Operation *> cloned,
-                          ArrayRef<Value> counts, LLVM::LLVMStructType contextType) {
+                          ArrayRef<Value> counts, LLVM::LLVMStructType contextType,
+                          const LLVMTypeConverter &converter) {
     MLIRContext *context = &getContext();
     auto pointer = LLVM::LLVMPointerType::get(context);
     Type index = IndexType::get(context);
@@ -176,9 +199,10 @@ private:
       Value address = LLVM::GEPOp::create(builder, pointer, contextType, entry->getArgument(2),
                                           ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(field)});
       Value raw = LLVM::LoadOp::create(builder, type, address);
-      mapping.map(value, type == value.getType()
-                             ? raw
-                             : UnrealizedConversionCastOp::create(builder, value.getType(), raw).getResult(0));
+      if (isAddressOnly(value.getType()))
+        raw =
+            MemRefDescriptor::fromStaticShape(builder, op.getLoc(), converter, cast<MemRefType>(value.getType()), raw);
+      mapping.map(value, castTo(builder, value.getType(), raw));
     }
     Value one = arith::ConstantIndexOp::create(builder, 1);
     auto loop = scf::ForOp::create(builder, entry->getArgument(0), entry->getArgument(1), one);

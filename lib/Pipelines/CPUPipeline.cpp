@@ -72,6 +72,7 @@ void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &option
   LowerLinalgPassOptions linalg;
   linalg.vectorBits = options.vectorBits;
   manager.addNestedPass<func::FuncOp>(createLowerLinalgPass(linalg));
+  manager.addPass(createExpandMathPass());
   addCleanup(manager);
 
   ExpandFP8PassOptions floats;

@@ -297,6 +297,11 @@ LogicalResult Compiler::run(const std::shared_ptr<llvm::SourceMgr> &source, llvm
 LogicalResult compile(const std::shared_ptr<llvm::SourceMgr> &source, MLIRContext &context,
                       const CompileOptions &options, CompileStats &stats, llvm::SmallVectorImpl<char> &output) {
   assert(!options.levels.empty() && "nothing to compile for");
+  std::optional<ScopedDiagnosticHandler> errorsOnly;
+  if (options.quiet)
+    errorsOnly.emplace(&context, [](Diagnostic &diagnostic) {
+      return success(diagnostic.getSeverity() != DiagnosticSeverity::Error);
+    });
   return Compiler(context, options, stats).run(source, output);
 }
 

@@ -48,3 +48,24 @@ llvm.func @linalg_left() {
 
 // expected-error @below {{'ecf8.global' op expected an op of the LLVM dialect, got one that was not lowered; run ecf8-lower-storage and ecf8-emit-decoders}}
 ecf8.global @w key("w") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw>
+
+// -----
+
+llvm.func @_mlir_memref_to_llvm_aligned_alloc(i64, i64) -> !llvm.ptr
+
+// A remark for the allocation inside the loop, none for those before and after it.
+llvm.func @allocations(%n: i64) {
+  %zero = llvm.mlir.constant(0 : i64) : i64
+  %one = llvm.mlir.constant(1 : i64) : i64
+  %before = llvm.call @_mlir_memref_to_llvm_aligned_alloc(%one, %n) : (i64, i64) -> !llvm.ptr
+  llvm.br ^loop(%zero : i64)
+^loop(%i: i64):
+  // expected-remark @below {{memory is allocated in each iteration of a loop}}
+  %inside = llvm.call @_mlir_memref_to_llvm_aligned_alloc(%one, %n) : (i64, i64) -> !llvm.ptr
+  %next = llvm.add %i, %one : i64
+  %again = llvm.icmp "slt" %next, %n : i64
+  llvm.cond_br %again, ^loop(%next : i64), ^end
+^end:
+  %after = llvm.call @_mlir_memref_to_llvm_aligned_alloc(%one, %n) : (i64, i64) -> !llvm.ptr
+  llvm.return
+}

@@ -64,6 +64,32 @@ func.func @grain(%m: memref<8xf32>, %v: f32) {
   return
 }
 
+// Of a buffer whose type says everything else, only the address goes through the struct; a constant count is no part of it.
+// CHECK-LABEL: func.func private @address_only_parallel_{{.*}}(
+// CHECK:         %[[FIELD:.*]] = llvm.getelementptr %{{.*}}[0, 1] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<(f32, ptr)>
+// CHECK:         llvm.load %[[FIELD]] : !llvm.ptr -> !llvm.ptr
+// CHECK:         arith.remui
+// CHECK-LABEL: func.func @address_only(
+// CHECK:         %[[COUNT:.*]] = arith.constant 32 : index
+// CHECK:         llvm.extractvalue %{{.*}}[1] : !llvm.struct<(ptr, ptr, i64, array<2 x i64>, array<2 x i64>)>
+// CHECK:         call @ecf8_rt_parallel_for(%[[COUNT]],
+func.func @address_only(%m: memref<4x8xf32, strided<[16, 1], offset: 2>>, %v: f32) {
+  scf.forall (%i, %j) in (4, 8) {
+    memref.store %v, %m[%i, %j] : memref<4x8xf32, strided<[16, 1], offset: 2>>
+  }
+  return
+}
+
+// A stride that only the descriptor has: all of it goes.
+// CHECK-LABEL: func.func private @negative_address_only_parallel_{{.*}}(
+// CHECK:         llvm.getelementptr %{{.*}}[0, 0] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<(f32, struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>)>
+func.func @negative_address_only(%m: memref<8xf32, strided<[?]>>, %v: f32) {
+  scf.forall (%i) in (8) {
+    memref.store %v, %m[%i] : memref<8xf32, strided<[?]>>
+  }
+  return
+}
+
 // CHECK-LABEL: func.func @negative_reduction(
 // CHECK:         scf.parallel
 // CHECK:           scf.reduce

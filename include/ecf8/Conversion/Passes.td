@@ -69,6 +69,22 @@ def FuseElementwisePass : Pass<"ecf8-fuse-elementwise", "::mlir::func::FuncOp"> 
                            "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def ExpandMathPass : Pass<"ecf8-expand-math"> {
+  let summary = "Write out exp, log, tanh and erf, so that they work on vectors";
+  let description = [{
+    In: `math.exp`, `math.exp2`, `math.log`, `math.tanh` and `math.erf` on f32, f16 and bf16, scalars and vectors.
+    Out: additions, multiplications, selections and bit patterns in f32, in an order that is the same for scalars and
+    vectors of any width: all instruction sets give the same bytes. A result in f32 is at most 1.5 units in the last place
+    from the exact one, subnormals included; infinities, zeros and their signs and NaN are as in C. f16 and bf16 are
+    computed in f32 and rounded.
+    Left alone: f64, tensors, and all other functions, which are calls of libm.
+    Place in the pipeline: after `ecf8-lower-linalg`, which plans with them as single ops, before `ecf8-expand-fp8`.
+
+    Example: `test/Conversion/expand-math.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
 def ExpandPowersPass : Pass<"ecf8-expand-powers"> {
   let summary = "Turn powers with constant exponents into products";
   let description = [{
@@ -160,6 +176,7 @@ def CheckLoweredPass : Pass<"ecf8-check-lowered", "::mlir::ModuleOp"> {
     Out: the same module, or one error for each op that no pass has lowered: its name, its location and what to do.
     An op of another dialect, an unresolved `builtin.unrealized_conversion_cast`, and an operand or a result whose type
     is not of LLVM (an FP8 float, a compressed weight, a tensor) are such ops. Passes of MLIR leave them in silence.
+    A call that allocates memory inside a loop gets a remark: bufferization and hoisting leave none in loops of models.
     Place in the pipeline: last.
 
     Example: `test/Conversion/check-lowered.mlir`.
