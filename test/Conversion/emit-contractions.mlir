@@ -86,7 +86,7 @@ func.func private @rows(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?
 // CHECK:         scf.for {{.*}} iter_args({{.*}} = %[[ZERO]]
 // CHECK:         scf.if {{.*}} -> (vector<16xf32>, vector<16xf32>
 // CHECK:         return
-func.func private @sums(memref<?xi8>, !matrix, !matrix, !matrix, index, index)
+func.func private @sums(memref<?xi8>, !matrix, !matrix, !matrix, index, index, index)
     attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 64>>, ecf8.scale = "blocks", ecf8.scales_sums}
 
 // Nothing is coded: no tables. Activations are packed; one packed row is a vector. The scale of a block is loaded in the
