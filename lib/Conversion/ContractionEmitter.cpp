@@ -1,5 +1,6 @@
 // A contraction checks its operands and picks a kernel by the number of rows of the activations.
 #include "ContractionEmitter.h"
+#include "Epilogue.h"
 #include "PairRange.h"
 #include "WeightPairs.h"
 #include "WeightVectors.h"
@@ -17,6 +18,8 @@ static MatrixSlice wholeMatrix(LaneBuilder &b, const PayloadLayout &layout) {
 }
 
 void ContractionEmitter::emit() {
+  if (contraction.epilogue)
+    epilogue = emitEpilogue(function, contraction);
   b.setInsertionPointToStart(function.addEntryBlock());
   checkHeaderFits(b, function.getArgument(0));
   PayloadLayout layout = readLayout(b, spec, function.getArgument(0));
@@ -48,6 +51,13 @@ void ContractionEmitter::checkShapes(const PayloadLayout &layout) {
   expectEqual(size(activations, 1), layout.columns, "expected activations of as many columns as the weight");
   expectEqual(size(out, 1), layout.rows, "expected an output of as many columns as the weight has rows");
   expectEqual(size(out, 0), size(activations, 0), "expected an output of as many rows as the activations");
+  for (auto [index, type] : llvm::enumerate(contraction.extra)) {
+    Value extra = function.getArgument(contraction.getFirstExtra() + index);
+    for (auto [dim, message] : {std::pair(0, "expected an operand of the epilogue of as many rows as the output"),
+                                std::pair(1, "expected an operand of the epilogue of as many columns as the output")})
+      if (type.isDynamicDim(dim))
+        expectEqual(size(extra, dim), size(out, dim), message);
+  }
   if (contraction.scaleKind == ScaleKind::None)
     return;
   Value scale = function.getArgument(3);
@@ -116,7 +126,8 @@ Value ContractionEmitter::isForVector(const PayloadLayout &layout) {
 Value ContractionEmitter::isForPairs(const PayloadLayout &layout) {
   Value even = b.compare(arith::CmpIPredicate::eq, b.andI(layout.columns, 1), 0);
   Value scale = contraction.scaleKind == ScaleKind::None ? Value() : function.getArgument(3);
-  return b.andI(even, arePairsExact(b, contraction, layout, function.getArgument(1), function.getArgument(2), scale));
+  Value firstSums = contraction.epilogue ? Value() : function.getArgument(2); // null: zeros
+  return b.andI(even, arePairsExact(b, contraction, layout, function.getArgument(1), firstSums, scale));
 }
 
 void ContractionEmitter::emitLoops(Value tables) {
@@ -149,7 +160,10 @@ void ContractionEmitter::emitKernels(Value tables, Products products, Value vect
                [&](func::FuncOp body) { emitPanelGroup(body, products); });
 }
 
-static ContractionOperands operandsOf(func::FuncOp body) { return {body.getArgument(1), body.getArgument(2)}; }
+ContractionOperands ContractionEmitter::operandsOf(func::FuncOp body) const {
+  auto extra = body.getArguments().slice(contraction.getFirstExtra(), contraction.extra.size());
+  return {body.getArgument(1), body.getArgument(2), epilogue, llvm::to_vector_of<Value>(extra)};
+}
 
 std::unique_ptr<StepArithmetic> ContractionEmitter::createArithmetic(func::FuncOp body, Products products) const {
   ScaleOperands scale;

@@ -33,12 +33,14 @@ private:
   Value isForPairs(const PayloadLayout &layout);
   void emitLoops(Value tables) override;
   void emitKernels(Value tables, Products products, Value vector);
+  ContractionOperands operandsOf(func::FuncOp body) const;
   std::unique_ptr<StepArithmetic> createArithmetic(func::FuncOp body, Products products) const;
   void emitVectorGroup(func::FuncOp body, Products products);
   void emitPanelGroup(func::FuncOp body, Products products);
 
   ContractionSpec contraction;
   ContractionTarget target;
+  func::FuncOp epilogue; ///< Epilogue.h; null without one
   // Of the function.
   Value weightRows;
   Value useVector, usePairs; ///< i1: the kernels for one row, and those of pairs; `usePairs` null where there are none

@@ -12,8 +12,29 @@ Value loadHalf(LaneBuilder &b, Value buffer, Value at) {
   return vector::LoadOp::create(b, halfType(b), buffer, ValueRange{at});
 }
 
+/// The sums of a strip where there is an epilogue: zeros at first, and at last what the epilogue makes of them.
+void finishSums(LaneBuilder &b, const ContractionOperands &operands, Value row, Value strip, Value weightRows,
+                Value sums, Value at, bool toOut) {
+  if (!toOut) {
+    Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(halfType(b)));
+    for (int64_t half = 0; half < 2; ++half)
+      vector::StoreOp::create(b, zeros, sums, ValueRange{b.add(at, half * kHalfStrip)});
+    return;
+  }
+  Value first = b.mul(strip, kStripRows);
+  Value any = memref::CastOp::create(b, MemRefType::get({ShapedType::kDynamic}, b.getF32Type()), sums);
+  SmallVector<Value> arguments{operands.out};
+  llvm::append_range(arguments, operands.extra);
+  arguments.append({row, first, b.sub(weightRows, first), any, at});
+  func::CallOp::create(b, operands.epilogue, arguments);
+}
+
 /// Copies `out`[row, strip] to or from 32 sums by lane at `at` of `sums`. Rows that the strip lacks are left out.
-void copySums(LaneBuilder &b, Value out, Value row, Value strip, Value weightRows, Value sums, Value at, bool toOut) {
+void copySums(LaneBuilder &b, const ContractionOperands &operands, Value row, Value strip, Value weightRows, Value sums,
+              Value at, bool toOut) {
+  if (operands.epilogue)
+    return finishSums(b, operands, row, strip, weightRows, sums, at, toOut);
+  Value out = operands.out;
   Value first = b.mul(strip, kStripRows), count = b.sub(weightRows, first);
   auto branch = scf::IfOp::create(b, TypeRange{}, b.compare(arith::CmpIPredicate::uge, count, kStripRows),
                                   /*withElseRegion=*/true);
@@ -66,7 +87,7 @@ public:
     for (unsigned t = 0; t < count; ++t) {
       Value own = b.add(strip, t), at = b.index(t * kStripRows);
       weights.openStrip(b, own, t, slice.rows);
-      copySums(b, operands.out, b.index(0), own, slice.rows, sums, at, /*toOut=*/false);
+      copySums(b, operands, b.index(0), own, slice.rows, sums, at, /*toOut=*/false);
       for (int64_t half = 0; half < 2; ++half)
         carried.push_back(loadHalf(b, sums, b.add(at, half * kHalfStrip)));
     }
@@ -97,7 +118,7 @@ public:
       Value at = b.index(t * kStripRows);
       for (int64_t half = 0; half < 2; ++half)
         vector::StoreOp::create(b, carried[t * 2 + half], sums, ValueRange{b.add(at, half * kHalfStrip)});
-      copySums(b, operands.out, b.index(0), b.add(strip, t), slice.rows, sums, at, /*toOut=*/true);
+      copySums(b, operands, b.index(0), b.add(strip, t), slice.rows, sums, at, /*toOut=*/true);
     }
   }
 
@@ -179,7 +200,7 @@ private:
     b.forRange(b.index(count), [&](Value tile) {
       b.forRange(rowCount, [&](Value row) {
         Value at = b.add(b.mul(row, kStripRows), b.mul(tile, kSumsPerStrip));
-        copySums(b, operands.out, b.add(firstRow, row), b.add(strip, tile), slice.rows, sums, at, toOut);
+        copySums(b, operands, b.add(firstRow, row), b.add(strip, tile), slice.rows, sums, at, toOut);
       });
     });
   }

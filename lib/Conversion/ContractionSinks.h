@@ -25,7 +25,10 @@ struct ContractionOperands {
   /// is at [s / 16, m, s % 16], so that the rows of one block of slots are neighbours whatever K is; rows K elements
   /// apart fall into one set of the cache where K is a power of two.
   Value activations;
-  Value out; ///< memref<?x?xf32, strided<[?, 1], offset: ?>> [M, N], the sums so far
+  /// memref<?x?xT, strided<[?, 1], offset: ?>> [M, N]: without an epilogue T is f32, and these are the sums so far.
+  Value out;
+  func::FuncOp epilogue;    ///< Epilogue.h; null without one
+  SmallVector<Value> extra; ///< what it reads
 };
 
 /// `weights` must outlive the sink. For one row of activations, and a K that fills the units of the stored plane.

@@ -57,7 +57,7 @@ Value mlir::ecf8::arePairsExact(LaneBuilder &b, const ContractionSpec &spec, con
   auto require = [&](Predicate predicate, Value left, int64_t right) {
     result = b.andI(result, b.compare(predicate, left, right));
   };
-  Exponents activation = exponentsOf(b, activations), sum = exponentsOf(b, sums);
+  Exponents activation = exponentsOf(b, activations);
   Exponents factor{b.constant(b.getI32Type(), bias), b.constant(b.getI32Type(), bias)};
   if (scale)
     factor = exponentsOf(b, scale);
@@ -67,7 +67,10 @@ Value mlir::ecf8::arePairsExact(LaneBuilder &b, const ContractionSpec &spec, con
   require(Predicate::ule, factor.greatest, greatestExponent);
   require(Predicate::uge, b.add(activation.least, factor.least), 2 * (bias + fraction) - 126 - leastWeight);
   require(Predicate::ule, b.add(activation.greatest, factor.greatest), 2 * (bias - 1) + 120 - columnBits - weightBits);
-  require(Predicate::uge, sum.least, 25);     // multiples of 2^-125
-  require(Predicate::ule, sum.greatest, 247); // below 2^121
+  if (sums) {
+    Exponents sum = exponentsOf(b, sums);
+    require(Predicate::uge, sum.least, 25);     // multiples of 2^-125
+    require(Predicate::ule, sum.greatest, 247); // below 2^121
+  }
   return result;
 }

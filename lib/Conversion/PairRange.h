@@ -8,7 +8,7 @@
 namespace mlir::ecf8 {
 
 /// i1: whether no value on the way from `activations` and the weight to the sums can be a subnormal, an infinity or a
-/// NaN. `sums`: the accumulator; `scale`: null without one.
+/// NaN. `sums`: the accumulator, or null for zeros; `scale`: null without one.
 Value arePairsExact(LaneBuilder &b, const ContractionSpec &spec, const PayloadLayout &layout, Value activations,
                     Value sums, Value scale);
 

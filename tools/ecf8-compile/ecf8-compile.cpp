@@ -85,6 +85,10 @@ struct Flags {
                            cl::desc("Decode each weight inside of the contractions that read it (default: true); with "
                                     "false as a whole before them, with the same results"),
                            cl::init(true), cl::cat(category)};
+  cl::opt<bool> fuseEpilogue{"fuse-epilogue",
+                             cl::desc("Do the elementwise ops on the result of a contraction inside of it (default: "
+                                      "true); with false behind it, with the same results"),
+                             cl::init(true), cl::cat(category)};
   cl::opt<unsigned> optimizationLevel{"O",
                                       cl::Prefix,
                                       cl::desc("Optimization level of LLVM, 0 to 3 (default: 3)"),
@@ -215,6 +219,7 @@ int main(int argc, char **argv) {
     return fail("expected an optimization level from 0 to 3, got " + llvm::Twine(flags.optimizationLevel));
   CompileOptions options;
   options.fuseDecode = flags.fuseDecode;
+  options.fuseEpilogue = flags.fuseEpilogue;
   options.codec = {flags.codec, flags.maxCodeLength, std::nullopt, flags.minElements};
   if (flags.tileColumns.getNumOccurrences() != 0)
     options.codec.tileColumns = flags.tileColumns;

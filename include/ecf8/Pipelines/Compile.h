@@ -32,7 +32,8 @@ struct CompileOptions {
   bool quiet = false;                         ///< no notes
   llvm::SmallVector<const CpuLevel *> levels; ///< not empty; stages before Bundle use the first
   CodecOptions codec;
-  bool fuseDecode = true; ///< decode weights inside of the contractions that read them
+  bool fuseDecode = true;   ///< decode weights inside of the contractions that read them
+  bool fuseEpilogue = true; ///< move elementwise ops on the result of a contraction into it
   unsigned optimizationLevel = 3;
   unsigned threads = 1;
   std::string linker; ///< empty: the default

@@ -21,6 +21,9 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
   Option<bool> fuseDecode{*this, "fuse-decode",
                           llvm::cl::desc("Decode weights inside of the contractions that read them"),
                           llvm::cl::init(true)};
+  Option<bool> fuseEpilogue{*this, "fuse-epilogue",
+                            llvm::cl::desc("Move elementwise ops on the result of a contraction into it"),
+                            llvm::cl::init(true)};
   Option<bool> threads{*this, "threads", llvm::cl::desc("Run outer loops on the threads of the runtime"),
                        llvm::cl::init(true)};
   Option<std::string> stopAfter{
