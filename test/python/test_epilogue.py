@@ -44,8 +44,8 @@ def check_bytes(module: nn.Module, x: Tensor) -> None:
 
 
 def test_linear_with_gelu_is_one_op(tmp_path):
-    module = quantize_linears(nn.Sequential(nn.Linear(64, 70), nn.GELU()).eval())
-    x = torch.randn(5, 64)
+    module = quantize_linears(nn.Sequential(nn.Linear(128, 70), nn.GELU()).eval())
+    x = torch.randn(5, 128)
     text = bufferized(module, x, tmp_path)
     assert text.count("ecf8.contract") == 1 and "math.erf" in text
     assert "linalg." not in text
@@ -65,8 +65,8 @@ def test_gated_layer_with_residual(tmp_path, shape):
 
 
 def test_bf16_rounds_in_between(tmp_path):
-    module = quantize_linears(nn.Sequential(nn.Linear(64, 70), nn.GELU()).eval().bfloat16())
-    x = torch.randn(3, 64).bfloat16()
+    module = quantize_linears(nn.Sequential(nn.Linear(128, 70), nn.GELU()).eval().bfloat16())
+    x = torch.randn(3, 128).bfloat16()
     assert "linalg." not in bufferized(module, x, tmp_path)
     check_bytes(module, x)
 

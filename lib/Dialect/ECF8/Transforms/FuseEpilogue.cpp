@@ -77,7 +77,7 @@ bool givesShape(OpOperand &use) {
 
 /// Takes shapes that are read off the result of a contraction, or its `reshape`, from what it is written into.
 void takeShapesFromOutput(ContractOp contract, Operation *reshape) {
-  Value value = reshape ? reshape->getResult(0) : contract.getResult();
+  Value value = reshape ? Value(reshape->getResult(0)) : Value(contract.getResult());
   if (llvm::none_of(value.getUses(), givesShape))
     return;
   Value output = contract.getAccumulator();
