@@ -1,5 +1,6 @@
 // A contraction checks its operands and picks a kernel by the number of rows of the activations.
 #include "ContractionEmitter.h"
+#include "Epilogue.h"
 #include "PairRange.h"
 #include "WeightPairs.h"
 #include "WeightVectors.h"
@@ -14,6 +15,8 @@ static constexpr int64_t kPackedRows = 8;
 static constexpr int64_t kPackedBytes = 4 << 20, kLeastChunkRows = 8;
 
 void ContractionEmitter::emit() {
+  if (contraction.epilogue)
+    epilogue = emitEpilogue(function, contraction);
   b.setInsertionPointToStart(function.addEntryBlock());
   checkHeaderFits(b, function.getArgument(0));
   PayloadLayout layout = readLayout(b, spec, function.getArgument(0));
@@ -46,6 +49,13 @@ void ContractionEmitter::checkShapes(const MatrixSlice &slice) {
   auto size = [&](Value memref, int64_t dim) -> Value { return memref::DimOp::create(b, memref, dim); };
   expectEqual(size(activations, 1), slice.columns, "expected activations of as many columns as the weight");
   expectEqual(size(out, 0), size(activations, 0), "expected an output of as many rows as the activations");
+  for (auto [index, type] : llvm::enumerate(contraction.extra)) {
+    Value extra = function.getArgument(contraction.getFirstExtra() + index);
+    for (auto [dim, message] : {std::pair(0, "expected an operand of the epilogue of as many rows as the output"),
+                                std::pair(1, "expected an operand of the epilogue of as many columns as the output")})
+      if (type.isDynamicDim(dim))
+        expectEqual(size(extra, dim), size(out, dim), message);
+  }
   if (contraction.scaleKind == ScaleKind::None)
     return;
   Value scale = function.getArgument(3);
@@ -110,7 +120,7 @@ Value ContractionEmitter::isForPairs(const PayloadLayout &layout) {
   Value even = b.compare(arith::CmpIPredicate::eq, b.andI(layout.columns, 1), 0);
   const bool scalesWeights = contraction.ofWeights().scaleKind != ScaleKind::None;
   Value scale = scalesWeights ? function.getArgument(3) : Value();
-  Value sums = contraction.scalesSums ? Value() : function.getArgument(2); // those begin at zero
+  Value sums = contraction.scalesSums || contraction.epilogue ? Value() : function.getArgument(2); // those begin at zero
   return b.andI(even, arePairsExact(b, contraction, layout, function.getArgument(1), sums, scale));
 }
 
@@ -176,7 +186,9 @@ static ScaleOperands scaleOf(func::FuncOp body, const ContractionSpec &contracti
 }
 
 ContractionOperands ContractionEmitter::operandsOf(func::FuncOp body) const {
-  ContractionOperands operands{body.getArgument(1), body.getArgument(2), std::nullopt};
+  auto extra = body.getArguments().slice(contraction.getFirstExtra(), contraction.extra.size());
+  ContractionOperands operands{body.getArgument(1), body.getArgument(2), std::nullopt, epilogue,
+                               llvm::to_vector_of<Value>(extra)};
   if (contraction.scalesSums)
     operands.scaling.emplace(contraction.scaleKind, scaleOf(body, contraction));
   return operands;

@@ -41,6 +41,7 @@ private:
 
   ContractionSpec contraction;
   ContractionTarget target;
+  func::FuncOp epilogue; ///< Epilogue.h; null without one
   // Of the function.
   Value weightRows;
   Value rowCount;   ///< of the activations

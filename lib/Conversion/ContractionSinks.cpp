@@ -12,6 +12,17 @@ Value loadHalf(LaneBuilder &b, Value buffer, Value at) {
   return vector::LoadOp::create(b, halfType(b), buffer, ValueRange{at});
 }
 
+/// What the epilogue makes of the sums of a strip.
+void finishSums(LaneBuilder &b, const ContractionOperands &operands, Value row, Value strip, Value weightRows,
+                Value sums, Value at) {
+  Value first = b.mul(strip, kStripRows);
+  Value any = memref::CastOp::create(b, MemRefType::get({ShapedType::kDynamic}, b.getF32Type()), sums);
+  SmallVector<Value> arguments{operands.out};
+  llvm::append_range(arguments, operands.extra);
+  arguments.append({row, first, b.sub(weightRows, first), any, at});
+  func::CallOp::create(b, operands.epilogue, arguments);
+}
+
 enum class Transfer {
   Load,  ///< sums = out
   Store, ///< out = sums
@@ -100,8 +111,9 @@ public:
     for (unsigned t = 0; t < count; ++t) {
       Value own = b.add(strip, t);
       weights.openStrip(b, own, t, slice.rows);
-      if (operands.scaling) {
+      if (operands.scaling)
         operands.scaling->openStrip(b, own, t, slice.rows);
+      if (operands.startsAtZero()) {
         carried.append(2 * rowLimit, zeroSums(b));
         continue;
       }
@@ -182,6 +194,8 @@ private:
           b.setInsertionPointToStart(branch.thenBlock());
           scaleSums(b, sums, at, scales);
           moveSums(b, operands.out, rows[i], own, slice.rows, sums, at, Transfer::Add);
+        } else if (operands.epilogue) {
+          finishSums(b, operands, rows[i], own, slice.rows, sums, at);
         } else {
           moveSums(b, operands.out, rows[i], own, slice.rows, sums, at, Transfer::Store);
         }
@@ -224,7 +238,7 @@ public:
         operands.scaling->openStrip(b, b.add(strip, t), t, slice.rows);
     }
     forEveryRow(b, strip, count, [&](Value, Value own, Value row, Value at) {
-      if (operands.scaling)
+      if (operands.startsAtZero())
         clearSums(b, sums, at);
       else
         moveSums(b, operands.out, row, own, slice.rows, sums, at, Transfer::Load);
@@ -287,6 +301,8 @@ public:
     forEveryRow(b, strip, count, [&](Value tile, Value own, Value row, Value at) {
       if (operands.scaling)
         addScaled(b, tile, own, row, at, slice.columns);
+      else if (operands.epilogue)
+        finishSums(b, operands, row, own, slice.rows, sums, at);
       else
         moveSums(b, operands.out, row, own, slice.rows, sums, at, Transfer::Store);
     });

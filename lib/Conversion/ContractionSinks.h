@@ -25,8 +25,13 @@ struct ContractionOperands {
   /// K is; rows K elements apart fall into one set of the cache where K is a power of two. Panel: memref<?x?x16xT>, T
   /// as StepArithmetic::elementType; vector: the same as memref<?xT>.
   Value activations;
-  Value out;                         ///< memref<?x?xf32, strided<[?, 1], offset: ?>> [M, N], the sums so far
+  /// memref<?x?xT, strided<[?, 1], offset: ?>> [M, N]: without an epilogue T is f32, and these are the sums so far.
+  Value out;
   std::optional<SumScaling> scaling; ///< where sums are scaled instead of weights
+  func::FuncOp epilogue;             ///< Epilogue.h; null without one
+  SmallVector<Value> extra;          ///< what it reads
+
+  bool startsAtZero() const { return scaling || epilogue; }
 };
 
 /// For 1 to `rowLimit` rows of activations, and a K that fills the units of the stored plane. `weights` must outlive

@@ -1,9 +1,19 @@
 // Declarations of contraction functions.
 #include "ecf8/Conversion/Contractions.h"
 #include "ecf8/Conversion/Decoders.h"
+#include "mlir/IR/OperationSupport.h"
 
 using namespace mlir;
 using namespace mlir::ecf8;
+
+/// The type of a kernel's argument for an extra operand of this type.
+static MemRefType getExtraType(ShapedType type) {
+  MemRefType matrix = getKernelMatrixType(type.getElementType());
+  SmallVector<int64_t> shape;
+  for (int64_t size : type.getShape())
+    shape.push_back(size == 1 ? 1 : ShapedType::kDynamic);
+  return MemRefType::get(shape, type.getElementType(), matrix.getLayout());
+}
 
 static StringRef nameOf(ScaleKind kind) { return kind == ScaleKind::Rows ? "rows" : "blocks"; }
 
@@ -11,6 +21,11 @@ ContractionSpec ContractionSpec::of(ContractOp op) {
   ContractionSpec spec;
   spec.weight = op.getWeightType();
   spec.activations = op.getActivationsType().getElementType();
+  spec.result = getElementTypeOrSelf(op.getAccumulator().getType());
+  if (op.hasEpilogue())
+    spec.epilogue = &op.getEpilogue();
+  for (Type type : op.getExtras().getTypes())
+    spec.extra.push_back(getExtraType(cast<ShapedType>(type)));
   if (!op.getScale())
     return spec;
   // One row has no other rows to tell it from a block.
@@ -33,12 +48,42 @@ ContractionSpec ContractionSpec::ofWeights() const {
 FunctionType ContractionSpec::getFunctionType() const {
   MLIRContext *context = weight.getContext();
   Type index = IndexType::get(context);
-  SmallVector<Type> inputs{getPayloadType(context), getKernelMatrixType(activations),
-                           getKernelMatrixType(Float32Type::get(context))};
+  SmallVector<Type> inputs{getPayloadType(context), getKernelMatrixType(activations), getKernelMatrixType(result)};
   if (scaleKind != ScaleKind::None)
     inputs.append({getKernelMatrixType(scale), index, index});
+  inputs.append(extra.begin(), extra.end());
   inputs.push_back(index);
   return FunctionType::get(context, inputs, {});
+}
+
+/// Reads what `kEpilogueAttrName` names into `spec`.
+static LogicalResult readEpilogue(func::FuncOp function, ContractionSpec &spec) {
+  Attribute attribute = function->getAttr(kEpilogueAttrName);
+  if (!attribute)
+    return success();
+  auto symbol = dyn_cast<FlatSymbolRefAttr>(attribute);
+  auto epilogue = symbol ? SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(function, symbol) : func::FuncOp();
+  Type f32 = Float32Type::get(function.getContext());
+  if (!epilogue || !epilogue.getBody().hasOneBlock() || epilogue.getNumResults() != 1 ||
+      epilogue.getNumArguments() == 0 || epilogue.getArgumentTypes()[0] != f32)
+    return function.emitOpError() << "expected '" << kEpilogueAttrName
+                                  << "' to name a function of one block that makes a number of a sum, f32, and others",
+           failure();
+  for (Operation &op : epilogue.getBody().front().without_terminator())
+    if (!ContractOp::isValidInEpilogue(&op)) // contract_c10
+      return op.emitOpError() << "in an epilogue: expected an elementwise op on numbers, or a constant", failure();
+  spec.epilogue = &epilogue.getBody();
+  spec.result = epilogue.getResultTypes()[0];
+  unsigned first = spec.getFirstExtra();
+  for (auto [index, type] : llvm::enumerate(epilogue.getArgumentTypes().drop_front())) {
+    auto given = first + index < function.getNumArguments()
+                     ? dyn_cast<MemRefType>(function.getArgumentTypes()[first + index])
+                     : MemRefType();
+    ArrayRef<int64_t> anySize{ShapedType::kDynamic, ShapedType::kDynamic};
+    ArrayRef<int64_t> shape = given && given.getRank() == 2 ? given.getShape() : anySize;
+    spec.extra.push_back(getExtraType(MemRefType::get(shape, type)));
+  }
+  return success();
 }
 
 FailureOr<ContractionSpec> ContractionSpec::of(func::FuncOp function) {
@@ -58,12 +103,15 @@ FailureOr<ContractionSpec> ContractionSpec::of(func::FuncOp function) {
                                                                    : Type(Float32Type::get(function.getContext()));
   };
   spec.activations = elementType(1);
+  spec.result = Float32Type::get(function.getContext());
   if (kind)
     spec.scale = elementType(3);
   spec.scalesSums = function->hasAttr(kScalesSumsAttrName);
   if (spec.scalesSums && !kind)
     return function.emitOpError() << "expected '" << kScaleKindAttrName << "' with '" << kScalesSumsAttrName << "'",
            failure();
+  if (failed(readEpilogue(function, spec)))
+    return failure();
   if (!spec.weight || (kindAttribute && !kind) || (kind && kind.getValue() != nameOf(spec.scaleKind)))
     return function.emitOpError() << "expected a compressed type in '" << kContractionAttrName
                                   << "' and 'rows', 'blocks' or nothing in '" << kScaleKindAttrName << "'",
@@ -79,6 +127,38 @@ FailureOr<ContractionSpec> ContractionSpec::of(func::FuncOp function) {
   return spec;
 }
 
+/// The function of `module` whose body is the epilogue of `spec`.
+static func::FuncOp getOrCreateEpilogue(ModuleOp module, const ContractionSpec &spec) {
+  OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+  Block &source = spec.epilogue->front();
+  auto type = builder.getFunctionType(source.getArgumentTypes(), spec.result);
+  auto created = func::FuncOp::create(builder, module.getLoc(), "ecf8_epilogue", type);
+  created.setPrivate();
+  IRMapping mapping;
+  Block *body = created.addEntryBlock();
+  mapping.map(source.getArguments(), body->getArguments());
+  builder.setInsertionPointToStart(body);
+  for (Operation &op : source.without_terminator())
+    builder.clone(op, mapping);
+  Operation *end = source.getTerminator();
+  func::ReturnOp::create(builder, end->getLoc(), mapping.lookupOrDefault(end->getOperand(0)));
+  for (unsigned number = 0;; ++number) {
+    std::string name = ("ecf8_epilogue_" + Twine(number)).str();
+    Operation *taken = module.lookupSymbol(name);
+    if (!taken) {
+      created.setSymName(name);
+      return created;
+    }
+    auto existing = dyn_cast<func::FuncOp>(taken);
+    if (existing && existing.getFunctionType() == type &&
+        OperationEquivalence::isRegionEquivalentTo(&existing.getBody(), &created.getBody(),
+                                                   OperationEquivalence::IgnoreLocations)) {
+      created.erase();
+      return existing;
+    }
+  }
+}
+
 func::FuncOp mlir::ecf8::getOrCreateContraction(ModuleOp module, const ContractionSpec &spec) {
   std::string name;
   llvm::raw_string_ostream stream(name);
@@ -86,6 +166,11 @@ func::FuncOp mlir::ecf8::getOrCreateContraction(ModuleOp module, const Contracti
          << spec.activations;
   if (spec.scaleKind != ScaleKind::None)
     stream << "_" << spec.scale << nameOf(spec.scaleKind) << (spec.scalesSums ? "_sums" : "");
+  func::FuncOp epilogue = spec.epilogue ? getOrCreateEpilogue(module, spec) : func::FuncOp();
+  if (epilogue)
+    stream << "_" << epilogue.getName().drop_front(StringRef("ecf8_").size());
+  for (MemRefType extra : spec.extra)
+    stream << "_" << (extra.getDimSize(0) == 1 ? "1x" : "Mx") << (extra.getDimSize(1) == 1 ? "1" : "N");
   if (auto existing = module.lookupSymbol<func::FuncOp>(name))
     return existing;
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
@@ -96,5 +181,7 @@ func::FuncOp mlir::ecf8::getOrCreateContraction(ModuleOp module, const Contracti
     function->setAttr(kScaleKindAttrName, builder.getStringAttr(nameOf(spec.scaleKind)));
   if (spec.scalesSums)
     function->setAttr(kScalesSumsAttrName, builder.getUnitAttr());
+  if (epilogue)
+    function->setAttr(kEpilogueAttrName, FlatSymbolRefAttr::get(epilogue.getNameAttr()));
   return function;
 }

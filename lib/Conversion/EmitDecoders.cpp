@@ -10,6 +10,7 @@
 #include "ecf8/Conversion/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace mlir::ecf8 {
 #define GEN_PASS_DEF_EMITDECODERSPASS
@@ -121,9 +122,12 @@ struct EmitDecodersPass : public ::mlir::ecf8::impl::EmitDecodersPassBase<EmitDe
     for (func::FuncOp decoder : decoders)
       if (failed(fillIn(decoder)))
         return signalPassFailure();
+    llvm::SetVector<Operation *> epilogues;
     for (func::FuncOp contraction : contractions)
-      if (failed(fillInContraction(contraction)))
+      if (failed(fillInContraction(contraction, epilogues)))
         return signalPassFailure();
+    for (Operation *epilogue : epilogues)
+      epilogue->erase();
   }
 
 private:
@@ -141,7 +145,7 @@ private:
     return success();
   }
 
-  LogicalResult fillInContraction(func::FuncOp function) {
+  LogicalResult fillInContraction(func::FuncOp function, llvm::SetVector<Operation *> &epilogues) {
     auto contraction = ContractionSpec::of(function);
     if (failed(contraction))
       return failure();
@@ -154,6 +158,9 @@ private:
     const bool permutesBytes = lanes == "permute";
     ContractionTarget target{vectorBits, f16, permutesBytes, permutesBytes && bf16};
     ContractionEmitter(function, *contraction, spec, *backends, target).emit();
+    if (contraction->epilogue)
+      epilogues.insert(contraction->epilogue->getParentOp());
+    function->removeAttr(kEpilogueAttrName);
     function->removeAttr(kContractionAttrName);
     function->removeAttr(kScaleKindAttrName);
     function->removeAttr(kScalesSumsAttrName);

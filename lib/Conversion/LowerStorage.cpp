@@ -166,11 +166,31 @@ struct LowerContract : public OpConversionPattern<ContractOp> {
         operand = memref::CastOp::create(rewriter, loc, type, operand);
     for (int64_t size : op.getBlock())
       operands.push_back(arith::ConstantIndexOp::create(rewriter, loc, size));
+    for (auto [extra, type] : llvm::zip_equal(adaptor.getExtras(), spec.extra))
+      operands.push_back(castExtra(rewriter, loc, extra, type));
     operands.push_back(
         sliceBegin(rewriter, loc, spec.weight.getShape(), op.getStaticOffsets(), adaptor.getOffsets()).first);
     func::CallOp::create(rewriter, loc, function, operands);
     rewriter.eraseOp(op);
     return success();
+  }
+
+private:
+  /// `extra` as an argument of `type`. The stride of a single column does not matter, but the type states 1.
+  static Value castExtra(OpBuilder &builder, Location loc, Value extra, MemRefType type) {
+    auto given = cast<MemRefType>(extra.getType());
+    auto [strides, offset] = given.getStridesAndOffset();
+    if (strides.back() != 1) {
+      auto metadata = memref::ExtractStridedMetadataOp::create(builder, loc, extra);
+      SmallVector<OpFoldResult> sizes = getAsOpFoldResult(metadata.getSizes());
+      sizes.back() = builder.getIndexAttr(1);
+      SmallVector<OpFoldResult> unit{metadata.getStrides().front(), builder.getIndexAttr(1)};
+      if (type.getDimSize(0) == 1)
+        sizes.front() = builder.getIndexAttr(1);
+      return memref::ReinterpretCastOp::create(builder, loc, type, metadata.getBaseBuffer(),
+                                               OpFoldResult(metadata.getOffset()), sizes, unit);
+    }
+    return given == type ? extra : memref::CastOp::create(builder, loc, type, extra).getResult();
   }
 };
 

@@ -37,6 +37,8 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
   addCleanup(manager);
   manager.addNestedPass<func::FuncOp>(createPrepareContractionsPass());
   manager.addNestedPass<func::FuncOp>(createFuseElementwisePass());
+  if (options.fuseEpilogue)
+    manager.addNestedPass<func::FuncOp>(createFuseEpiloguePass());
   addCleanup(manager);
 
   manager.addPass(bufferization::createEmptyTensorEliminationPass());

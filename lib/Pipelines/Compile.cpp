@@ -176,6 +176,7 @@ LogicalResult Compiler::bindAndEncode() {
 static void fillPipelineOptions(CPUPipelineOptions &pipeline, const CpuLevel &level, const CompileOptions &options) {
   pipeline.fuseDecode = options.fuseDecode;
   pipeline.arithmetic = options.arithmetic;
+  pipeline.fuseEpilogue = options.fuseEpilogue;
   pipeline.lanes = level.lanes.str();
   pipeline.vectorBits = level.vectorBits;
   pipeline.hasF16Conversions = llvm::is_contained(level.features, "f16c");

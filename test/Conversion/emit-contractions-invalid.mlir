@@ -50,3 +50,38 @@ func.func private @negative_row_major(memref<?xi8>, !matrix, !matrix, index) att
 !matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
 // expected-error @below {{expected 'ecf8.scale' with 'ecf8.scales_sums'}}
 func.func private @negative_no_scale(memref<?xi8>, !matrix, !matrix) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scales_sums}
+
+// -----
+
+!matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
+// expected-error @below {{expected 'ecf8.epilogue' to name a function of one block that makes a number of a sum, f32, and others}}
+func.func private @negative_no_epilogue(memref<?xi8>, !matrix, !matrix, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.epilogue = "one"}
+
+// -----
+
+!matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
+// expected-error @below {{expected 'ecf8.epilogue' to name a function of one block that makes a number of a sum, f32, and others}}
+func.func private @negative_epilogue_of_bf16(memref<?xi8>, !matrix, !matrix, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.epilogue = @half}
+func.func private @half(%sum: bf16) -> bf16 {
+  return %sum : bf16
+}
+
+// -----
+
+!matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
+// expected-error @below {{expected a contraction type, '(memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>) -> ()', got}}
+func.func private @negative_epilogue_arguments(memref<?xi8>, !matrix, !matrix, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.epilogue = @two}
+func.func private @two(%sum: f32, %b: f32) -> bf16 {
+  %0 = arith.truncf %b : f32 to bf16
+  return %0 : bf16
+}
+
+// -----
+
+!matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
+func.func private @negative_epilogue_op(memref<?xi8>, !matrix, !matrix, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.epilogue = @calls}
+func.func private @calls(%sum: f32) -> f32 {
+  // expected-error @below {{in an epilogue: expected an elementwise op on numbers, or a constant}}
+  %0 = call @calls(%sum) : (f32) -> f32
+  return %0 : f32
+}

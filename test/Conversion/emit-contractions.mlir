@@ -105,3 +105,51 @@ func.func private @sums(memref<?xi8>, !matrix, !matrix, !matrix, index, index, i
 // CHECK:         memref.load %{{.*}} : memref<?x?xf32, strided<[?, 1], offset: ?>>
 func.func private @blocks(memref<?xi8>, !matrix, !matrix, !matrix, index, index, index)
     attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E5M2, #ecf8.raw<order = rows32, tile_columns = 64>>, ecf8.scale = "blocks"}
+
+// With an epilogue sums start at zero, and the function of the epilogue finishes 32 at a time for all kernels, on vectors
+// and on scalars. What the epilogue was cloned from is gone.
+// CHECK-LABEL: func.func private @finished(
+// CHECK-NOT:     ecf8.epilogue
+// CHECK:         cf.assert %{{.*}}, "expected an output of as many rows as the activations"
+// CHECK:         cf.assert %{{.*}}, "expected an operand of the epilogue of as many columns as the output"
+// CHECK:         cf.assert %{{.*}}, "expected an operand of the epilogue of as many rows as the output"
+// CHECK-NOT:     an operand of the epilogue
+// CHECK:         func.call @finished_vector({{.*}}) : {{.*}}memref<1x?xf32, strided<[?, 1], offset: ?>>, memref<?x1xbf16, strided<[?, 1], offset: ?>>,
+// CHECK-LABEL: func.func private @finished_panel(
+// CHECK-NOT:     memref.load %arg2
+// CHECK:         call @finished_epilogue(%arg2, %arg3, %arg4, %{{.*}}
+// CHECK-LABEL: func.func private @finished_vector(
+// CHECK-NOT:     memref.load %arg2
+// CHECK:         call @finished_epilogue(%arg2, %arg3, %arg4, %{{.*}}
+// CHECK-LABEL: func.func private @finished_epilogue(
+// CHECK-SAME:    %[[OUT:.*]]: memref<?x?xf16, strided<[?, 1], offset: ?>>, %[[B:.*]]: memref<1x?xf32, strided<[?, 1], offset: ?>>, %[[R:.*]]: memref<?x1xbf16, strided<[?, 1], offset: ?>>, %[[ROW:.*]]: index, %[[COLUMN:.*]]: index, %[[COUNT:.*]]: index, %[[SUMS:.*]]: memref<?xf32>, %[[AT:.*]]: index)
+// CHECK:         vector.shuffle %[[LOW:.*]], %[[HIGH:.*]] [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30]
+// CHECK:         vector.shuffle %[[LOW]], %[[HIGH]] [1, 3, 5, 7,
+// CHECK:         scf.for
+// CHECK:           %[[S:.*]] = vector.load %[[SUMS]]
+// CHECK:           %[[T:.*]] = vector.load %[[B]][%c0{{.*}}, %{{.*}}]
+// CHECK:           %[[U:.*]] = memref.load %[[R]][%[[ROW]], %c0{{.*}}]
+// CHECK:           %[[V:.*]] = vector.broadcast %[[U]] : bf16 to vector<16xbf16>
+// CHECK:           %[[ONE:.*]] = vector.broadcast %{{.*}} : f32 to vector<16xf32>
+// CHECK:           %[[X:.*]] = arith.addf %[[S]], %[[T]] : vector<16xf32>
+// CHECK:           %[[E:.*]] = arith.extf %[[V]] : vector<16xbf16> to vector<16xf32>
+// CHECK:           %[[P:.*]] = arith.cmpf ogt, %[[X]], %[[ONE]] : vector<16xf32>
+// CHECK:           %[[Q:.*]] = arith.select %[[P]], %[[X]], %[[E]] : vector<16xi1>, vector<16xf32>
+// CHECK:           %[[Y:.*]] = arith.truncf %[[Q]] : vector<16xf32> to vector<16xf16>
+// CHECK:           vector.store %[[Y]], %[[OUT]][%[[ROW]], %{{.*}}]
+// CHECK:         scf.for
+// CHECK:           arith.addf {{.*}} : f32
+// CHECK:           memref.store %{{.*}}, %[[OUT]][%[[ROW]], %{{.*}}]
+// CHECK:         return
+// CHECK-NOT:     @select
+func.func private @finished(memref<?xi8>, !matrix, memref<?x?xf16, strided<[?, 1], offset: ?>>, memref<1x?xf32, strided<[?, 1], offset: ?>>, memref<?x1xbf16, strided<[?, 1], offset: ?>>)
+    attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 64>>, ecf8.epilogue = @select}
+func.func private @select(%sum: f32, %t: f32, %u: bf16) -> f16 {
+  %one = arith.constant 1.0 : f32
+  %0 = arith.addf %sum, %t : f32
+  %1 = arith.extf %u : bf16 to f32
+  %2 = arith.cmpf ogt, %0, %one : f32
+  %3 = arith.select %2, %0, %1 : f32
+  %4 = arith.truncf %3 : f32 to f16
+  return %4 : f16
+}

@@ -10,6 +10,10 @@
 // CHECK-DAG: func.func private @ecf8_contract_huffman_L8_S1024_f8E4M3FN_bf16_f32rows(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, index, index, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scale = "rows"}
 // CHECK-DAG: func.func private @ecf8_contract_{{.*}}_f8E5M2_f16_f16blocks(memref<?xi8>, memref<?x?xf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xf16, strided<[?, 1], offset: ?>>, index, index, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E5M2, {{.*}}>, ecf8.scale = "blocks"}
 
+// CHECK-DAG: func.func private @ecf8_epilogue_0(%[[SUM:.*]]: f32, %[[T:.*]]: f32) -> bf16 {
+// CHECK-DAG: func.func private @ecf8_epilogue_1(%{{.*}}: f32) -> bf16 {
+// CHECK-DAG: func.func private @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_epilogue_0_1xN({{.*}}) attributes {ecf8.contraction = {{.*}}, ecf8.epilogue = @ecf8_epilogue_0}
+
 // CHECK-LABEL: func @two_shapes(
 // CHECK-SAME:    %[[C:[a-z0-9]+]]: memref<?xi8>, %[[D:[a-z0-9]+]]: memref<?xi8>
 // CHECK:         %[[X:.*]] = memref.cast %{{.*}} : memref<?x128xf32> to memref<?x?xf32, strided<[?, 1], offset: ?>>
@@ -58,6 +62,43 @@ func.func @scaled_blocks(%c: !other, %x: memref<4x128xf16>, %s: memref<2x2xf16>,
 // CHECK:         call @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32(%[[C]], %{{.*}}, %{{.*}}, %[[ROW]])
 func.func @slice(%c: !ecf8.compressed<4x8x64x128xf8E4M3FN, #ecf8.huffman>, %x: memref<?x128xf32>, %acc: memref<?x32xf32>, %e: index, %n: index) {
   ecf8.contract ins(%x, %c[%e, 3, %n, 0] : memref<?x128xf32>, !ecf8.compressed<4x8x64x128xf8E4M3FN, #ecf8.huffman>) outs(%acc : memref<?x32xf32>)
+  return
+}
+
+// Equal epilogues are one function, and contractions that differ in what is repeated, two. A single column may have any
+// stride.
+// CHECK-LABEL: func @epilogues(
+// CHECK:         %[[B:.*]] = memref.cast %{{.*}} : memref<1x64xf32> to memref<1x?xf32, strided<[?, 1], offset: ?>>
+// CHECK:         call @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_epilogue_0_1xN(%{{.*}}, %{{.*}}, %{{.*}}, %[[B]]) : (memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, memref<1x?xf32, strided<[?, 1], offset: ?>>) -> ()
+// CHECK:         call @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_epilogue_0_1xN(
+// CHECK:         %[[R:.*]] = memref.reinterpret_cast %{{.*}} to offset: [%{{.*}}], sizes: [%{{.*}}, 1], strides: [%{{.*}}, 1] : {{.*}} to memref<?x1xf32, strided<[?, 1], offset: ?>>
+// CHECK:         call @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_epilogue_0_Mx1(%{{.*}}, %{{.*}}, %{{.*}}, %[[R]])
+// CHECK:         call @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_f32rows_epilogue_1(
+// CHECK:         return
+func.func @epilogues(%c: !small, %x: memref<?x128xf32>, %b: memref<1x64xf32>, %r: memref<?x1xf32, strided<[3, 3]>>, %s: memref<64x1xf32>, %y: memref<?x64xbf16>) {
+  ecf8.contract ins(%x, %c : memref<?x128xf32>, !small) outs(%y : memref<?x64xbf16>) epilogue(%b : memref<1x64xf32>) {
+  ^bb0(%sum: f32, %t: f32):
+    %0 = arith.addf %sum, %t : f32
+    %1 = arith.truncf %0 : f32 to bf16
+    ecf8.yield %1 : bf16
+  }
+  ecf8.contract ins(%x, %c : memref<?x128xf32>, !small) outs(%y : memref<?x64xbf16>) epilogue(%b : memref<1x64xf32>) {
+  ^bb0(%sum: f32, %u: f32):
+    %0 = arith.addf %sum, %u : f32
+    %1 = arith.truncf %0 : f32 to bf16
+    ecf8.yield %1 : bf16
+  }
+  ecf8.contract ins(%x, %c : memref<?x128xf32>, !small) outs(%y : memref<?x64xbf16>) epilogue(%r : memref<?x1xf32, strided<[3, 3]>>) {
+  ^bb0(%sum: f32, %u: f32):
+    %0 = arith.addf %sum, %u : f32
+    %1 = arith.truncf %0 : f32 to bf16
+    ecf8.yield %1 : bf16
+  }
+  ecf8.contract ins(%x, %c : memref<?x128xf32>, !small) scale(%s : memref<64x1xf32>) block [1, 128] outs(%y : memref<?x64xbf16>) epilogue {
+  ^bb0(%sum: f32):
+    %1 = arith.truncf %sum : f32 to bf16
+    ecf8.yield %1 : bf16
+  }
   return
 }
 

@@ -90,6 +90,10 @@ struct Flags {
       cl::desc("Where scales are applied: as-written, to each weight (default), or epilogue, to sums, which is faster "
                "and rounds otherwise"),
       cl::init("as-written"), cl::cat(category), cl::value_desc("mode")};
+  cl::opt<bool> fuseEpilogue{"fuse-epilogue",
+                             cl::desc("Do the elementwise ops on the result of a contraction inside of it (default: "
+                                      "true); with false behind it, with the same results"),
+                             cl::init(true), cl::cat(category)};
   cl::opt<unsigned> optimizationLevel{"O",
                                       cl::Prefix,
                                       cl::desc("Optimization level of LLVM, 0 to 3 (default: 3)"),
@@ -225,6 +229,7 @@ int main(int argc, char **argv) {
   CompileOptions options;
   options.fuseDecode = flags.fuseDecode;
   options.arithmetic = flags.arithmetic;
+  options.fuseEpilogue = flags.fuseEpilogue;
   options.codec = {flags.codec, flags.maxCodeLength, std::nullopt, flags.minElements};
   if (flags.maxCodeLength.getNumOccurrences() != 0 && flags.codec != Codec::Huffman)
     return fail("expected --codec=huffman with --max-code-length, got another codec");

@@ -24,6 +24,9 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
   Option<std::string> arithmetic{*this, "arithmetic",
                                  llvm::cl::desc("Where fused contractions apply scales: as-written or epilogue"),
                                  llvm::cl::init("as-written")};
+  Option<bool> fuseEpilogue{*this, "fuse-epilogue",
+                            llvm::cl::desc("Move elementwise ops on the result of a contraction into it"),
+                            llvm::cl::init(true)};
   Option<bool> threads{*this, "threads", llvm::cl::desc("Run outer loops on the threads of the runtime"),
                        llvm::cl::init(true)};
   Option<std::string> stopAfter{

@@ -17,7 +17,8 @@ void ContractOp::build(OpBuilder &builder, OperationState &state, Value activati
   SmallVector<int64_t> staticOffsets;
   dispatchIndexOpFoldResults(offsets, dynamicOffsets, staticOffsets);
   build(builder, state, accumulator.getType(), activations, weight, dynamicOffsets,
-        builder.getDenseI64ArrayAttr(staticOffsets), scale, accumulator, builder.getDenseI64ArrayAttr(block),
+        builder.getDenseI64ArrayAttr(staticOffsets), scale, accumulator,
+        /*extras=*/ValueRange(), builder.getDenseI64ArrayAttr(block),
         /*scales_sums=*/false);
 }
 
@@ -47,6 +48,12 @@ bool ContractOp::isValidBlock(CompressedType weight, int64_t rows, ArrayRef<int6
   return (coversRows || block[0] % 32 == 0) && (coversColumns || (block[1] % 64 == 0 && startsBlocks));
 }
 
+bool ContractOp::isValidInEpilogue(Operation *op) {
+  return op->getNumResults() == 1 && op->getNumRegions() == 0 &&
+         (op->hasTrait<OpTrait::ConstantLike>() || OpTrait::hasElementwiseMappableTraits(op)) &&
+         op->getResult(0).getType().isIntOrFloat();
+}
+
 /// Whether a kernel can take it: a pointer and two strides, the last of which is 1.
 static bool isRowMajorMatrix(MemRefType memref) {
   SmallVector<int64_t> strides;
@@ -54,21 +61,55 @@ static bool isRowMajorMatrix(MemRefType memref) {
   return succeeded(memref.getStridesAndOffset(strides, offset)) && strides.back() == 1 && !memref.getMemorySpace();
 }
 
+/// contract_c1
+static LogicalResult verifyKinds(ContractOp op, ShapedType activations, ShapedType scale, ShapedType accumulator) {
+  bool onTensors = isa<RankedTensorType>(accumulator);
+  SmallVector<ShapedType> others{activations, scale};
+  for (Type extra : op.getExtras().getTypes())
+    others.push_back(cast<ShapedType>(extra));
+  for (ShapedType type : others)
+    if (type && isa<RankedTensorType>(type) != onTensors)
+      return op.emitOpError() << "expected operands that are all tensors or all memrefs, got " << type << " and "
+                              << accumulator;
+  Value result = op.getResult();
+  if (onTensors ? !result || result.getType() != accumulator : result != nullptr)
+    return op.emitOpError() << "expected " << (onTensors ? "a result of the accumulator's type" : "no result")
+                            << " for an accumulator " << accumulator;
+  others.push_back(accumulator);
+  for (auto [index, type] : llvm::enumerate(others)) {
+    auto memref = dyn_cast_or_null<MemRefType>(type);
+    bool isExtra = index >= 2 && index + 1 < others.size();
+    if (memref && !(isExtra && memref.getDimSize(1) == 1 && !memref.getMemorySpace()) && !isRowMajorMatrix(memref))
+      return op.emitOpError() << "expected unit stride along the last dimension and no memory space, got " << memref;
+  }
+  return success();
+}
+
+/// contract_c3, contract_c10
+static LogicalResult verifyEpilogueOperands(ContractOp op, ShapedType accumulator) {
+  if (!op.hasEpilogue()) {
+    if (!accumulator.getElementType().isF32()) // contract_c3
+      return op.emitOpError() << "expected an accumulator of f32, got " << accumulator;
+    if (!op.getExtras().empty()) // contract_c10
+      return op.emitOpError() << "expected an epilogue that reads the " << op.getExtras().size() << " extras, got none";
+    return success();
+  }
+  for (Type type : op.getExtras().getTypes()) {
+    ArrayRef<int64_t> shape = cast<ShapedType>(type).getShape();
+    for (int64_t dim : {0, 1})
+      if (shape[dim] != 1 && failed(verifyCompatibleShape(shape[dim], accumulator.getDimSize(dim)))) // contract_c10
+        return op.emitOpError() << "expected extras with the rows and columns of " << accumulator << ", or one, got "
+                                << type;
+  }
+  return success();
+}
+
 LogicalResult ContractOp::verify() {
   auto activations = getActivationsType();
   auto accumulator = cast<ShapedType>(getAccumulator().getType());
   auto scale = getScale() ? cast<ShapedType>(getScale().getType()) : ShapedType();
-  bool onTensors = isa<RankedTensorType>(accumulator);
-  for (ShapedType type : {activations, scale}) // contract_c1
-    if (type && isa<RankedTensorType>(type) != onTensors)
-      return emitOpError() << "expected operands that are all tensors or all memrefs, got " << type << " and "
-                           << accumulator;
-  if (onTensors ? !getResult() || getResult().getType() != accumulator : getResult() != nullptr) // contract_c1
-    return emitOpError() << "expected " << (onTensors ? "a result of the accumulator's type" : "no result")
-                         << " for an accumulator " << accumulator;
-  for (ShapedType type : {activations, accumulator, scale}) // contract_c1
-    if (auto memref = dyn_cast_or_null<MemRefType>(type); memref && !isRowMajorMatrix(memref))
-      return emitOpError() << "expected unit stride along the last dimension and no memory space, got " << memref;
+  if (failed(verifyKinds(*this, activations, scale, accumulator))) // contract_c1
+    return failure();
 
   CompressedType weight = getWeightType();
   bool isWhole = getStaticOffsets().empty();
@@ -84,8 +125,8 @@ LogicalResult ContractOp::verify() {
   if (failed(verifyCompatibleShape({activations.getDimSize(0)}, {accumulator.getDimSize(0)}))) // contract_c2
     return emitOpError() << "expected as many rows of activations as of the accumulator, got " << activations << " and "
                          << accumulator;
-  if (!accumulator.getElementType().isF32()) // contract_c3
-    return emitOpError() << "expected an accumulator of f32, got " << accumulator;
+  if (failed(verifyEpilogueOperands(*this, accumulator))) // contract_c3, contract_c10
+    return failure();
 
   std::string message = findBrokenSliceRule(weight, getStaticOffsets(), getOffsets().size(), getSliceSizes());
   if (!message.empty()) // contract_c8
@@ -96,6 +137,8 @@ LogicalResult ContractOp::verify() {
   ArrayRef<int64_t> block = getBlock();
   if (!scale && getScalesSums()) // contract_c9
     return emitOpError() << "expected a scale with 'scales_sums', got none";
+  if (hasEpilogue() && getScalesSums()) // contract_c9
+    return emitOpError() << "expected no epilogue with 'scales_sums'";
   if (!scale && block.empty())
     return success();
   if (!scale || block.size() != 2 || block[0] <= 0 || block[1] <= 0) // contract_c4
@@ -116,6 +159,25 @@ LogicalResult ContractOp::verify() {
   return success();
 }
 
+LogicalResult ContractOp::verifyRegions() {
+  if (!hasEpilogue())
+    return success();
+  Block &body = getEpilogue().front();
+  SmallVector<Type> expected{Float32Type::get(getContext())};
+  for (Value extra : getExtras())
+    expected.push_back(getElementTypeOrSelf(extra.getType()));
+  if (body.getArgumentTypes() != TypeRange(expected)) // contract_c11
+    return emitOpError() << "expected an epilogue of (" << expected << "), got (" << body.getArgumentTypes() << ")";
+  auto yield = dyn_cast<YieldOp>(body.getTerminator());
+  Type element = getElementTypeOrSelf(getAccumulator().getType());
+  if (!yield || yield.getValue().getType() != element) // contract_c11
+    return emitOpError() << "expected an epilogue that yields " << element;
+  for (Operation &inner : body.without_terminator())
+    if (!isValidInEpilogue(&inner)) // contract_c12
+      return inner.emitOpError() << "in an epilogue: expected an elementwise op on numbers, or a constant";
+  return success();
+}
+
 void ContractOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add<FoldConstantOffsets<ContractOp>>(context);
 }
@@ -130,7 +192,10 @@ void ContractOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEf
   effects.emplace_back(MemoryEffects::Read::get(), &getActivationsMutable());
   if (getScale())
     effects.emplace_back(MemoryEffects::Read::get(), &getScaleMutable()[0]);
-  effects.emplace_back(MemoryEffects::Read::get(), &getAccumulatorMutable());
+  for (OpOperand &extra : getExtrasMutable())
+    effects.emplace_back(MemoryEffects::Read::get(), &extra);
+  if (!hasEpilogue())
+    effects.emplace_back(MemoryEffects::Read::get(), &getAccumulatorMutable());
   effects.emplace_back(MemoryEffects::Write::get(), &getAccumulatorMutable());
 }
 
@@ -138,7 +203,9 @@ void ContractOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEf
 // Bufferization
 //===----------------------------------------------------------------------===//
 
-bool ContractOp::bufferizesToMemoryRead(OpOperand &, const AnalysisState &) { return true; }
+bool ContractOp::bufferizesToMemoryRead(OpOperand &operand, const AnalysisState &) {
+  return &operand != &getAccumulatorMutable() || !hasEpilogue();
+}
 
 bool ContractOp::bufferizesToMemoryWrite(OpOperand &operand, const AnalysisState &) {
   return &operand == &getAccumulatorMutable();
@@ -153,7 +220,9 @@ AliasingValueList ContractOp::getAliasingValues(OpOperand &operand, const Analys
 LogicalResult ContractOp::bufferize(RewriterBase &rewriter, const BufferizationOptions &options,
                                     BufferizationState &state) {
   SmallVector<Value> buffers;
-  for (Value value : {Value(getActivations()), Value(getScale()), Value(getAccumulator())}) {
+  SmallVector<Value> values{getActivations(), getScale(), getAccumulator()};
+  llvm::append_range(values, getExtras());
+  for (Value value : values) {
     buffers.emplace_back();
     if (!value)
       continue;
@@ -162,8 +231,10 @@ LogicalResult ContractOp::bufferize(RewriterBase &rewriter, const BufferizationO
       return failure();
     buffers.back() = *buffer;
   }
-  ContractOp::create(rewriter, getLoc(), TypeRange{}, buffers[0], getWeight(), getOffsets(), getStaticOffsetsAttr(),
-                     buffers[1], buffers[2], getBlockAttr(), getScalesSumsAttr());
+  auto contract = ContractOp::create(rewriter, getLoc(), TypeRange{}, buffers[0], getWeight(), getOffsets(),
+                                     getStaticOffsetsAttr(), buffers[1], buffers[2], ValueRange(buffers).drop_front(3),
+                                     getBlockAttr(), getScalesSumsAttr());
+  rewriter.inlineRegionBefore(getEpilogue(), contract.getEpilogue(), contract.getEpilogue().begin());
   replaceOpWithBufferizedValues(rewriter, *this, buffers[2]);
   return success();
 }

@@ -13,7 +13,7 @@ using namespace mlir::ecf8;
 
 namespace {
 
-/// Every operation may be inlined anywhere: none has a region, none depends on the function that holds it.
+/// Every operation may be inlined anywhere: none depends on the function that holds it, and no epilogue has a call.
 struct ECF8InlinerInterface : public DialectInlinerInterface {
   using DialectInlinerInterface::DialectInlinerInterface;
   bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final { return true; }

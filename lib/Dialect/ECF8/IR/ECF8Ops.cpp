@@ -148,6 +148,14 @@ LogicalResult GlobalLoadOp::verifySymbolUses(SymbolTableCollection &symbolTables
   return emitOpError() << "expected the type of " << getGlobalAttr() << ", " << expected << ", got " << getType();
 }
 
+StringRef mlir::ecf8::getWeightName(Value compressed) {
+  auto load = compressed.getDefiningOp<GlobalLoadOp>();
+  if (!load)
+    return {};
+  auto global = SymbolTable::lookupNearestSymbolFrom<GlobalOp>(load, load.getGlobalAttr());
+  return global && global.getKey() ? *global.getKey() : load.getGlobal();
+}
+
 void GlobalLoadOp::getAsmResultNames(function_ref<void(Value, StringRef)> setNameFn) {
   setNameFn(getResult(), getGlobal());
 }

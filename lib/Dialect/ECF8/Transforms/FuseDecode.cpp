@@ -84,13 +84,9 @@ private:
     return llvm::formatv("{0} x {1}", chain.scale.block[0], chain.scale.block[1]);
   }
 
-  /// What the weight is called where it is a global: its key in the weights file, or its symbol.
   static void addName(remark::detail::InFlightRemark &remark, DecodeOp decode) {
-    auto load = decode.getSource().getDefiningOp<GlobalLoadOp>();
-    if (!load)
-      return;
-    auto global = SymbolTable::lookupNearestSymbolFrom<GlobalOp>(load, load.getGlobalAttr());
-    remark << remark::metric("Name", global && global.getKey() ? *global.getKey() : load.getGlobal());
+    if (StringRef name = getWeightName(decode.getSource()); !name.empty())
+      remark << remark::metric("Name", name);
   }
 
   /// Why no reader of a decode can be a contraction; empty where it depends on the reader.

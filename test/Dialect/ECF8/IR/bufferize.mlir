@@ -158,3 +158,26 @@ func.func @contract_activations_written_later(%c: !huffman, %x: tensor<4x128xf32
   %1 = tensor.insert %f into %x[%i, %i] : tensor<4x128xf32>
   return %0, %1 : tensor<4x64xf32>, tensor<4x128xf32>
 }
+
+// With an epilogue what is overwritten is not read: no copy, though it is read later. Operands are only read.
+// CHECK-LABEL: func @contract_epilogue(
+// CHECK-SAME:    %[[D:[a-z0-9]+]]: memref<4x64xbf16>)
+// CHECK:         %[[OUT:.*]] = memref.alloc()
+// CHECK-NOT:     memref.copy
+// CHECK:         ecf8.contract {{.*}} outs(%[[OUT]] : memref<4x64xbf16>) epilogue(%[[D]] : memref<4x64xbf16>) {
+// CHECK-NEXT:    ^bb0(%[[SUM:.*]]: f32, %[[E:.*]]: bf16):
+// CHECK-NEXT:      %[[T:.*]] = arith.truncf %[[SUM]] : f32 to bf16
+// CHECK-NEXT:      %[[V:.*]] = arith.addf %[[T]], %[[E]] : bf16
+// CHECK-NEXT:      ecf8.yield %[[V]] : bf16
+// CHECK-NEXT:    }
+// CHECK-NEXT:    return %[[OUT]]
+func.func @contract_epilogue(%c: !huffman, %x: tensor<4x128xf32> {bufferization.writable = false}, %d: tensor<4x64xbf16> {bufferization.writable = false})
+    -> tensor<4x64xbf16> {
+  %0 = ecf8.contract ins(%x, %c : tensor<4x128xf32>, !huffman) outs(%d : tensor<4x64xbf16>) epilogue(%d : tensor<4x64xbf16>) {
+  ^bb0(%sum: f32, %e: bf16):
+    %t = arith.truncf %sum : f32 to bf16
+    %v = arith.addf %t, %e : bf16
+    ecf8.yield %v : bf16
+  } -> tensor<4x64xbf16>
+  return %0 : tensor<4x64xbf16>
+}

@@ -74,6 +74,22 @@ func.func @contract_writes(%c: !huffman, %y: memref<4x128xf32>, %m: memref<4x64x
   return %a, %b : f32, f32
 }
 
+// An epilogue overwrites its output.
+// CHECK-LABEL: func @epilogue_reads(
+// CHECK:         memref.load
+// CHECK-NEXT:    ecf8.contract
+// CHECK:         memref.load
+func.func @epilogue_reads(%c: !huffman, %y: memref<4x128xf32>, %b: memref<1x64xf32>, %m: memref<4x64xf32>, %i: index) -> (f32, f32) {
+  %0 = memref.load %m[%i, %i] : memref<4x64xf32>
+  ecf8.contract ins(%y, %c : memref<4x128xf32>, !huffman) outs(%m : memref<4x64xf32>) epilogue(%b : memref<1x64xf32>) {
+  ^bb0(%sum: f32, %t: f32):
+    %v = arith.addf %sum, %t : f32
+    ecf8.yield %v : f32
+  }
+  %1 = memref.load %m[%i, %i] : memref<4x64xf32>
+  return %0, %1 : f32, f32
+}
+
 // CHECK-LABEL: func @inline(
 // CHECK-NOT:     call
 // CHECK:         ecf8.decode

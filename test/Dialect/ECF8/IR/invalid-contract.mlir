@@ -195,7 +195,7 @@ func.func @contract_c4_negative(%x: memref<4x128xf32>, %c: !weight, %s: memref<6
 
 func.func @contract_c4_no_scale(%x: memref<4x128xf32>, %c: !weight, %acc: memref<4x64xf32>) {
   // expected-error@+1 {{expected a scale with two positive block sizes or neither, got no scale and block [1, 128]}}
-  "ecf8.contract"(%x, %c, %acc) <{block = array<i64: 1, 128>, operandSegmentSizes = array<i32: 1, 1, 0, 0, 1>}>
+  "ecf8.contract"(%x, %c, %acc) <{block = array<i64: 1, 128>, operandSegmentSizes = array<i32: 1, 1, 0, 0, 1, 0>}> ({})
       : (memref<4x128xf32>, !weight, memref<4x64xf32>) -> ()
   return
 }
@@ -318,7 +318,7 @@ func.func @contract_c8_offsets(%x: tensor<4x128xf32>, %c: !experts, %acc: tensor
 
 func.func @contract_c8_no_operand(%x: memref<4x128xf32>, %c: !experts, %acc: memref<4x64xf32>) {
   // expected-error@+1 {{expected 1 dynamic offsets by 'static_offsets', got 0}}
-  "ecf8.contract"(%x, %c, %acc) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 1>, static_offsets = array<i64: -9223372036854775808, 0, 0>}>
+  "ecf8.contract"(%x, %c, %acc) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 1, 0>, static_offsets = array<i64: -9223372036854775808, 0, 0>}> ({})
       : (memref<4x128xf32>, !experts, memref<4x64xf32>) -> ()
   return
 }
@@ -378,8 +378,98 @@ func.func @contract_c5_slice(%x: memref<4x128xf32>, %c: !experts, %s: memref<512
 
 !weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
 
+func.func @contract_c1_extra(%x: memref<4x128xf32>, %c: !weight, %b: tensor<1x64xf32>, %y: memref<4x64xf32>) {
+  // expected-error@+1 {{expected operands that are all tensors or all memrefs, got 'tensor<1x64xf32>' and 'memref<4x64xf32>'}}
+  ecf8.contract ins(%x, %c : memref<4x128xf32>, !weight) outs(%y : memref<4x64xf32>) epilogue(%b : tensor<1x64xf32>) {
+  ^bb0(%sum: f32, %0: f32):
+    ecf8.yield %0 : f32
+  }
+  return
+}
+
+// -----
+
+!weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+
 func.func @contract_c9(%x: memref<4x128xf32>, %c: !weight, %acc: memref<4x64xf32>) {
   // expected-error@+1 {{expected a scale with 'scales_sums', got none}}
   ecf8.contract ins(%x, %c : memref<4x128xf32>, !weight) outs(%acc : memref<4x64xf32>) {scales_sums}
+  return
+}
+
+// -----
+
+!weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c1_stride_of_extra(%x: memref<4x128xf32>, %c: !weight, %b: memref<4x64xf32, strided<[128, 2]>>, %y: memref<4x64xf32>) {
+  // expected-error@+1 {{expected unit stride along the last dimension and no memory space, got 'memref<4x64xf32, strided<[128, 2]>>'}}
+  ecf8.contract ins(%x, %c : memref<4x128xf32>, !weight) outs(%y : memref<4x64xf32>) epilogue(%b : memref<4x64xf32, strided<[128, 2]>>) {
+  ^bb0(%sum: f32, %0: f32):
+    ecf8.yield %0 : f32
+  }
+  return
+}
+
+// -----
+
+!weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c10(%x: memref<4x128xf32>, %c: !weight, %b: memref<64x1xf32>, %y: memref<4x64xf32>) {
+  // expected-error@+1 {{expected extras with the rows and columns of 'memref<4x64xf32>', or one, got 'memref<64x1xf32>'}}
+  ecf8.contract ins(%x, %c : memref<4x128xf32>, !weight) outs(%y : memref<4x64xf32>) epilogue(%b : memref<64x1xf32>) {
+  ^bb0(%sum: f32, %0: f32):
+    ecf8.yield %0 : f32
+  }
+  return
+}
+
+// -----
+
+!weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c10_no_epilogue(%x: memref<4x128xf32>, %c: !weight, %b: memref<1x64xf32>, %y: memref<4x64xf32>) {
+  // expected-error@+1 {{expected an epilogue that reads the 1 extras, got none}}
+  "ecf8.contract"(%x, %c, %y, %b) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 1, 1>}> ({})
+      : (memref<4x128xf32>, !weight, memref<4x64xf32>, memref<1x64xf32>) -> ()
+  return
+}
+
+// -----
+
+!weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c11_arguments(%x: memref<4x128xf32>, %c: !weight, %b: memref<1x64xbf16>, %y: memref<4x64xf32>) {
+  // expected-error@+1 {{expected an epilogue of ('f32', 'bf16'), got ('f32', 'f32')}}
+  ecf8.contract ins(%x, %c : memref<4x128xf32>, !weight) outs(%y : memref<4x64xf32>) epilogue(%b : memref<1x64xbf16>) {
+  ^bb0(%sum: f32, %0: f32):
+    ecf8.yield %0 : f32
+  }
+  return
+}
+
+// -----
+
+!weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c11_yield(%x: memref<4x128xf32>, %c: !weight, %y: memref<4x64xbf16>) {
+  // expected-error@+1 {{expected an epilogue that yields 'bf16'}}
+  ecf8.contract ins(%x, %c : memref<4x128xf32>, !weight) outs(%y : memref<4x64xbf16>) epilogue {
+  ^bb0(%sum: f32):
+    ecf8.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+!weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c12(%x: memref<4x128xf32>, %c: !weight, %y: memref<4x64xf32>) {
+  ecf8.contract ins(%x, %c : memref<4x128xf32>, !weight) outs(%y : memref<4x64xf32>) epilogue {
+  ^bb0(%sum: f32):
+    // expected-error@+1 {{in an epilogue: expected an elementwise op on numbers, or a constant}}
+    %v = vector.broadcast %sum : f32 to vector<4xf32>
+    ecf8.yield %sum : f32
+  }
   return
 }

@@ -63,6 +63,33 @@ func.func @contract(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, %x: te
   return %1 : tensor<?x64xf32>
 }
 
+// Without operands, and with some of all forms; the first sums are not there, so the result may be of another type.
+// CHECK-LABEL: func.func @contract_epilogue(
+func.func @contract_epilogue(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, %x: tensor<?x128xbf16>, %s: tensor<64x1xf32>,
+                             %b: tensor<1x64xf32>, %r: tensor<?x1xf16>, %d: tensor<4x64xbf16>, %n: tensor<1x1xf32>,
+                             %y: tensor<?x64xf32>, %z: tensor<?x64xbf16>) -> tensor<?x64xbf16> {
+  // CHECK: ecf8.contract ins({{.*}}) outs(%{{.*}} : tensor<?x64xf32>) epilogue {
+  // CHECK-NEXT: ^bb0(%[[SUM:.*]]: f32):
+  // CHECK-NEXT:   %[[V:.*]] = math.tanh %[[SUM]] : f32
+  // CHECK-NEXT:   ecf8.yield %[[V]] : f32
+  // CHECK-NEXT: } -> tensor<?x64xf32>
+  %0 = ecf8.contract ins(%x, %c : tensor<?x128xbf16>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>) outs(%y : tensor<?x64xf32>) epilogue {
+  ^bb0(%sum: f32):
+    %v = math.tanh %sum : f32
+    ecf8.yield %v : f32
+  } -> tensor<?x64xf32>
+  // CHECK: ecf8.contract ins({{.*}}) scale({{.*}}) block [1, 128] outs(%{{.*}} : tensor<?x64xbf16>) epilogue(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<1x64xf32>, tensor<?x1xf16>, tensor<4x64xbf16>, tensor<1x1xf32>) {
+  // CHECK-NEXT: ^bb0(%{{.*}}: f32, %{{.*}}: f32, %{{.*}}: f16, %[[D:.*]]: bf16, %{{.*}}: f32):
+  // CHECK-NEXT:   ecf8.yield %[[D]] : bf16
+  // CHECK-NEXT: } {note} -> tensor<?x64xbf16>
+  %1 = ecf8.contract ins(%x, %c : tensor<?x128xbf16>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>) scale(%s : tensor<64x1xf32>) block [1, 128]
+      outs(%z : tensor<?x64xbf16>) epilogue(%b, %r, %d, %n : tensor<1x64xf32>, tensor<?x1xf16>, tensor<4x64xbf16>, tensor<1x1xf32>) {
+  ^bb0(%sum: f32, %p: f32, %q: f16, %t: bf16, %u: f32):
+    ecf8.yield %t : bf16
+  } {note} -> tensor<?x64xbf16>
+  return %1 : tensor<?x64xbf16>
+}
+
 // Row strides may be any; a block may exceed the weight, or tiles that hold whole rows have any size.
 // CHECK-LABEL: func.func @contract_memrefs(
 func.func @contract_memrefs(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 144>>,

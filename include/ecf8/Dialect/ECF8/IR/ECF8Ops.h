@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -19,6 +20,9 @@ namespace mlir::ecf8 {
 
 /// The bytes of a payload attribute, or an empty range where they are not stored (elided resource, splat).
 llvm::ArrayRef<char> getPayloadBytes(ElementsAttr payload);
+
+/// What a compressed value is called where it is a global: its key in the weights file, or its symbol. Else empty.
+llvm::StringRef getWeightName(Value compressed);
 
 } // namespace mlir::ecf8
 

@@ -7,6 +7,7 @@ include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.td"
 include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -212,7 +213,8 @@ def ECF8_DecodeOp : ECF8_Op<"decode", [
 def ECF8_Matrix : AnyTypeOf<[2DTensorOf<[F32, BF16, F16]>, StridedMemRefRankOf<[F32, BF16, F16], [2]>]>;
 
 def ECF8_ContractOp : ECF8_Op<"contract", [
-    AttrSizedOperandSegments, DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    AttrSizedOperandSegments, IsolatedFromAbove, SingleBlock, DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
     DeclareOpInterfaceMethods<BufferizableOpInterface,
                               ["bufferizesToMemoryRead", "bufferizesToMemoryWrite", "getAliasingValues", "bufferize"]>]> {
   let summary = "Multiply activations by a compressed weight that is never decoded as a whole";
@@ -240,20 +242,30 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     there: one expert's matrix of [E, N, K], or some rows of a matrix. Scales and blocks are those of the slice. Dynamic
     offsets must keep contract_c8 at run time, which is checked in the matrix view (all dimensions but the last as rows).
 
+    With an `epilogue`, sums start at +0.0 in f32, and each becomes an element of the result by the ops of the region,
+    from the sum and one element of each of `extras`: bias, residual, a factor. `accumulator` only takes the result:
+    what was in it is not read. So no matrix of sums is written and read again.
+
     Constraints:
 
-    * (contract_c1) `activations`, `scale` and `accumulator` are tensors, and the result has the type of `accumulator`; or
-      they are memrefs with unit stride along the last dimension and no memory space, and there is no result
+    * (contract_c1) `activations`, `scale`, `extras` and `accumulator` are tensors, and the result has the type of
+      `accumulator`; or they are memrefs with unit stride along the last dimension and no memory space, and there is no
+      result. In `extras`, a last dimension of size 1 may have any stride
     * (contract_c2) `weight` is a matrix [N, K], or has two dimensions at least where there are offsets; `activations` is
       [M, K], `accumulator` is [M, N]; M alone may be dynamic
-    * (contract_c3) `accumulator` is f32
+    * (contract_c3) `accumulator` is f32, unless there is an epilogue
     * (contract_c4) `block` is there exactly if `scale` is, with two positive sizes; what is scaled has elements
     * (contract_c5) `scale` is [ceil(N / block[0]), ceil(K / block[1])]
     * (contract_c6) the element type of `scale` is f32 or that of `activations`
     * (contract_c7) `block` is one row by the whole of K, or a multiple of 32 rows, or the whole of N, by a multiple of 64
       columns or the whole of K; several blocks in a row of `weight` need tiles of a multiple of 64 columns, or one tile
     * (contract_c8) offsets and the slice [1, ..., 1, N, K] obey decode_c3 to decode_c5; the last offset is 0
-    * (contract_c9) `scales_sums` is there only if `scale` is
+    * (contract_c9) `scales_sums` is there only if `scale` is, and no epilogue
+    * (contract_c10) each of `extras` is [M, N], [1, N], [M, 1] or [1, 1], the static size 1 meaning the same elements for
+      all rows or columns; there are none without an epilogue
+    * (contract_c11) the arguments of the epilogue are a sum in f32 and an element of each of `extras`; it yields an
+      element of `accumulator`
+    * (contract_c12) the ops of the epilogue are constants and elementwise: they work on vectors, too
 
     Example:
 
@@ -264,17 +276,27 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
         scale(%s : tensor<64x1xf32>) block [1, 128] outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
     %2 = ecf8.contract ins(%x, %experts[%e, 0, 0] : tensor<?x128xf32>, !ecf8.compressed<8x64x128xf8E4M3FN, #ecf8.huffman>)
         outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+    %3 = ecf8.contract ins(%x, %c : tensor<?x128xf32>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>)
+        outs(%out : tensor<?x64xbf16>) epilogue(%bias : tensor<1x64xf32>) {
+    ^bb0(%sum: f32, %b: f32):
+      %4 = arith.addf %sum, %b : f32
+      %5 = arith.truncf %4 : f32 to bf16
+      ecf8.yield %5 : bf16
+    } -> tensor<?x64xbf16>
     ```
   }];
   let arguments = (ins ECF8_Matrix:$activations, ECF8_CompressedType:$weight, Variadic<Index>:$offsets,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$static_offsets, Optional<ECF8_Matrix>:$scale,
-                       ECF8_Matrix:$accumulator, DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$block,
+                       ECF8_Matrix:$accumulator, Variadic<ECF8_Matrix>:$extras,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$block,
                        UnitAttr:$scales_sums);
-  let results = (outs Optional<2DTensorOf<[F32]>>:$result);
+  let regions = (region AnyRegion:$epilogue);
+  let results = (outs Optional<2DTensorOf<[F32, BF16, F16]>>:$result);
   let assemblyFormat = [{
     `ins` `(` $activations `,` $weight `` custom<SliceOffsets>($offsets, $static_offsets) `:` type($activations) `,` qualified(type($weight)) `)`
     (`scale` `(` $scale^ `:` type($scale) `)` `block` $block)?
-    `outs` `(` $accumulator `:` type($accumulator) `)` attr-dict (`->` type($result)^)?
+    `outs` `(` $accumulator `:` type($accumulator) `)`
+    (`epilogue` (`(` $extras^ `:` type($extras) `)`)? $epilogue^)? attr-dict (`->` type($result)^)?
   }];
   let builders = [
     /// On tensors. `scale` may be null; then `block` is empty. Without offsets for the whole weight.
@@ -294,10 +316,23 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     int64_t getWeightRowCount() { return ::llvm::cast<::mlir::ShapedType>(getAccumulator().getType()).getDimSize(1); }
     /// Whether the op can have this block of scales for so many rows of a weight of this type. [contract_c7]
     static bool isValidBlock(CompressedType weight, int64_t rows, ::llvm::ArrayRef<int64_t> block);
+    bool hasEpilogue() { return !getEpilogue().empty(); }
+    /// Whether an epilogue can have this op, leaving aside its terminator. [contract_c12]
+    static bool isValidInEpilogue(::mlir::Operation *op);
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getAccumulatorMutable(); }
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let hasCanonicalizer = 1;
+}
+
+def ECF8_YieldOp : ECF8_Op<"yield", [Pure, ReturnLike, Terminator, HasParent<"ContractOp">]> {
+  let summary = "The element that an epilogue makes of a sum";
+  let description = [{
+    Ends the epilogue of an `ecf8.contract`, whose example has one.
+  }];
+  let arguments = (ins AnyFloat:$value);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 
 #endif // ECF8_DIALECT_ECF8_IR_ECF8OPS_TD

@@ -102,4 +102,25 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def FuseEpiloguePass : Pass<"ecf8-fuse-epilogue", "::mlir::func::FuncOp"> {
+  let summary = "Move elementwise ops on the result of a contraction into its epilogue";
+  let description = [{
+    In: `ecf8.contract`s on tensors whose result has one reader, an elementwise `linalg.generic` (all loops parallel) in the
+    same block, directly or through a reshape that splits the rows: rounding, bias, activation, residual, the other half
+    of a gated layer. Operands are matrices like the result, or repeated over its rows, its columns or both.
+    Out: the op's body in the epilogue of the contraction, one reader after the other, and its operands in `extras`; the
+    contraction stands where the op stood. The matrix of sums is gone, and so are its zeros.
+    Left alone: contractions with several readers, and those whose sums do not start at zero.
+    Remarks of the category `ecf8-fuse-epilogue` say what was fused (passed), and which elementwise reader was not and why
+    (missed). A reason begins with its code: `readers`, `reader`, `block`, `accumulator`, `type`, `layout`, `operand`,
+    `body`. `Name` is the weight's key or symbol.
+    Place in the pipeline: after `ecf8-fuse-decode`, and after `ecf8-fuse-elementwise`, which makes one reader of the ops
+    of an activation that read each other's operand twice; before bufferization.
+
+    Example: `test/Dialect/ECF8/Transforms/fuse-epilogue.mlir`.
+  }];
+  let dependentDialects = ["::mlir::ecf8::ECF8Dialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif // ECF8_DIALECT_ECF8_TRANSFORMS_PASSES_TD

@@ -18,6 +18,8 @@ ARGUMENTS = {
     "x": "tensor<?x128xf32>",
     "s": "tensor<64x1xf32>",
     "acc": "tensor<?x64xf32>",
+    "out": "tensor<?x64xbf16>",
+    "bias": "tensor<1x64xf32>",
     "w": "tensor<64x128xf8E4M3FN>",
 }
 
@@ -34,7 +36,7 @@ for index, example in enumerate(examples):
     if re.search(r"^\s*(func|ecf8\.global\s+private)", example, re.MULTILINE):
         print(example + "}\n// -----")
         continue
-    defined = set(re.findall(r"%(\w+) =", example))
+    defined = set(re.findall(r"%(\w+)(?: =|: )", example))
     used = [name for name in dict.fromkeys(re.findall(r"%(\w+)", example)) if name not in defined]
     if "ecf8.encode %w" in example:
         used = ["w"]
