@@ -8,8 +8,6 @@ static VectorType f32Type(LaneBuilder &b) { return VectorType::get({kHalfStrip},
 static VectorType i32Type(LaneBuilder &b) { return VectorType::get({kHalfStrip}, b.getI32Type()); }
 static VectorType bf16Type(LaneBuilder &b) { return VectorType::get({2 * kHalfStrip}, b.getBF16Type()); }
 
-static FloatType fp8Of(const ContractionSpec &spec) { return cast<FloatType>(spec.weight.getElementType()); }
-
 void WeightPairs::enterFunction(LaneBuilder &b, unsigned tileCount) {
   if (spec.scaleKind == ScaleKind::Rows)
     rowScales = b.stackBuffer(tileCount * 2 * kStripRows, b.getF32Type());

@@ -7,6 +7,9 @@
 
 namespace mlir::ecf8 {
 
+/// The FP8 type of the weight.
+inline FloatType fp8Of(const ContractionSpec &spec) { return cast<FloatType>(spec.weight.getElementType()); }
+
 /// The bytes of 128 values of bf16, each as two vectors of 64 bytes; the sign of an element changes that of the value.
 struct WeightTable {
   std::array<Value, 2> low, high;

@@ -6,8 +6,6 @@ using namespace mlir::ecf8;
 
 static VectorType halfType(LaneBuilder &b) { return VectorType::get({kHalfStrip}, b.getF32Type()); }
 
-static FloatType fp8Of(const ContractionSpec &spec) { return cast<FloatType>(spec.weight.getElementType()); }
-
 /// Whether scales are in the tables: where few weights have another scale than those before, and products are rounded
 /// to what a table holds.
 bool WeightVectors::scalesTable() const {

@@ -8,8 +8,8 @@ import ecf8
 import ml_dtypes
 import numpy as np
 import safetensors.numpy
+from levels import available_levels
 
-LEVELS = {"generic": set(), "x86-64-v3": {"avx2"}, "x86-64-v4": {"avx512_vbmi2"}}
 ROWS, COLUMNS, BLOCK = 160, 300, 128
 BF16 = ml_dtypes.bfloat16
 
@@ -51,8 +51,7 @@ def main() -> None:
         cases.append(("batches", x, accumulator, result))
         cases.append(("columns", *(np.ascontiguousarray(part.swapaxes(1, 2)) for part in (x, accumulator, result))))
 
-    features = set((Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]).split())
-    levels = [level for level, needed in LEVELS.items() if needed <= features]
+    levels = available_levels()
     compared = 0
     for options in (["--codec=huffman"], ["--codec=planes"], ["--codec=huffman", "--fuse-decode=false"]):
         bundle = folder / "forms.ecf8"

@@ -13,7 +13,7 @@ import ml_dtypes
 import numpy as np
 import safetensors.numpy
 from contractions import Case, same_bytes, sums
-from levels import LEVELS
+from levels import available_levels
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
 SHAPE, ROWS = (70, 272), (1, 3, 13)
@@ -77,8 +77,7 @@ def main() -> None:
     program.write_text("".join(case.text() for case in cases))
     options = ["-q", "--min-elements=0", "--codec=planes", "-o", bundle]
     subprocess.run(["ecf8-compile", program, "--weights", folder / "weights.safetensors", *options], check=True)
-    features = set((Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]).split())
-    levels = [level for level, needed in LEVELS.items() if needed <= features]
+    levels = available_levels()
     models = {level: ecf8.load(bundle, cpu=level) for level in levels}
     compared = 0
     kinds = ["usual", "nothing", "zeros", "special", "cancelling", "small", "subnormal", "great", "greatest"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import safetensors.numpy
-from levels import LEVELS
+from levels import available_levels
 
 TYPES = {"f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E5M2": ml_dtypes.float8_e5m2}
 ROWS, COLUMNS = 70, 1100
@@ -68,8 +68,7 @@ def main() -> None:
     # The largest tiles: they take the whole of a decoder's buffers.
     subprocess.run([*command, "--codec=planes", "--tile-columns=1024", "-o", bundle], check=True)
 
-    features = set((Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]).split())
-    levels = [level for level, needed in LEVELS.items() if needed <= features]
+    levels = available_levels()
     stored = bundle / "weights.safetensors"
     intact = stored.read_bytes()
     header_bytes = struct.unpack_from("<Q", intact)[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import safetensors.numpy
-from levels import LEVELS
+from levels import available_levels
 
 TYPES = {"f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E5M2": ml_dtypes.float8_e5m2}
 SHAPES = [
@@ -75,8 +75,7 @@ def main() -> None:
     safetensors.numpy.save_file(weights, folder / "weights.safetensors")
     (folder / "program.mlir").write_text("\n".join(functions) + "\n")
 
-    features = set((Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]).split())
-    levels = [level for level, needed in LEVELS.items() if needed <= features]
+    levels = available_levels()
     compared = 0
     for options in OPTIONS:
         bundle = compile_program(folder, options)

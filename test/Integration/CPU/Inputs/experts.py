@@ -8,7 +8,7 @@ import ecf8
 import ml_dtypes
 import numpy as np
 import safetensors.numpy
-from levels import LEVELS
+from levels import available_levels
 
 EXPERTS, ROWS, COLUMNS = 5, 96, 192
 BF16 = ml_dtypes.bfloat16
@@ -71,8 +71,7 @@ def main() -> None:
     safetensors.numpy.save_file(tensors, weights)
     cases = make_cases(generator, tensors)
 
-    features = set((Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]).split())
-    levels = [level for level, needed in LEVELS.items() if needed <= features]
+    levels = available_levels()
     compared = 0
     for codec in ("huffman", "planes", "raw"):
         for fuse in (True, False) if codec == "huffman" else (True,):

@@ -14,7 +14,7 @@ import numpy as np
 import safetensors.numpy
 import safetensors.torch
 import torch
-from levels import LEVELS
+from levels import available_levels
 
 # Activations [..., K], the weight as the program has it, the shape in which it is stored.
 WEIGHTS = {"w": (300, 160), "e": (3, 200, 96), "noise": (70, 130)}
@@ -98,8 +98,7 @@ def main() -> None:
             accumulator = generator.standard_normal((*shape[:-2], m, shape[-1])).astype(np.float32)
             cases.append((name, x, accumulator, sums(wide, x, accumulator)))
 
-    features = set((Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]).split())
-    levels = [level for level, needed in LEVELS.items() if needed <= features]
+    levels = available_levels()
     compared = 0
     for codec, fuse in (("auto", True), ("planes", True), ("raw", True), ("auto", False)):
         options = ["-q", f"--codec={codec}", f"--fuse-decode={str(fuse).lower()}"]
