@@ -120,7 +120,8 @@ Value ContractionEmitter::isForPairs(const PayloadLayout &layout) {
   Value even = b.compare(arith::CmpIPredicate::eq, b.andI(layout.columns, 1), 0);
   const bool scalesWeights = contraction.ofWeights().scaleKind != ScaleKind::None;
   Value scale = scalesWeights ? function.getArgument(3) : Value();
-  Value sums = contraction.scalesSums || contraction.epilogue ? Value() : function.getArgument(2); // those begin at zero
+  Value sums =
+      contraction.scalesSums || contraction.epilogue ? Value() : function.getArgument(2); // those begin at zero
   return b.andI(even, arePairsExact(b, contraction, layout, function.getArgument(1), sums, scale));
 }
 

@@ -69,7 +69,7 @@ func.func private @half(%sum: bf16) -> bf16 {
 // -----
 
 !matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
-// expected-error @below {{expected a contraction type, '(memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>) -> ()', got}}
+// expected-error @below {{expected a contraction type, '(memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, memref<?x?xf32, strided<[?, 1], offset: ?>>, index) -> ()', got}}
 func.func private @negative_epilogue_arguments(memref<?xi8>, !matrix, !matrix, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.epilogue = @two}
 func.func private @two(%sum: f32, %b: f32) -> bf16 {
   %0 = arith.truncf %b : f32 to bf16

@@ -142,7 +142,7 @@ func.func private @blocks(memref<?xi8>, !matrix, !matrix, !matrix, index, index,
 // CHECK:           memref.store %{{.*}}, %[[OUT]][%[[ROW]], %{{.*}}]
 // CHECK:         return
 // CHECK-NOT:     @select
-func.func private @finished(memref<?xi8>, !matrix, memref<?x?xf16, strided<[?, 1], offset: ?>>, memref<1x?xf32, strided<[?, 1], offset: ?>>, memref<?x1xbf16, strided<[?, 1], offset: ?>>)
+func.func private @finished(memref<?xi8>, !matrix, memref<?x?xf16, strided<[?, 1], offset: ?>>, memref<1x?xf32, strided<[?, 1], offset: ?>>, memref<?x1xbf16, strided<[?, 1], offset: ?>>, index)
     attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 64>>, ecf8.epilogue = @select}
 func.func private @select(%sum: f32, %t: f32, %u: bf16) -> f16 {
   %one = arith.constant 1.0 : f32

@@ -69,10 +69,10 @@ func.func @slice(%c: !ecf8.compressed<4x8x64x128xf8E4M3FN, #ecf8.huffman>, %x: m
 // stride.
 // CHECK-LABEL: func @epilogues(
 // CHECK:         %[[B:.*]] = memref.cast %{{.*}} : memref<1x64xf32> to memref<1x?xf32, strided<[?, 1], offset: ?>>
-// CHECK:         call @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_epilogue_0_1xN(%{{.*}}, %{{.*}}, %{{.*}}, %[[B]]) : (memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, memref<1x?xf32, strided<[?, 1], offset: ?>>) -> ()
+// CHECK:         call @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_epilogue_0_1xN(%{{.*}}, %{{.*}}, %{{.*}}, %[[B]], %{{.*}}) : (memref<?xi8>, memref<?x?xf32, strided<[?, 1], offset: ?>>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, memref<1x?xf32, strided<[?, 1], offset: ?>>, index) -> ()
 // CHECK:         call @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_epilogue_0_1xN(
 // CHECK:         %[[R:.*]] = memref.reinterpret_cast %{{.*}} to offset: [%{{.*}}], sizes: [%{{.*}}, 1], strides: [%{{.*}}, 1] : {{.*}} to memref<?x1xf32, strided<[?, 1], offset: ?>>
-// CHECK:         call @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_epilogue_0_Mx1(%{{.*}}, %{{.*}}, %{{.*}}, %[[R]])
+// CHECK:         call @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_epilogue_0_Mx1(%{{.*}}, %{{.*}}, %{{.*}}, %[[R]], %{{.*}})
 // CHECK:         call @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_f32rows_epilogue_1(
 // CHECK:         return
 func.func @epilogues(%c: !small, %x: memref<?x128xf32>, %b: memref<1x64xf32>, %r: memref<?x1xf32, strided<[3, 3]>>, %s: memref<64x1xf32>, %y: memref<?x64xbf16>) {

@@ -16,8 +16,9 @@
 //
 //   func.func private @ecf8_epilogue_0(%sum: f32, %extra: f32, ...) -> bf16
 //
-// which makes an element of `out` of a sum and an element of each extra operand. These stand before `row`, memref<?x?xf32, strided<[?, 1], offset: ?>>, with the size 1 where all rows or columns share an
-// element. Equal epilogues are one function. `ecf8-emit-decoders` puts its ops into the kernels and removes it.
+// which makes an element of `out` of a sum and an element of each extra operand. These stand before `row`,
+// memref<?x?xf32, strided<[?, 1], offset: ?>>, with the size 1 where all rows or columns share an element. Equal
+// epilogues are one function. `ecf8-emit-decoders` puts its ops into the kernels and removes it.
 #ifndef ECF8_CONVERSION_CONTRACTIONS_H
 #define ECF8_CONVERSION_CONTRACTIONS_H
 
@@ -38,8 +39,8 @@ struct ContractionSpec {
   CompressedType weight;
   Type activations; ///< f32, bf16 or f16
   ScaleKind scaleKind = ScaleKind::None;
-  Type scale;              ///< f32, bf16 or f16; null without a scale
-  bool scalesSums = false; ///< scales are applied to sums instead of weights
+  Type scale;                    ///< f32, bf16 or f16; null without a scale
+  bool scalesSums = false;       ///< scales are applied to sums instead of weights
   Type result;                   ///< f32; with an epilogue bf16 or f16, too
   Region *epilogue = nullptr;    ///< of the op or the function; null without one
   SmallVector<MemRefType> extra; ///< what the epilogue reads

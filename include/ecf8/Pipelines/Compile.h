@@ -34,7 +34,7 @@ struct CompileOptions {
   CodecOptions codec;
   bool fuseDecode = true;                ///< decode weights inside of the contractions that read them
   std::string arithmetic = "as-written"; ///< where these apply scales; or "epilogue"
-  bool fuseEpilogue = true; ///< move elementwise ops on the result of a contraction into it
+  bool fuseEpilogue = true;              ///< move elementwise ops on the result of a contraction into it
   unsigned optimizationLevel = 3;
   unsigned threads = 1;
   std::string linker; ///< empty: the default

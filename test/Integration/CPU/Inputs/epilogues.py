@@ -11,7 +11,7 @@ import ecf8
 import ml_dtypes
 import numpy as np
 import safetensors.numpy
-from levels import LEVELS
+from levels import available_levels
 
 BF16, F8 = ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn
 COLUMNS = 272
@@ -50,8 +50,7 @@ def main() -> None:
     template, folder = Path(sys.argv[1]).read_text(), Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(11)
-    features = set((Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0]).split())
-    levels = [level for level, needed in LEVELS.items() if needed <= features]
+    levels = available_levels()
     compared = 0
     for count in WEIGHT_ROWS:
         weight, up = ((generator.standard_normal((count, COLUMNS)) * 30).astype(F8) for _ in range(2))
