@@ -46,4 +46,6 @@ def ECF8_Dialect : Dialect {
   }];
 }
 
+class ECF8_Op<string mnemonic, list<Trait> traits = []> : Op<ECF8_Dialect, mnemonic, traits>;
+
 #endif // ECF8_DIALECT_ECF8_IR_ECF8DIALECT_TD
