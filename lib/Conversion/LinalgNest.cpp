@@ -16,9 +16,9 @@ namespace {
 
 class NestEmitter {
 public:
-  NestEmitter(linalg::LinalgOp op, const NestPlan &plan)
-      : op(op), plan(plan), builder(op.getLoc(), op.getOperation()), staticSizes(op.getStaticLoopRanges()),
-        variables(staticSizes.size()) {}
+  NestEmitter(linalg::LinalgOp op, const NestPlan &plan, ArrayRef<Value> firstSums)
+      : op(op), plan(plan), firstSums(firstSums), builder(op.getLoc(), op.getOperation()),
+        staticSizes(op.getStaticLoopRanges()), variables(staticSizes.size()) {}
 
   void emit();
 
@@ -63,6 +63,7 @@ private:
 
   linalg::LinalgOp op;
   const NestPlan &plan;
+  ArrayRef<Value> firstSums;
   ImplicitLocOpBuilder builder;
   SmallVector<int64_t> staticSizes;
   SmallVector<Value> sizes;
@@ -185,10 +186,10 @@ void NestEmitter::emitBlock(Piece block) {
 
   SmallVector<Value> accumulators;
   if (hasReductions())
-    for (OpOperand &init : op.getDpsInitsMutable())
+    for (auto [init, first] : llvm::zip_equal(op.getDpsInitsMutable(), firstSums))
       for (int64_t row = 0; row < block.rows; ++row)
         for (int64_t vector = 0; vector < block.vectors; ++vector)
-          accumulators.push_back(load(block, init, row, vector));
+          accumulators.push_back(first ? broadcast(first, block.lanes) : load(block, init, row, vector));
   SmallVector<Value> loaded(op.getNumDpsInputs() * block.size());
   loadInputs(block, loaded, /*beforeInnerLoops=*/true);
   SmallVector<Value> results = emitInnerLoops(block, dims, accumulators, loaded);
@@ -410,7 +411,7 @@ Value NestEmitter::load(Piece block, OpOperand &operand, int64_t row, int64_t ve
   if (block.lanes == 1 || access == LaneAccess::Invariant)
     return broadcast(memref::LoadOp::create(builder, source, indices(operand, row, offset)), block.lanes);
   auto resultType = VectorType::get({block.lanes}, type.getElementType());
-  if (access == LaneAccess::Contiguous)
+  if (access == LaneAccess::Contiguous && !type.getElementType().isInteger(1)) // a boolean in memory is a byte
     return vector::LoadOp::create(builder, resultType, source, indices(operand, row, offset));
   SmallVector<Value> elements;
   for (int64_t lane = 0; lane < block.lanes; ++lane)
@@ -420,13 +421,18 @@ Value NestEmitter::load(Piece block, OpOperand &operand, int64_t row, int64_t ve
 
 void NestEmitter::store(Piece block, OpOperand &operand, int64_t row, int64_t vector, Value value) {
   SmallVector<Value> position = indices(operand, row, vector * block.lanes);
-  if (block.lanes == 1)
+  if (block.lanes == 1) {
     memref::StoreOp::create(builder, value, operand.get(), position);
-  else
+  } else if (getElementTypeOrSelf(operand.get()).isInteger(1)) {
+    for (int64_t lane = 0; lane < block.lanes; ++lane)
+      memref::StoreOp::create(builder, vector::ExtractOp::create(builder, value, lane), operand.get(),
+                              indices(operand, row, vector * block.lanes + lane));
+  } else {
     vector::StoreOp::create(builder, value, operand.get(), position);
+  }
 }
 
-void mlir::ecf8::emitNest(linalg::LinalgOp op, const NestPlan &plan) {
-  NestEmitter(op, plan).emit();
+void mlir::ecf8::emitNest(linalg::LinalgOp op, const NestPlan &plan, ArrayRef<Value> firstSums) {
+  NestEmitter(op, plan, firstSums).emit();
   op->erase();
 }

@@ -32,8 +32,12 @@ LogicalResult checkNest(linalg::LinalgOp op);
 /// The plan for `op`, which has buffer semantics, on a machine with vectors of `vectorBits`.
 NestPlan planNest(linalg::LinalgOp op, unsigned vectorBits);
 
-/// Replaces `op` by the loops of `plan`.
-void emitNest(linalg::LinalgOp op, const NestPlan &plan);
+/// The values that the sums of `op` begin with, one for each destination: what a fill right before has written there,
+/// which is erased, or null where the destination has to be read.
+SmallVector<Value> takeFills(linalg::LinalgOp op);
+
+/// Replaces `op` by the loops of `plan`; `firstSums` are those of `takeFills`.
+void emitNest(linalg::LinalgOp op, const NestPlan &plan, ArrayRef<Value> firstSums);
 
 /// How the elements that `laneDim` selects lie in an operand.
 enum class LaneAccess { Invariant, Contiguous, Strided };

@@ -21,12 +21,19 @@ constexpr size_t maximumUnrolledBody = 12;
 
 int64_t assumedSize(int64_t size) { return ShapedType::isDynamic(size) ? assumedDynamicSize : size; }
 
-/// Whether every op of the body can work on vectors as it works on scalars.
-bool isVectorizable(linalg::LinalgOp op) {
+/// Whether every op of the body can work on vectors along `laneDim` as it works on scalars.
+bool isVectorizable(linalg::LinalgOp op, unsigned laneDim) {
   for (OpOperand &operand : op->getOpOperands()) {
     Type element = getElementTypeOrSelf(operand.get());
-    if (!element.isIntOrIndexOrFloat() || (element.isInteger() && element.getIntOrFloatBitWidth() % 8 != 0))
-      return false; // booleans in memory are bytes, in vectors bits
+    if (!element.isIntOrIndexOrFloat())
+      return false;
+    if (!element.isInteger() || element.getIntOrFloatBitWidth() % 8 == 0)
+      continue;
+    // Booleans in memory are bytes, in vectors bits. Each goes alone, which is little where there is one for a vector
+    // or for a whole sum.
+    bool isSum = op.isDpsInit(&operand) && op.getNumReductionLoops() != 0;
+    if (!element.isInteger(1) || (!isSum && getLaneAccess(op, operand, laneDim) != LaneAccess::Invariant))
+      return false;
   }
   for (Operation &inner : op.getBlock()->without_terminator()) {
     if (isa<linalg::IndexOp, arith::ConstantOp>(inner))
@@ -89,7 +96,7 @@ std::optional<unsigned> chooseRowDim(linalg::LinalgOp op, std::optional<unsigned
 
 LaneAccess mlir::ecf8::getLaneAccess(linalg::LinalgOp op, OpOperand &operand, unsigned laneDim) {
   AffineMap map = op.getMatchingIndexingMap(&operand);
-  if (!map.isFunctionOfDim(laneDim))
+  if (!isa<MemRefType>(operand.get().getType()) || !map.isFunctionOfDim(laneDim))
     return LaneAccess::Invariant;
   auto type = cast<MemRefType>(operand.get().getType());
   // vector.load and vector.store run along the last dimension.
@@ -120,7 +127,7 @@ NestPlan mlir::ecf8::planNest(linalg::LinalgOp op, unsigned vectorBits) {
   op.getReductionDims(reductions);
 
   plan.laneDim = chooseLaneDim(op);
-  if (plan.laneDim && isVectorizable(op)) {
+  if (plan.laneDim && isVectorizable(op, *plan.laneDim)) {
     plan.lanes = vectorBits / 32;
     int64_t size = sizes[*plan.laneDim];
     if (!ShapedType::isDynamic(size))

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -65,7 +66,15 @@ public:
       op.erase();
     }
 
-    SmallVector<linalg::LinalgOp> ops;
+    dropUnitDims();
+    SmallVector<linalg::LinalgOp> ops, sums;
+    getOperation().walk([&](linalg::LinalgOp op) {
+      if (op.hasPureBufferSemantics() && op.getNumReductionLoops() != 0)
+        sums.push_back(op);
+    });
+    DenseMap<Operation *, SmallVector<Value>> firstSums;
+    for (linalg::LinalgOp op : sums)
+      firstSums[op] = takeFills(op);
     getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     for (linalg::LinalgOp op : ops) {
       if (!op.hasPureBufferSemantics()) {
@@ -77,7 +86,26 @@ public:
         signalPassFailure();
         continue;
       }
-      emitNest(op, planNest(op, vectorBits));
+      SmallVector<Value> first = firstSums.lookup(op);
+      first.resize(op.getNumDpsInits());
+      emitNest(op, planNest(op, vectorBits), first);
+    }
+  }
+
+private:
+  /// Loops of one iteration, and dimensions of size 1, are not there for the plans.
+  void dropUnitDims() {
+    SmallVector<linalg::GenericOp> generics;
+    getOperation().walk([&](linalg::GenericOp op) {
+      if (op.hasPureBufferSemantics())
+        generics.push_back(op);
+    });
+    IRRewriter rewriter(&getContext());
+    for (linalg::GenericOp op : generics) {
+      rewriter.setInsertionPoint(op);
+      FailureOr<linalg::DropUnitDimsResult> dropped = linalg::dropUnitDims(rewriter, op, linalg::ControlDropUnitDims());
+      if (succeeded(dropped)) // it fails where there are none, and for layouts that cannot be written without them
+        rewriter.replaceOp(op, dropped->replacements);
     }
   }
 };

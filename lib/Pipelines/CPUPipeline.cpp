@@ -40,6 +40,7 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
   if (options.fuseEpilogue)
     manager.addNestedPass<func::FuncOp>(createFuseEpiloguePass());
   addCleanup(manager);
+  manager.addNestedPass<func::FuncOp>(createSeparateFillsPass());
 
   manager.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions bufferize;

@@ -18,11 +18,14 @@ using namespace ecf8;
 struct TrackedMemory::Header {
   Header *previous, *next;
   void *allocated; // what free() takes
-  uint64_t bytes;
+  uint64_t bytes, alignment;
 };
 
 // Keeps the bytes that are handed out aligned to 64 behind the header.
 static constexpr uint64_t headerBytes = 64;
+// What the C library takes from the system and gives back, each time page by page; smaller blocks it keeps itself.
+static constexpr uint64_t minimumKeptBytes = 64 * 1024;
+static constexpr uint64_t maximumKeptBytes = 64 * 1024 * 1024;
 
 TrackedMemory::Header *TrackedMemory::headerOf(void *pointer) {
   return reinterpret_cast<Header *>(static_cast<char *>(pointer) - headerBytes);
@@ -34,6 +37,9 @@ void *TrackedMemory::allocate(uint64_t bytes, uint64_t alignment) {
   // No machine has 2^56 bytes; below that nothing here overflows.
   if (bytes >> 56 || alignment >> 32 || (alignment & (alignment - 1)))
     return nullptr;
+  if (bytes >= minimumKeptBytes)
+    if (void *pointer = reuse(bytes, alignment))
+      return pointer;
   // The header fills the end of a whole unit of alignment in front of the bytes.
   uint64_t frontBytes = alignment;
   uint64_t total = (frontBytes + bytes + alignment - 1) / alignment * alignment;
@@ -42,15 +48,34 @@ void *TrackedMemory::allocate(uint64_t bytes, uint64_t alignment) {
     return nullptr;
   void *pointer = static_cast<char *>(allocated) + frontBytes;
   std::lock_guard<std::mutex> lock(mutex);
-  Header *header = new (headerOf(pointer)) Header{nullptr, first, allocated, bytes};
-  if (first)
-    first->previous = header;
-  first = header;
+  link(first, new (headerOf(pointer)) Header{nullptr, nullptr, allocated, bytes, alignment});
   return pointer;
 }
 
-void TrackedMemory::unlink(Header *header) {
-  (header->previous ? header->previous->next : first) = header->next;
+/// A kept block of this size and alignment, or null. The layers of a model ask for the same sizes again and again.
+void *TrackedMemory::reuse(uint64_t bytes, uint64_t alignment) {
+  std::lock_guard<std::mutex> lock(mutex);
+  for (Header *header = kept; header; header = header->next) {
+    if (header->bytes != bytes || header->alignment != alignment)
+      continue;
+    unlink(kept, header);
+    keptBytes -= bytes;
+    link(first, header);
+    return reinterpret_cast<char *>(header) + headerBytes;
+  }
+  return nullptr;
+}
+
+void TrackedMemory::link(Header *&list, Header *header) {
+  header->previous = nullptr;
+  header->next = list;
+  if (list)
+    list->previous = header;
+  list = header;
+}
+
+void TrackedMemory::unlink(Header *&list, Header *header) {
+  (header->previous ? header->previous->next : list) = header->next;
   if (header->next)
     header->next->previous = header->previous;
 }
@@ -61,7 +86,12 @@ void TrackedMemory::release(void *pointer) {
   Header *header = headerOf(pointer);
   {
     std::lock_guard<std::mutex> lock(mutex);
-    unlink(header);
+    unlink(first, header);
+    if (header->bytes >= minimumKeptBytes && header->bytes <= maximumKeptBytes - keptBytes) {
+      link(kept, header);
+      keptBytes += header->bytes;
+      return;
+    }
   }
   std::free(header->allocated);
 }
@@ -72,7 +102,7 @@ bool TrackedMemory::detach(void *pointer) {
   for (Header *header = first; header; header = header->next) {
     if (reinterpret_cast<char *>(header) + headerBytes != pointer)
       continue;
-    unlink(header);
+    unlink(first, header);
     return true;
   }
   return false;
@@ -81,10 +111,13 @@ bool TrackedMemory::detach(void *pointer) {
 void TrackedMemory::freeDetached(void *pointer) { std::free(headerOf(pointer)->allocated); }
 
 void TrackedMemory::releaseAll() {
-  while (Header *header = first) {
-    first = header->next;
-    std::free(header->allocated);
+  for (Header **list : {&first, &kept}) {
+    while (Header *header = *list) {
+      *list = header->next;
+      std::free(header->allocated);
+    }
   }
+  keptBytes = 0;
 }
 
 //===-- Leaving compiled code

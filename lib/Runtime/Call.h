@@ -20,7 +20,9 @@ struct WeightView {
   int64_t sizeBytes;
 };
 
-/// Memory that compiled code asks for. The block's header lies in front of the bytes it hands out.
+/// Memory that compiled code asks for. The block's header lies in front of the bytes it hands out. Large blocks that
+/// the code releases are kept until the end of the call, up to a limit, for requests of the same size: the pages of a
+/// fresh block cost more than many a loop that fills it.
 class TrackedMemory {
 public:
   TrackedMemory() = default;
@@ -39,10 +41,15 @@ public:
 private:
   struct Header;
   static Header *headerOf(void *pointer);
-  void unlink(Header *header); // with `mutex` held
+  void *reuse(uint64_t bytes, uint64_t alignment);
+  // Both with `mutex` held.
+  static void link(Header *&list, Header *header);
+  static void unlink(Header *&list, Header *header);
 
   std::mutex mutex;
-  Header *first = nullptr;
+  Header *first = nullptr; ///< handed out
+  Header *kept = nullptr;  ///< released by the code
+  uint64_t keptBytes = 0;
 };
 
 /// The state of one call. Lives on the stack of the calling thread, outside everything that a longjmp skips.

@@ -91,18 +91,17 @@ func.func @negative_broadcast(%a: tensor<8xf32>) -> tensor<8x4xf32> {
   return %1 : tensor<8x4xf32>
 }
 
-// A reduction takes its producer as it is, and so does the reader of a reduction.
-// CHECK-LABEL: func @negative_reduction(
-// CHECK:         linalg.generic
-// CHECK:           math.exp
+// A sum takes in what is done to its terms, here one exponential for each; what reads the sum stays outside.
+// CHECK-LABEL: func @into_a_sum(
 // CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]
 // CHECK-NEXT:    ^bb0
+// CHECK-NEXT:      math.exp
 // CHECK-NEXT:      arith.addf
 // CHECK-NEXT:      linalg.yield
 // CHECK:         linalg.generic
 // CHECK:           math.sqrt
 // CHECK:         return
-func.func @negative_reduction(%a: tensor<8x4xf32>, %i: tensor<8xf32>) -> tensor<8xf32> {
+func.func @into_a_sum(%a: tensor<8x4xf32>, %i: tensor<8xf32>) -> tensor<8xf32> {
   %e = tensor.empty() : tensor<8x4xf32>
   %0 = linalg.exp ins(%a : tensor<8x4xf32>) outs(%e : tensor<8x4xf32>) -> tensor<8x4xf32>
   %1 = linalg.generic {indexing_maps = [#both, #row], iterator_types = ["parallel", "reduction"]}
@@ -159,4 +158,37 @@ func.func @negative_not_elementwise_on_tensors(%m: memref<8xf32>, %a: tensor<8xf
     tensor.yield %f : f32
   } : tensor<8xf32> to tensor<9xf32>
   return %1 : tensor<9xf32>
+}
+
+// Each of two readers extends for itself: no tensor of f64 is left.
+// CHECK-LABEL: func @extension_of_two_readers(
+// CHECK-NOT:     linalg.generic {{.*}} outs({{.*}} : tensor<8x4xf64>)
+// CHECK:         linalg.generic {{.*}} ins({{.*}} : tensor<8x4xf32>)
+// CHECK:           arith.extf
+// CHECK:           arith.addf
+// CHECK:         linalg.generic {{.*}} ins({{.*}} : tensor<8x4xf32>)
+// CHECK:           arith.extf
+// CHECK:           arith.maximumf
+// CHECK:         return
+func.func @extension_of_two_readers(%a: tensor<8x4xf32>, %init: tensor<8xf64>) -> (tensor<8xf64>, tensor<8xf64>) {
+  %e = tensor.empty() : tensor<8x4xf64>
+  %0 = linalg.generic {indexing_maps = [#both, #both], iterator_types = ["parallel", "parallel"]}
+      ins(%a : tensor<8x4xf32>) outs(%e : tensor<8x4xf64>) {
+  ^bb0(%x: f32, %o: f64):
+    %s = arith.extf %x : f32 to f64
+    linalg.yield %s : f64
+  } -> tensor<8x4xf64>
+  %1 = linalg.generic {indexing_maps = [#both, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%0 : tensor<8x4xf64>) outs(%init : tensor<8xf64>) {
+  ^bb0(%x: f64, %o: f64):
+    %s = arith.addf %x, %o : f64
+    linalg.yield %s : f64
+  } -> tensor<8xf64>
+  %2 = linalg.generic {indexing_maps = [#both, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%0 : tensor<8x4xf64>) outs(%init : tensor<8xf64>) {
+  ^bb0(%x: f64, %o: f64):
+    %s = arith.maximumf %x, %o : f64
+    linalg.yield %s : f64
+  } -> tensor<8xf64>
+  return %1, %2 : tensor<8xf64>, tensor<8xf64>
 }

@@ -1,4 +1,4 @@
-"""The programs of benchmarks/cpu: that what is measured is what the tables say it is."""
+"""The programs of benchmarks/cpu and benchmarks/model: that what is measured is what the tables say it is."""
 
 from __future__ import annotations
 
@@ -74,3 +74,48 @@ def test_recorded_run_can_be_drawn(modules: None, tmp_path: Path) -> None:
     assert (BENCHMARK.parent / "results" / "cpu.md").read_text() == report.table(recorded)
     report.draw(recorded, tmp_path / "cpu.png")
     assert (tmp_path / "cpu.png").stat().st_size > 10000
+
+
+MODEL = BENCHMARK.parent / "model"
+
+
+def test_model_benchmark_measures_and_prints(tmp_path: Path) -> None:
+    build = Path(find_compiler()).parent.parent
+    command = [sys.executable, MODEL / "run.py", "--build", build, "--model", "bert", "--type", "f32", "--tokens", "2"]
+    command += ["--rounds", "1", "--profile-seconds", "0"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    (entry,) = report["results"]
+    assert (entry["model"], entry["type"], entry["tokens"]) == ("bert", "f32", 2)
+    assert entry["milliseconds"] > 0 and entry["torch_milliseconds"] > 0
+    assert 0 < entry["difference"] < 0.05  # FP8 next to f32, and the same model
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--build", "/nowhere"], "expected bin/ecf8-compile in the build folder '/nowhere'"),
+        (["--tokens", "1,x"], "expected numbers from 1 to 4096 separated by commas, got '1,x'"),
+        (["--model", "gpt"], "invalid choice: 'gpt'"),
+    ],
+)
+def test_model_benchmark_refuses(options: list[str], message: str) -> None:
+    result = subprocess.run([sys.executable, MODEL / "run.py", *options], capture_output=True, text=True)
+    assert result.returncode != 0 and message in result.stderr
+
+
+def test_samples_by_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(MODEL))
+    import samples
+
+    report = """# Overhead;Shared Object;Symbol
+ 60.50%;x86-64-v4-bf16-1.so;[.] ecf8_contract_planes_parallel_2
+ 20.00%;x86-64-v4-bf16-1.so;[.] main_parallel_3
+ 10.25%;[kernel.kallsyms];[k] clear_page_erms
+  5.00%;libc.so.6;[.] __memmove_avx512_unaligned_erms
+"""
+    found = samples.parse(report)
+    assert found[1] == (20.0, "x86-64-v4-bf16-1.so", "main_parallel_3")
+    assert samples.share(found) == {"contractions": 60.5, "other loops": 20.0, "kernel": 10.2, "rest": 5.0}
+    del sys.modules["samples"]

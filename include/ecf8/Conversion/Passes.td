@@ -58,15 +58,31 @@ def FuseElementwisePass : Pass<"ecf8-fuse-elementwise", "::mlir::func::FuncOp"> 
   let summary = "Fuse chains of elementwise ops where that computes nothing twice";
   let description = [{
     In: `linalg` ops on tensors. Out: elementwise named ops, transposes among them, as `linalg.generic`, and each
-    elementwise producer inside its only reader, if that is elementwise and reads each element once. So the extension,
-    scaling, rounding and transposition of an FP8 weight become one loop, and no decode is done twice.
-    Left alone: producers with several readers or results, broadcast reads, reductions and contractions.
+    elementwise producer inside its only reader, if that reads each element once: another elementwise op, or a sum or
+    maximum along some dimensions. So the extension, scaling, rounding and transposition of an FP8 weight become one loop,
+    no decode is done twice, and the squares of a norm are added where they are computed. An op that only extends numbers
+    (`arith.extf`) becomes part of each of several such readers.
+    Left alone: producers with other readers or several results, broadcast reads, and contractions.
     Place in the pipeline: before bufferization.
 
     Example: `test/Conversion/fuse-elementwise.mlir`.
   }];
   let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def SeparateFillsPass : Pass<"ecf8-separate-fills", "::mlir::func::FuncOp"> {
+  let summary = "Fill each destination right before the op that writes it";
+  let description = [{
+    In: `linalg.fill` of a `tensor.empty`. Out: one of them for each op that begins with it as its destination, right
+    before that op. A fill that several sums share, as CSE leaves it, would become a buffer that lives through the whole
+    function and is copied for each of them; `ecf8-lower-linalg` needs no buffer for a fill that is the sum's own.
+    Left alone: fills that are read as values or in another block.
+    Place in the pipeline: last before bufferization; CSE would undo it.
+
+    Example: `test/Conversion/separate-fills.mlir`.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def ExpandMathPass : Pass<"ecf8-expand-math"> {
@@ -122,7 +138,9 @@ def LowerLinalgPass : Pass<"ecf8-lower-linalg", "::mlir::func::FuncOp"> {
     A block is a few rows of vectors along a dimension in which the outputs are contiguous; the reduction loops run inside
     it, in the order of the op's loops, with one accumulator per output element, so that the results are the bytes that
     plain loops give. Multiplications and additions are not fused. An input that lies contiguous along the innermost sum
-    instead, such as a weight stored as [N, K], is read in square blocks that are transposed in registers. Ops that cannot work on vectors, such as look-ups with
+    instead, such as a weight stored as [N, K], is read in square blocks that are transposed in registers. A sum whose
+    destination was filled right before begins with that value, and the fill goes. Dimensions of size 1 are dropped first, so
+    that a sum with shape [N, 1] is one in vectors, too. Ops that cannot work on vectors, such as look-ups with
     `cf.assert`, become scalar loops. Copies between strided memrefs become loops, others stay. What is known only at run
     time is checked by `cf.assert`: that the shapes of the operands match, that look-ups stay inside their tables, and
     that the sizes are there which a `memref.cast` promises.

@@ -81,6 +81,12 @@ TEST_F(Invoke, SharedOutputsBecomeIndependent) {
   EXPECT_EQ(result.values<float>(3), same);
 }
 
+// The C library gives blocks of these sizes back to the system, and fresh ones are zero. The larger one is not kept.
+TEST_F(Invoke, ReleasedBlocksServeTheCall) {
+  EXPECT_EQ(number("reuse", {40 << 20}), 1);
+  EXPECT_EQ(number("reuse", {80 << 20}), 0);
+}
+
 TEST_F(Invoke, Weights) {
   EXPECT_EQ(number("weight", {1}), 256 + 'E');
   EXPECT_EQ(number("weight", {2}), 1 + 5);

@@ -45,12 +45,12 @@ TEST_F(Load, Describes) {
   ASSERT_TRUE(model) << ecf8_last_error();
   EXPECT_STREQ(ecf8_model_cpu(model.get()), "generic");
   EXPECT_STREQ(ecf8_model_producer(model.get()), "test");
-  EXPECT_EQ(ecf8_model_entry_count(model.get()), 10u);
+  EXPECT_EQ(ecf8_model_entry_count(model.get()), 11u);
   size_t entry = 99;
   ASSERT_EQ(ecf8_model_find_entry(model.get(), "share", &entry), ECF8_OK);
   EXPECT_EQ(entry, 4u);
   EXPECT_STREQ(ecf8_model_entry_name(model.get(), 4), "share");
-  EXPECT_EQ(ecf8_model_entry_name(model.get(), 10), nullptr);
+  EXPECT_EQ(ecf8_model_entry_name(model.get(), 11), nullptr);
   EXPECT_EQ(ecf8_model_input_count(model.get(), 4), 1u);
   EXPECT_EQ(ecf8_model_output_count(model.get(), 4), 4u);
   EcfTensorSpec spec;

@@ -92,6 +92,18 @@ void test_allocate(void **operands) {
   *(int64_t *)operands[1] = (int64_t)((uintptr_t)pointer % 4096);
 }
 
+/* reuse(i64 bytes) -> i64: whether a block of a released one's size has what was written there, plus 2 if the same
+ * block is handed out twice. */
+void test_reuse(void **operands) {
+  uint64_t bytes = *(uint64_t *)operands[0];
+  char *pointer = rt->allocate(bytes, 64);
+  pointer[bytes / 2] = 77;
+  rt->release(pointer);
+  volatile char *again = rt->allocate(bytes, 64);
+  char *other = rt->allocate(bytes, 64);
+  *(int64_t *)operands[1] = (again[bytes / 2] == 77) + 2 * (again == other);
+}
+
 /* weight(i64 index) -> i64: its size in bytes plus its first byte */
 void test_weight(void **operands) {
   int64_t bytes;
