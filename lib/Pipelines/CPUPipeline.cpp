@@ -63,6 +63,7 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
 }
 
 void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
+  manager.addNestedPass<func::FuncOp>(createCheckBoundsPass());
   manager.addPass(createLowerStoragePass());
   EmitDecodersPassOptions decoders;
   decoders.lanes = options.lanes;
@@ -86,6 +87,7 @@ void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &option
 }
 
 void buildLLVMPipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
+  manager.addNestedPass<func::FuncOp>(createCheckAllocationsPass());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
   manager.addPass(createConvertVectorToSCFPass());
