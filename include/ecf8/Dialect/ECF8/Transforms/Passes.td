@@ -127,4 +127,19 @@ def FuseEpiloguePass : Pass<"ecf8-fuse-epilogue", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SeparateEmptiesPass : Pass<"ecf8-separate-empties", "::mlir::func::FuncOp"> {
+  let summary = "Give each reader of a filled tensor one of its own, and few readers to an empty one";
+  let description = [{
+    In: `tensor.empty`s, and `linalg.fill`s of them, with several uses: CSE makes one of each for all layers of a model.
+    Out: a fill of an empty tensor of its own for each use, since ops write to fills, and all but the last would write to
+    a copy; and an empty tensor for each `max-readers` uses. Bufferization compares all readers with all writers of the
+    tensors that can share a buffer: with one empty tensor for all, its time grows with the square of the number of layers
+    and more, and with one for each op no buffer is used twice.
+    Left alone: fills of other tensors. Place in the pipeline: directly before `eliminate-empty-tensors` and bufferization.
+
+    Example: `test/Dialect/ECF8/Transforms/separate-empties.mlir`.
+  }];
+  let options = [Option<"maximumReaders", "max-readers", "unsigned", /*default=*/"16", "Uses of one empty tensor, at least 1">];
+}
+
 #endif // ECF8_DIALECT_ECF8_TRANSFORMS_PASSES_TD
