@@ -41,8 +41,8 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
     manager.addNestedPass<func::FuncOp>(createFuseEpiloguePass());
   addCleanup(manager);
   manager.addNestedPass<func::FuncOp>(createSeparateFillsPass());
-
   manager.addNestedPass<func::FuncOp>(createSeparateEmptiesPass());
+
   manager.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;

@@ -128,14 +128,13 @@ def FuseEpiloguePass : Pass<"ecf8-fuse-epilogue", "::mlir::func::FuncOp"> {
 }
 
 def SeparateEmptiesPass : Pass<"ecf8-separate-empties", "::mlir::func::FuncOp"> {
-  let summary = "Give each reader of a filled tensor one of its own, and few readers to an empty one";
+  let summary = "Give few readers to an empty tensor";
   let description = [{
-    In: `tensor.empty`s, and `linalg.fill`s of them, with several uses: CSE makes one of each for all layers of a model.
-    Out: a fill of an empty tensor of its own for each use, since ops write to fills, and all but the last would write to
-    a copy; and an empty tensor for each `max-readers` uses. Bufferization compares all readers with all writers of the
-    tensors that can share a buffer: with one empty tensor for all, its time grows with the square of the number of layers
-    and more, and with one for each op no buffer is used twice.
-    Left alone: fills of other tensors. Place in the pipeline: directly before `eliminate-empty-tensors` and bufferization.
+    In: `tensor.empty`s with many uses: CSE makes one for all layers of a model. Out: one for each `max-readers` uses.
+    Bufferization compares all readers with all writers of the tensors that can share a buffer: with one empty tensor for
+    all, its time grows with the square of the number of layers and more, and with one for each op no buffer is used twice.
+    Place in the pipeline: after `ecf8-separate-fills`, directly before `eliminate-empty-tensors` and bufferization; CSE
+    would undo it.
 
     Example: `test/Dialect/ECF8/Transforms/separate-empties.mlir`.
   }];
