@@ -140,7 +140,10 @@ def measure(build: Path, layers: tuple[int, ...], cpus: tuple[str, ...], distinc
     report: dict = {}
     for count in layers:
         with tempfile.TemporaryDirectory(prefix="ecf8-layers-") as name:
-            entry = import_model(count, distinct, Path(name))
+            # In a process of its own: what a process takes at most includes what its parent had when it started.
+            command = [sys.executable, __file__, "--layers", str(count), "--import-to", name]
+            result = subprocess.run([*command, *["--distinct"] * distinct], stdout=subprocess.PIPE, check=True)
+            entry = json.loads(result.stdout)
             entry["compile"] = {cpu: compile_model(build, Path(name), cpu) for cpu in cpus}
         for total, key in (("compile_seconds", "seconds"), ("compile_processor_seconds", "processor_seconds")):
             entry[total] = round(sum(item[key] for item in entry["compile"].values()), 2)
@@ -158,8 +161,12 @@ def main() -> None:
     parser.add_argument(
         "--distinct", action="store_true", help="each layer has its own weights, of an eighth the width"
     )
+    parser.add_argument("--import-to", type=Path, help="only import a model of that many layers into this folder")
     parser.add_argument("--record", action="store_true", help=f"write {RECORD.name}, too")
     arguments = parser.parse_args()
+    if arguments.import_to:
+        json.dump(import_model(arguments.layers[0], arguments.distinct, arguments.import_to), sys.stdout)
+        return
     os.environ["ECF8_HOME"] = str(arguments.build.resolve())
     results = measure(arguments.build.resolve(), tuple(arguments.layers), tuple(arguments.cpus), arguments.distinct)
     fewest, most = (results[str(count)] for count in (min(arguments.layers), max(arguments.layers)))
