@@ -45,6 +45,9 @@ public:
     for (Operation *op : reported.take_front(maximumErrors))
       report(op);
     if (errors == 0) {
+      for (auto global : getOperation().getOps<LLVM::GlobalOp>())
+        if (failed(checkSize(global)))
+          signalPassFailure();
       getOperation().walk(reportAllocations);
       return;
     }
@@ -71,6 +74,15 @@ private:
       if (!LLVM::isCompatibleType(type))
         return type;
     return {};
+  }
+
+  /// LLVM writes out a constant byte by byte, and code reaches no further than 2 GiB.
+  static LogicalResult checkSize(LLVM::GlobalOp global) {
+    constexpr uint64_t limit = uint64_t{1} << 31;
+    if (uint64_t bytes = DataLayout::closest(global).getTypeSize(global.getGlobalType()); bytes >= limit)
+      return global.emitOpError() << "expected constants of less than 2^31 bytes in code, got one of " << bytes
+                                  << "; make it a weight, or compute it";
+    return success();
   }
 
   /// Remarks on the calls of `function` that allocate memory inside a loop.

@@ -131,10 +131,8 @@ void ContractionEmitter::emitLoops(Value tables) {
   auto branch = scf::IfOp::create(b, TypeRange{}, usePairs, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());
-  // As many sums in registers as the decoder leaves room for.
-  if (!lanes)
-    emitKernels(tables, Products::Pairs, {1, 4, 8});
-  else if (stripsPerGroup() == 1)
+  // As many sums in registers as decoding and scaling leave room for.
+  if (stripsPerGroup() == 1 && contraction.ofWeights().scaleKind != ScaleKind::Rows)
     emitKernels(tables, Products::Pairs, {1, 4});
   else
     emitKernels(tables, Products::Pairs, 1);

@@ -278,7 +278,8 @@ public:
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
     SlotRange range{b.divU(b.sub(end, begin), perSlot), b.divU(b.add(place.tileColumn, begin), perSlot),
-                    b.andI(b.divU(begin, perSlot), kPanelSlots - 1)};
+                    b.andI(b.divU(begin, perSlot), kPanelSlots - 1), place.plane,
+                    b.add(place.plane.at, b.mul(end, place.plane.bytesPerColumn))};
     b.forRange(b.index(place.count), [&](Value tile) {
       Value firstOfGroup = b.index(0);
       for (int64_t rows = rowsInRegisters; rows > 0; rows /= 2) {
@@ -318,6 +319,8 @@ private:
     Value count;
     Value activations; ///< the first slot in the packed activations
     Value panel;       ///< the first slot in the panel
+    PlanePlace plane;
+    Value ahead; ///< the byte of the stored plane that the next panel begins with
   };
 
   /// Emits `body(tile, strip, row, place of the sums)` in loops over the strips in lockstep and the rows of the chunk.
@@ -345,6 +348,9 @@ private:
       places.push_back(b.add(b.add(b.mul(row, kStripRows), b.mul(tile, kSumsPerStrip)), i * kHalfStrip));
       carried.push_back(loadHalf(b, sums, places.back()));
     }
+    // The products of a slot take as long as memory needs for its share of the next panel's bytes.
+    Value ahead = b.add(range.ahead, b.mul(range.plane.bytesPerStrip, tile));
+    int64_t aheadPerSlot = range.plane.bytesPerColumn * weights.columnsPerSlot();
     Value firstBlock = b.divU(range.activations, kPackedSlots);
     auto blocks = scf::ForOp::create(b, b.index(0), range.count, b.index(kPackedSlots), carried);
     {
@@ -357,6 +363,7 @@ private:
         OpBuilder::InsertionGuard inner(b);
         b.setInsertionPointToStart(loop.getBody());
         Value slot = loop.getInductionVar();
+        b.prefetch(range.plane.payload, b.add(ahead, b.mul(b.add(begin, slot), aheadPerSlot)));
         Value at = b.add(b.mul(b.add(b.add(range.panel, begin), slot), kStripRows), b.mul(tile, kPanelElements));
         std::array<Value, 2> vectors;
         for (int64_t half = 0; half < 2; ++half)

@@ -79,8 +79,8 @@ static LogicalResult readEpilogue(func::FuncOp function, ContractionSpec &spec) 
     auto given = first + index < function.getNumArguments()
                      ? dyn_cast<MemRefType>(function.getArgumentTypes()[first + index])
                      : MemRefType();
-    ArrayRef<int64_t> anySize{ShapedType::kDynamic, ShapedType::kDynamic};
-    ArrayRef<int64_t> shape = given && given.getRank() == 2 ? given.getShape() : anySize;
+    constexpr int64_t anySize[] = {ShapedType::kDynamic, ShapedType::kDynamic};
+    ArrayRef<int64_t> shape = given && given.getRank() == 2 ? given.getShape() : ArrayRef(anySize);
     spec.extra.push_back(getExtraType(MemRefType::get(shape, type)));
   }
   return success();

@@ -137,7 +137,7 @@ private:
     if (failed(verifyDecoderType(decoder)))
       return failure();
     DecoderSpec spec{compressed.getEncoding(), compressed.getElementType()};
-    auto backends = createLaneBackends(decoder, spec, lanes);
+    auto backends = createLaneBackends(decoder, spec, lanes, StepUse::Stored);
     if (failed(backends))
       return failure();
     DecoderEmitter(decoder, spec, *backends).emit();
@@ -152,7 +152,7 @@ private:
     DecoderSpec spec{contraction->weight.getEncoding(), contraction->weight.getElementType()};
     if (!spec.isRows32())
       return function.emitOpError() << "expected a weight in tiles of 32 rows, got " << contraction->weight, failure();
-    auto backends = createLaneBackends(function, spec, lanes);
+    auto backends = createLaneBackends(function, spec, lanes, StepUse::Multiplied);
     if (failed(backends))
       return failure();
     const bool permutesBytes = lanes == "permute";

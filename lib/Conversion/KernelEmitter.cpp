@@ -6,11 +6,11 @@ using namespace mlir;
 using namespace mlir::ecf8;
 
 FailureOr<SmallVector<std::unique_ptr<LaneBackend>>>
-mlir::ecf8::createLaneBackends(func::FuncOp function, const DecoderSpec &spec, StringRef lanes) {
+mlir::ecf8::createLaneBackends(func::FuncOp function, const DecoderSpec &spec, StringRef lanes, StepUse use) {
   SmallVector<std::unique_ptr<LaneBackend>> backends;
   if (isa<HuffmanAttr>(spec.encoding)) {
     if (lanes == "permute")
-      backends.push_back(createPermuteLanes(spec.huffman()));
+      backends.push_back(createPermuteLanes(spec.huffman(), use == StepUse::Stored ? 4 : 3));
     if (lanes == "nibble")
       for (unsigned prefixCount : {1, 2})
         backends.push_back(createNibbleLanes(spec.huffman(), prefixCount));

@@ -8,10 +8,13 @@
 
 namespace mlir::ecf8 {
 
+/// What becomes of decoded steps, which share the registers with the decoder.
+enum class StepUse { Stored, Multiplied };
+
 /// The back ends named `lanes` for payloads of `spec`, each for the codes that those before it do not apply to; none
 /// where nothing is coded. Fails, with a diagnostic at `function`, for an encoding that has none.
 FailureOr<SmallVector<std::unique_ptr<LaneBackend>>> createLaneBackends(func::FuncOp function, const DecoderSpec &spec,
-                                                                        StringRef lanes);
+                                                                        StringRef lanes, StepUse use);
 
 class KernelEmitter {
 public:

@@ -86,7 +86,7 @@ public:
 Value unpackSecondStepAffine(LaneBuilder &b, Value unit);
 
 /// Permutes bytes in registers; needs avx512bw, avx512vbmi, avx512vbmi2, gfni.
-std::unique_ptr<LaneBackend> createPermuteLanes(const HuffmanSpec &spec);
+std::unique_ptr<LaneBackend> createPermuteLanes(const HuffmanSpec &spec, unsigned tilesInLockstep);
 /// Shuffles bytes by nibbles; needs avx2. Applies to codes in which at most `prefixCount` (1 or 2) nibbles begin a code
 /// of more than four bits.
 std::unique_ptr<LaneBackend> createNibbleLanes(const HuffmanSpec &spec, unsigned prefixCount);

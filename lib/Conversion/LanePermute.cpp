@@ -16,9 +16,9 @@ enum State { Current, Next, Position, Pointer, StateCount };
 
 class PermuteLanes final : public LaneBackend {
 public:
-  explicit PermuteLanes(const HuffmanSpec &spec) : spec(spec) {}
+  PermuteLanes(const HuffmanSpec &spec, unsigned lockstep) : spec(spec), lockstep(lockstep) {}
 
-  unsigned tilesInLockstep() const override { return 4; }
+  unsigned tilesInLockstep() const override { return lockstep; }
 
   int64_t tableBytes() const override { return 2 * entries(); }
 
@@ -102,11 +102,12 @@ private:
   }
 
   HuffmanSpec spec;
+  unsigned lockstep;
   SmallVector<Value> symbolTable, lengthTable;
 };
 
 } // namespace
 
-std::unique_ptr<LaneBackend> mlir::ecf8::createPermuteLanes(const HuffmanSpec &spec) {
-  return std::make_unique<PermuteLanes>(spec);
+std::unique_ptr<LaneBackend> mlir::ecf8::createPermuteLanes(const HuffmanSpec &spec, unsigned tilesInLockstep) {
+  return std::make_unique<PermuteLanes>(spec, tilesInLockstep);
 }

@@ -1,5 +1,6 @@
 // ecf8-prepare-entry-points: what a caller of a public function may rely on, said in attributes.
 #include "ecf8/Conversion/Passes.h"
+#include "ecf8/Dialect/ECF8/IR/ECF8.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -20,6 +21,14 @@ public:
 
   void runOnOperation() override {
     Builder builder(&getContext());
+    getOperation().walk([&](Operation *op) {
+      if (failed(checkSizes(op, op->getResultTypes())))
+        signalPassFailure();
+      for (Region &region : op->getRegions())
+        for (Block &block : region)
+          if (failed(checkSizes(op, block.getArgumentTypes())))
+            signalPassFailure();
+    });
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (!function.isPublic())
         continue;
@@ -37,6 +46,14 @@ public:
   }
 
 private:
+  /// Later passes and the code multiply sizes in 64 bits. Those that are known are refused here.
+  static LogicalResult checkSizes(Operation *op, TypeRange types) {
+    for (Type type : types)
+      if (auto shaped = dyn_cast<ShapedType>(type); shaped && shaped.hasRank() && !ecf8::isCountable(shaped.getShape()))
+        return op->emitOpError() << "expected tensors of less than 2^56 elements, got " << type;
+    return success();
+  }
+
   static LogicalResult checkTypes(func::FuncOp function, TypeRange types, StringRef what) {
     for (auto [index, type] : llvm::enumerate(types)) {
       Type element = type;

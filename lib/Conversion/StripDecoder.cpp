@@ -32,9 +32,7 @@ void StripDecoder::decodeGroup(Value group) {
   b.setInsertionPointToStart(branch.thenBlock());
   decodeStrips(firstStrip, stripsPerGroup());
   b.setInsertionPointToStart(branch.elseBlock());
-  auto rest = scf::ForOp::create(b, firstStrip, stripEnd, b.index(1));
-  b.setInsertionPointToStart(rest.getBody());
-  decodeStrips(rest.getInductionVar(), 1);
+  b.forRange(firstStrip, stripEnd, 1, [&](Value own) { decodeStrips(own, 1); });
 }
 
 /// Decodes `count` strips of the slice, the first of which is `strip`, in lockstep.
@@ -60,7 +58,10 @@ void StripDecoder::decodeTiles(Value strip, Value tile, unsigned count, SmallVec
   Value wanted = b.minU(b.sub(b.add(slice.column, slice.columns), tileColumn), b.index(tileColumns));
   Value padded = b.mul(b.ceilDivU(wanted, spec.columnsPerUnit()), spec.columnsPerUnit());
   Value payloadStrip = b.add(b.divU(slice.row, 32), strip);
-  TilePlace place{strip, count, tileColumn, wanted};
+  Value tilePlaneAt = b.mul(tileColumn, spec.planeBytesPerColumn());
+  PlanePlace plane{layout.payload, b.add(b.add(layout.plane, b.mul(payloadStrip, layout.planePerStrip)), tilePlaneAt),
+                   layout.planePerStrip, spec.planeBytesPerColumn()};
+  TilePlace place{strip, count, tileColumn, wanted, plane};
 
   // The loops carry the sink's values and then the states of the tiles.
   SmallVector<Value> carried(sinkCarried.begin(), sinkCarried.end());
@@ -69,8 +70,7 @@ void StripDecoder::decodeTiles(Value strip, Value tile, unsigned count, SmallVec
   StreamView stream{layout.payload, layout.lastIndex};
   for (unsigned t = 0; t < count; ++t) {
     Value s = b.add(payloadStrip, t);
-    planeAt.push_back(
-        b.add(b.add(layout.plane, b.mul(s, layout.planePerStrip)), b.mul(tileColumn, spec.planeBytesPerColumn())));
+    planeAt.push_back(b.add(plane.at, b.mul(layout.planePerStrip, t)));
     sink.openTile(b, place, t, s);
     if (!lanes)
       continue;

@@ -13,12 +13,21 @@ namespace mlir::ecf8 {
 inline constexpr int64_t kBlockColumns = 64;
 inline constexpr int64_t kBlockBytes = 32 * kBlockColumns;
 
+/// Where the stored plane of a tile begins, for those who ask for memory ahead: tile after tile of a strip lies there.
+struct PlanePlace {
+  Value payload;          ///< memref<?xi8>
+  Value at;               ///< index: the byte of the first strip's column 0 of the tile
+  Value bytesPerStrip;    ///< index: from one strip to the next
+  int64_t bytesPerColumn; ///< of a strip
+};
+
 /// The tiles that are decoded in lockstep: one place in `count` neighbouring strips.
 struct TilePlace {
   Value strip;      ///< the first strip, counted from the slice's first
   unsigned count;   ///< strips; `strip` + `count` does not exceed the slice
   Value tileColumn; ///< the tile's first column in the whole matrix
   Value wanted;     ///< the tile's columns that are in the slice, without padding
+  PlanePlace plane;
 };
 
 /// One step of one of these tiles: columns `unitColumn` + 2 * `step` and the next.

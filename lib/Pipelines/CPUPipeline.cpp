@@ -41,6 +41,7 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
     manager.addNestedPass<func::FuncOp>(createFuseEpiloguePass());
   addCleanup(manager);
   manager.addNestedPass<func::FuncOp>(createSeparateFillsPass());
+  manager.addNestedPass<func::FuncOp>(createSeparateEmptiesPass());
 
   manager.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions bufferize;
@@ -64,6 +65,7 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
 }
 
 void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
+  manager.addNestedPass<func::FuncOp>(createCheckBoundsPass());
   manager.addPass(createLowerStoragePass());
   EmitDecodersPassOptions decoders;
   decoders.lanes = options.lanes;
@@ -87,6 +89,7 @@ void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &option
 }
 
 void buildLLVMPipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
+  manager.addNestedPass<func::FuncOp>(createCheckAllocationsPass());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
   manager.addPass(createConvertVectorToSCFPass());

@@ -3,6 +3,7 @@
 
 #include "EntryPoints.h"
 #include "LevelCompiler.h"
+#include "ecf8/Dialect/ECF8/Transforms/ContractedWeights.h"
 #include "ecf8/Dialect/ECF8/Transforms/Passes.h"
 #include "ecf8/Pipelines/Bundle.h"
 #include "ecf8/Pipelines/Linker.h"
@@ -136,7 +137,14 @@ LogicalResult Compiler::bindAndEncode() {
                      if (failed(report(files.open(options.weightPaths))))
                        return failure();
                      BindOptions bind{options.strictWeights, !options.quiet};
-                     return bindWeights(*module, files, bind, weights);
+                     if (failed(bindWeights(*module, files, bind, weights)))
+                       return failure();
+                     if (options.fuseDecode) {
+                       DenseSet<Operation *> contracted = findContractedGlobals(*module);
+                       for (ModuleWeight &weight : weights)
+                         weight.isContracted = contracted.contains(weight.global);
+                     }
+                     return success();
                    })) ||
       failed(timed("encode weights", [&] { return encodeWeights(weights, options.codec, options.threads, encoded); })))
     return failure();

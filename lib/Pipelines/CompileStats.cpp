@@ -71,7 +71,7 @@ void CompileStats::printTable(raw_ostream &stream) const {
   // name, shape, dtype, bytes before, after, saved, bits per weight, bound, codec, remark
   using Row = std::array<std::string, 10>;
   std::vector<Row> rows = {
-      {"weight", "shape", "dtype", "bytes", "stored", "saved", "bits/weight", "bound", "codec", "left alone because"}};
+      {"weight", "shape", "dtype", "bytes", "stored", "saved", "bits/weight", "bound", "codec", "not smaller because"}};
   for (const WeightStats &weight : weights)
     rows.push_back({weight.name, printShape(weight.shape), weight.dtype, std::to_string(weight.plainBytes),
                     std::to_string(weight.storedBytes), printSaved(weight.plainBytes, weight.storedBytes),

@@ -1,7 +1,6 @@
 // The table behind --codec, and the encoding of all weights in parallel.
 #include "ecf8/Pipelines/WeightEncoding.h"
 
-#include "ecf8/Codec/Encoder.h"
 #include "ecf8/Codec/Reader.h"
 #include "ecf8/Codec/Transpose.h"
 #include "llvm/ADT/STLExtras.h"
@@ -116,25 +115,37 @@ static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &optio
     return Status::ok();
   }
   SmallVector<uint64_t> dims(type.getShape());
+  auto encode = [&](const ::ecf8::EncodeOptions &encodeOptions) -> Status {
+    Result<std::vector<uint8_t>> payload = ::ecf8::encode(encodeOptions, *result.stats, dims, content, threads);
+    if (!payload)
+      return payload.status();
+    result.payload = payload.take();
+    result.encodeOptions = encodeOptions;
+    return Status::ok();
+  };
   ::ecf8::EncodeOptions encodeOptions = getEncodeOptions(options, dims);
   if (options.codec == Codec::Auto) {
     // What cannot become smaller needs no encoding to know it.
     Result<::ecf8::SizeEstimate> estimate = ::ecf8::estimatePayloadBytes(encodeOptions, *result.stats, dims);
     if (!estimate)
       return estimate.status();
-    if (estimate->minBytes >= content.size()) {
-      result.reason = "no smaller when encoded";
+    if (estimate->minBytes >= content.size())
+      result.reason = "size: no smaller when encoded";
+  }
+  if (result.reason.empty())
+    if (Status status = encode(encodeOptions); !status.isOk())
+      return status;
+  if (options.codec == Codec::Auto && result.payload.size() >= content.size())
+    result.reason = "size: no smaller when encoded";
+  if (!result.reason.empty()) {
+    result.payload = {};
+    ::ecf8::EncodeOptions tiles = ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
+    if (!weight.isContracted || tiles.order != ::ecf8::Order::Rows32)
       return Status::ok();
-    }
+    result.reason += ", in tiles for contractions";
+    if (Status status = encode(tiles); !status.isOk())
+      return status;
   }
-  Result<std::vector<uint8_t>> payload = ::ecf8::encode(encodeOptions, *result.stats, dims, content, threads);
-  if (!payload)
-    return payload.status();
-  if (options.codec == Codec::Auto && payload->size() >= content.size()) {
-    result.reason = "no smaller when encoded";
-    return Status::ok();
-  }
-  result.payload = payload.take();
   result.transposed = {};
   return Status::ok();
 }
@@ -167,8 +178,7 @@ LogicalResult encodeWeights(const std::vector<ModuleWeight> &weights, const Code
     if (!status.isOk()) {
       result = emitError(weight.global.getLoc()) << "weight '" << weight.name << "': " << status.message();
     } else if (!code.payload.empty()) {
-      SmallVector<uint64_t> dims(weight.global.getDecodedType().getShape());
-      code.encoding = getEncoding(weight.global.getContext(), getEncodeOptions(options, dims));
+      code.encoding = getEncoding(weight.global.getContext(), code.encodeOptions);
     }
   }
   return result;

@@ -69,11 +69,15 @@ class Input:
 
 
 def _describe(value: Any, index: int) -> tuple[Any, int, tuple[int, ...], str]:
-    """The object that owns the memory, its address, shape and element type. Copies only what is not row-major."""
+    """The object that owns the memory, its address, shape and element type. Copies only what is not row-major, or not
+    aligned to its elements.
+    """
     if is_torch(value):
         if value.device.type != "cpu":
             raise ExecutionError(f"expected input {index} on the CPU, got a tensor on '{value.device}'")
         tensor = value.detach().resolve_neg().contiguous()
+        if tensor.data_ptr() % tensor.element_size():
+            tensor = tensor.clone()
         dtype = _BY_TORCH_NAME.get(str(tensor.dtype).removeprefix("torch."))
         if dtype is None:
             raise ExecutionError(f"expected input {index} of a supported dtype, got {tensor.dtype}")

@@ -69,3 +69,15 @@ llvm.func @allocations(%n: i64) {
   %after = llvm.call @_mlir_memref_to_llvm_aligned_alloc(%one, %n) : (i64, i64) -> !llvm.ptr
   llvm.return
 }
+
+// -----
+
+// expected-error @below {{expected constants of less than 2^31 bytes in code, got one of 2147483648; make it a weight, or compute it}}
+llvm.mlir.global internal constant @huge() : !llvm.array<32768 x array<65536 x i8>> {
+  %0 = llvm.mlir.zero : !llvm.array<32768 x array<65536 x i8>>
+  llvm.return %0 : !llvm.array<32768 x array<65536 x i8>>
+}
+llvm.mlir.global internal constant @negative_large() : !llvm.array<2147483647 x i8> {
+  %0 = llvm.mlir.zero : !llvm.array<2147483647 x i8>
+  llvm.return %0 : !llvm.array<2147483647 x i8>
+}

@@ -70,6 +70,9 @@ func.func private @plain(memref<?xi8>, !matrix, !matrix, index)
 // PAIRS-LABEL: func.func private @rows_panel_pairs(
 // PAIRS-NOT:     arith.truncf
 // PAIRS:         llvm.call_intrinsic "llvm.x86.avx512bf16.cvtne2ps2bf16.512"
+// The panel is multiplied while memory is asked for the next one's bytes.
+// PAIRS:         scf.if
+// PAIRS:         memref.prefetch
 // PAIRS:         llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
 // PAIRS-LABEL: func.func private @rows_vector_pairs(
 // PAIRS:         llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"

@@ -61,3 +61,25 @@ func.func private @negative_declaration(vector<4xf32>)
 func.func private @negative_types(%a: tensor<*xf32>) {
   return
 }
+
+// -----
+
+// Sizes whose product is no number of 64 bits, in a signature, inside a function, and where others are not known.
+// expected-error @below {{expected tensors of less than 2^56 elements, got 'tensor<4294967296x4294967296xf8E4M3FN>'}}
+func.func @argument(%a: tensor<4294967296x4294967296xf8E4M3FN>) {
+  return
+}
+
+// -----
+
+func.func @inside(%a: f32, %m: index) {
+  // expected-error @below {{expected tensors of less than 2^56 elements, got 'tensor<?x268435456x268435456xf32>'}}
+  %0 = tensor.splat %a[%m] : tensor<?x268435456x268435456xf32>
+  return
+}
+
+// -----
+
+func.func private @negative_empty(%a: tensor<0x4294967296xf32>, %b: tensor<268435456x268435455xf32>) {
+  return
+}

@@ -8,14 +8,18 @@
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Threading.h"
 #include "llvm/Support/WithColor.h"
 #include <csignal>
+#include <cstdlib>
 #include <malloc.h>
 #include <thread>
+#include <unistd.h>
+#include <utility>
 
 using namespace mlir;
 using namespace mlir::ecf8;
@@ -196,9 +200,35 @@ static void cleanUpOnSignals() {
   }).detach();
 }
 
+/// The last act of a process that cannot go on: a message, and no temporary folder left behind.
+[[noreturn]] static void die(llvm::StringRef reason, llvm::StringRef hint) {
+  for (llvm::StringRef part : {llvm::StringRef("ecf8-compile: error: "), reason.rtrim(), hint, llvm::StringRef("\n")})
+    if (write(STDERR_FILENO, part.data(), part.size()) < 0)
+      break;
+  alarm(10); // another thread may hold what the removal waits for
+  removeTemporaryBundles();
+  _exit(1);
+}
+
+/// LLVM's back end ends the process where it has no instruction for an operation, as for an intrinsic of another CPU.
+/// Here that is an error like others. The same for memory that is not to be had, which `reserve` helps to report.
+static void handleFatalErrors() {
+  llvm::install_fatal_error_handler([](void *, const char *reason, bool) {
+    llvm::StringRef text(reason);
+    bool isInstruction = text.contains("Cannot select") || text.contains("Do not know how to");
+    die(reason, isInstruction ? "; does the program use an instruction that --target-cpu lacks?" : "");
+  });
+  static void *reserve = std::malloc(256 << 10);
+  llvm::install_bad_alloc_error_handler([](void *, const char *, bool) {
+    std::free(std::exchange(reserve, nullptr));
+    die("out of memory", "");
+  });
+}
+
 int main(int argc, char **argv) {
   cleanUpOnSignals();
   llvm::InitLLVM init(argc, argv);
+  handleFatalErrors();
 #ifdef M_ARENA_MAX
   // Of glibc: with an arena for each thread, each would keep what its passes freed (10 MB on MiniLM).
   mallopt(M_ARENA_MAX, 2);

@@ -46,7 +46,8 @@ def PrepareEntryPointsPass : Pass<"ecf8-prepare-entry-points", "::mlir::ModuleOp
   let description = [{
     In: a program on tensors. Out: each public function has `llvm.emit_c_interface`, and its tensor arguments
     `bufferization.writable = false`, so that no call changes an input. A public function with types other than ranked
-    tensors, memrefs of identity layout and scalars is an error.
+    tensors, memrefs of identity layout and scalars is an error, and so is a value anywhere that has 2^56 elements or
+    more by its static sizes: counts of elements and bytes are numbers of 64 bits.
     Left alone: private functions. Place in the pipeline: before bufferization. The n-th public function becomes
     `ecf8_entry_<n>` in `ecf8-finalize-module`.
 
@@ -187,6 +188,37 @@ def FinalizeModulePass : Pass<"ecf8-finalize-module", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def CheckBoundsPass : Pass<"ecf8-check-bounds", "::mlir::func::FuncOp"> {
+  let summary = "Assert that slices and look-ups lie inside of what they read or write";
+  let description = [{
+    In: bufferized functions with `memref.subview`, `memref.load` and `memref.store`, before weights are decoded by
+    generated code and before structured ops become loops.
+    Out: a `cf.assert` before each of them whose offsets, sizes or indices are known only at run time, so that the number
+    of an expert that does not exist ends the call with an error. A `memref.subview` of a stride of less than 1 is an error.
+    Left alone: what is inside for sure, by constants and the bounds of loops around it; the bodies of structured ops,
+    which `ecf8-lower-linalg` checks.
+    Place in the pipeline: after bufferization, before `ecf8-lower-storage`.
+
+    Example: `test/Conversion/check-bounds.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def CheckAllocationsPass : Pass<"ecf8-check-allocations", "::mlir::func::FuncOp"> {
+  let summary = "Assert that the size of each allocation fits 56 bits";
+  let description = [{
+    In: functions with `memref.alloc`. Out: before each one with dynamic sizes the product of the sizes and of the
+    bytes of an element, taken without overflow, and a `cf.assert` that it is less than 2^56. The conversion to LLVM
+    multiplies in 64 bits: of an activation with too many rows it would allocate what is left modulo 2^64.
+    Left alone: static shapes, which `ecf8-prepare-entry-points` checks.
+    Place in the pipeline: when all buffers are there, before `ecf8-lower-asserts` and the conversion to LLVM.
+
+    Example: `test/Conversion/check-allocations.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect"];
+}
+
 def CheckLoweredPass : Pass<"ecf8-check-lowered", "::mlir::ModuleOp"> {
   let summary = "Refuse a module that is not wholly in the LLVM dialect";
   let description = [{
@@ -194,6 +226,7 @@ def CheckLoweredPass : Pass<"ecf8-check-lowered", "::mlir::ModuleOp"> {
     Out: the same module, or one error for each op that no pass has lowered: its name, its location and what to do.
     An op of another dialect, an unresolved `builtin.unrealized_conversion_cast`, and an operand or a result whose type
     is not of LLVM (an FP8 float, a compressed weight, a tensor) are such ops. Passes of MLIR leave them in silence.
+    A constant of 2^31 bytes or more is an error, too.
     A call that allocates memory inside a loop gets a remark: bufferization and hoisting leave none in loops of models.
     Place in the pipeline: last.
 

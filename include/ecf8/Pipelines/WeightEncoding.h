@@ -2,7 +2,7 @@
 #ifndef ECF8_PIPELINES_WEIGHTENCODING_H
 #define ECF8_PIPELINES_WEIGHTENCODING_H
 
-#include "ecf8/Codec/Stats.h"
+#include "ecf8/Codec/Encoder.h"
 #include "ecf8/Pipelines/WeightFiles.h"
 #include <optional>
 
@@ -11,7 +11,8 @@ namespace mlir::ecf8 {
 enum class Codec { Auto, Raw, Huffman, Planes };
 
 /// Which FP8 weights are compressed, and how. `Auto` is a fixed table by target: on the CPU `Planes`, which
-/// is decoded fastest, and no compression where the payload would not be smaller than the plain bytes.
+/// is decoded fastest, and no compression where the payload would not be smaller than the plain bytes: raw tiles for
+/// what contractions read (`ModuleWeight::isContracted`), and plain tensors for the rest.
 struct CodecOptions {
   Codec codec = Codec::Auto;
   unsigned maxCodeLength = 8;
@@ -27,7 +28,8 @@ struct EncodedWeight {
   EncodingAttrInterface encoding;           ///< null where the weight stays a plain tensor
   std::vector<uint8_t> transposed;          ///< the elements of a transposed weight that stays a plain tensor
   std::vector<uint8_t> payload;             ///< empty where the weight stays a plain tensor or came as a payload
-  std::string reason;                       ///< why it stays plain; empty where it does not
+  ::ecf8::EncodeOptions encodeOptions;      ///< those of `payload`
+  std::string reason;                       ///< why it was not made smaller; empty where it was
   std::optional<::ecf8::TensorStats> stats; ///< of FP8 weights whose plain bytes were at hand
 };
 

@@ -48,6 +48,7 @@ struct ModuleWeight {
   mutable GlobalOp global;   ///< an op handle: its accessors are not const
   std::string name;          ///< the key, or the symbol where the content is inline
   std::string dtype;         ///< of the decoded elements, as in the manifest
+  bool isContracted = false; ///< contractions that are to be fused are all that reads it
   bool isTransposed = false; ///< `content` is the transpose of the global: its last two dimensions are exchanged
   ::ecf8::ByteSpan content;
   const WeightFiles::Entry *source = nullptr; ///< backs `content` where that comes from a file

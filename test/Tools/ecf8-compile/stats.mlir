@@ -9,7 +9,7 @@
 // RUN: ecf8-compile %s --weights %t.safetensors --emit=compressed -o /dev/null --stats --min-elements=10000 | FileCheck %s --check-prefix=MIN
 // RUN: ecf8-compile %s --weights %t.safetensors --target-cpu=generic -o %t.ecf8 --stats -v 2>&1 | FileCheck %s --check-prefix=VERBOSE
 
-// TABLE: weight {{ *}}shape {{ *}}dtype {{ *}}bytes {{ *}}stored {{ *}}saved {{ *}}bits/weight {{ *}}bound {{ *}}codec {{ *}}left alone because
+// TABLE: weight {{ *}}shape {{ *}}dtype {{ *}}bytes {{ *}}stored {{ *}}saved {{ *}}bits/weight {{ *}}bound {{ *}}codec {{ *}}not smaller because
 // TABLE: w {{ *}}64x128 {{ *}}f8E4M3FN {{ *}}8192 {{ *}}6{{[0-9]+}} {{.*}} % {{ *}}6.{{[0-9]+}} {{ *}}6.{{[0-9]+}} {{ *}}planes
 // TABLE: v {{ *}}64x128 {{ *}}f8E5M2 {{ *}}8192 {{.*}} planes
 // TABLE: s {{ *}}8x8 {{ *}}f8E4M3FN {{ *}}64 {{ *}}64 {{.*}}none {{ *}}fewer than 1024 elements

@@ -117,6 +117,8 @@ LogicalResult GlobalOp::verify() {
   auto tensor = dyn_cast<RankedTensorType>(getType());
   if (!tensor || !tensor.hasStaticShape()) // global_c2
     return emitOpError() << "expected a ranked tensor of static shape or a compressed type, got " << getType();
+  if (!isCountable(tensor.getShape())) // global_c2
+    return emitOpError() << "expected less than 2^56 elements, got " << getType();
   if (getValue() && getValue()->getType() != getType()) // global_c3
     return emitOpError() << "expected a value of type " << getType() << ", got " << getValue()->getType();
   return success();

@@ -48,22 +48,29 @@ void ECF8Dialect::registerTypes() {
 
 bool CompressedType::isValidElementType(Type type) { return isa<Float8E4M3FNType, Float8E5M2Type>(type); }
 
+bool mlir::ecf8::isCountable(ArrayRef<int64_t> shape) {
+  constexpr int64_t limit = int64_t{1} << 56;
+  int64_t elements = 1;
+  for (int64_t size : shape) {
+    if (ShapedType::isDynamic(size) || size == 0)
+      continue;
+    if (size > (limit - 1) / elements)
+      return false;
+    elements *= size;
+  }
+  return true;
+}
+
 LogicalResult CompressedType::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<int64_t> shape,
                                      Type elementType, EncodingAttrInterface encoding) {
-  constexpr int64_t maxElements = int64_t{1} << 56;
   if (!isValidElementType(elementType)) // compressed_c1
     return emitError() << "expected element type 'f8E4M3FN' or 'f8E5M2', got " << elementType;
   if (shape.size() > 8) // compressed_c2
     return emitError() << "expected a rank of 8 at most, got " << shape.size();
-  int64_t elements = 1;
-  for (int64_t size : shape) {
-    if (size < 0) // compressed_c2
-      return emitError() << "expected a static shape, got a dynamic dimension";
-    // An empty tensor may have any other dimension, as long as each fits.
-    if (size >= maxElements || (size != 0 && elements > (maxElements - 1) / size)) // compressed_c2
-      return emitError() << "expected less than 2^56 elements, got more in shape [" << shape << "]";
-    elements *= std::max<int64_t>(size, 1);
-  }
+  if (ShapedType::isDynamicShape(shape)) // compressed_c2
+    return emitError() << "expected a static shape, got a dynamic dimension";
+  if (!isCountable(shape)) // compressed_c2
+    return emitError() << "expected less than 2^56 elements, got more in shape [" << shape << "]";
   return encoding.verifyEncoding(emitError, shape, elementType); // compressed_c3
 }
 

@@ -2,6 +2,7 @@
 #include "EncodeContent.h"
 #include "Loads.h"
 #include "ecf8/Codec/Encoder.h"
+#include "ecf8/Dialect/ECF8/Transforms/ContractedWeights.h"
 #include "ecf8/Dialect/ECF8/Transforms/Passes.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
@@ -58,6 +59,8 @@ struct CompressWeightsPass : public ::mlir::ecf8::impl::CompressWeightsPassBase<
       return signalPassFailure();
     SymbolTableCollection symbolTables;
     SymbolUserMap users(symbolTables, getOperation());
+    if (codec == "auto")
+      contracted = findContractedGlobals(getOperation());
     for (auto global : getOperation().getOps<GlobalOp>())
       if (failed(compressGlobal(global, users)))
         return signalPassFailure();
@@ -94,12 +97,12 @@ private:
     return success(encoding != nullptr);
   }
 
-  EncodingAttrInterface getEncoding(RankedTensorType type) {
-    if (encoding)
-      return encoding;
+  EncodingAttrInterface getEncoding(RankedTensorType type) { return encoding ? encoding : getRawEncoding(type); }
+
+  static RawAttr getRawEncoding(RankedTensorType type) {
     SmallVector<uint64_t> dims(type.getShape());
     auto options = ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
-    return RawAttr::get(&getContext(), static_cast<Order>(options.order), options.tileColumns);
+    return RawAttr::get(type.getContext(), static_cast<Order>(options.order), options.tileColumns);
   }
 
   //===--------------------------------------------------------------------===//
@@ -110,11 +113,15 @@ private:
     return remark::RemarkOpts::name(name).category(kCategory).function(function);
   }
 
-  static void remarkCompressed(Location loc, StringRef name, CompressedType type, ElementsAttr payload) {
-    auto remark = remark::passed(loc, remarkOptions("Compressed", name));
+  /// `reason` says why a weight is in tiles, but no smaller; it is empty for others.
+  static void remarkCompressed(Location loc, StringRef name, CompressedType type, ElementsAttr payload,
+                               const std::string &reason) {
+    auto remark = remark::passed(loc, remarkOptions(reason.empty() ? "Compressed" : "Tiled", name));
     remark << remark::metric("Type", Type(type)) << remark::metric("PlainBytes", type.getNumElements());
     if (payload)
-      remark << remark::metric("CompressedBytes", getPayloadSizeBytes(payload));
+      remark << remark::metric(reason.empty() ? "CompressedBytes" : "StoredBytes", getPayloadSizeBytes(payload));
+    if (!reason.empty())
+      remark << remark::reason("{0}", reason);
   }
 
   static void remarkLeftAlone(Location loc, StringRef name, const std::string &reason) {
@@ -138,25 +145,35 @@ private:
   }
 
   /// The pass's own rule, for a weight of `type` with `content`, which may be null where a file holds it.
-  FailureOr<WeightDecision> decideByRule(RankedTensorType type, ElementsAttr content, StringRef name, Location loc) {
+  FailureOr<WeightDecision> decideByRule(RankedTensorType type, ElementsAttr content, StringRef name, Location loc,
+                                         bool isContracted) {
     WeightDecision decision;
     decision.reason = getReasonByType(type);
     if (!decision.reason.empty())
       return decision;
-    if (content) {
-      auto compressed = CompressedType::get(type, getEncoding(type));
-      auto payload = encodeContent(content, compressed, name, [&] { return emitError(loc); });
-      if (failed(payload))
-        return failure();
-      int64_t size = getPayloadSizeBytes(*payload);
-      if (codec == "auto" && size >= type.getNumElements()) {
-        decision.reason =
-            "no smaller when encoded: " + std::to_string(size) + " bytes of " + std::to_string(type.getNumElements());
-        return decision;
-      }
-      decision.payload = *payload;
-    }
     decision.encoding = getEncoding(type);
+    if (!content)
+      return decision;
+    auto encode = [&] {
+      return encodeContent(content, CompressedType::get(type, decision.encoding), name, [&] { return emitError(loc); });
+    };
+    auto payload = encode();
+    if (failed(payload))
+      return failure();
+    int64_t size = getPayloadSizeBytes(*payload);
+    if (codec == "auto" && size >= type.getNumElements()) {
+      decision.reason = "size: no smaller when encoded, " + std::to_string(size) + " bytes of " +
+                        std::to_string(type.getNumElements());
+      decision.encoding = nullptr;
+      if (RawAttr raw = getRawEncoding(type); isContracted && raw.getOrder() == Order::rows32) {
+        decision.encoding = raw;
+        payload = encode();
+        if (failed(payload))
+          return failure();
+      }
+    }
+    if (decision.encoding)
+      decision.payload = *payload;
     return decision;
   }
 
@@ -185,7 +202,9 @@ private:
     ElementsAttr value = global.getValue().value_or(ElementsAttr());
     bool isEncodable = CompressedType::isValidElementType(type.getElementType()) && type.getRank() <= 8;
     FailureOr<WeightDecision> decision =
-        decide && isEncodable ? decide(global) : decideByRule(type, value, (name + "_payload").str(), global.getLoc());
+        decide && isEncodable
+            ? decide(global)
+            : decideByRule(type, value, (name + "_payload").str(), global.getLoc(), contracted.contains(global));
     if (failed(decision))
       return failure();
     if (!decision->encoding) {
@@ -205,7 +224,7 @@ private:
     global.setType(compressed);
     if (value)
       global.setValueAttr(decision->payload);
-    remarkCompressed(global.getLoc(), name, compressed, decision->payload);
+    remarkCompressed(global.getLoc(), name, compressed, decision->payload, decision->reason);
     decodeLoads(global, compressed, loads);
     return success();
   }
@@ -259,7 +278,8 @@ private:
       remarkLeftAlone(op->getLoc(), name, op->use_empty() ? "no use" : "a splat, which a fill writes");
       return success();
     }
-    FailureOr<WeightDecision> decision = decideByRule(type, content, "constant_payload", op->getLoc());
+    FailureOr<WeightDecision> decision = decideByRule(type, content, "constant_payload", op->getLoc(),
+                                                      codec == "auto" && areContracted(op->getResult(0)));
     if (failed(decision))
       return failure();
     if (!decision->encoding) {
@@ -272,7 +292,7 @@ private:
     SmallVector<OpOperand *> uses = llvm::to_vector(llvm::make_pointer_range(op->getUses()));
     decodeBeforeUses(constant, uses);
     op->erase();
-    remarkCompressed(constant.getLoc(), name, compressed, decision->payload);
+    remarkCompressed(constant.getLoc(), name, compressed, decision->payload, decision->reason);
     return success();
   }
 
@@ -295,7 +315,8 @@ private:
   }
 
   WeightDecisionFn decide;
-  EncodingAttrInterface encoding; ///< null for raw
+  EncodingAttrInterface encoding;   ///< null for raw
+  DenseSet<Operation *> contracted; ///< globals that contractions alone read; only for codec=auto
 };
 
 } // namespace

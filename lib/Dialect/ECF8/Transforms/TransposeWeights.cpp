@@ -1,8 +1,9 @@
 // FP8 weights that contractions sum along the rows of are stored as their transposes.
-#include "WeightReaders.h"
 #include "ecf8/Codec/Transpose.h"
+#include "ecf8/Dialect/ECF8/Transforms/ContractedWeights.h"
 #include "ecf8/Dialect/ECF8/Transforms/Passes.h"
-#include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Remarks.h"
 
@@ -59,36 +60,18 @@ struct TransposeWeightsPass : public ::mlir::ecf8::impl::TransposeWeightsPassBas
           global.isTransposed())
         continue;
       SmallVector<GlobalLoadOp> loads;
+      SmallVector<Value> values;
       for (Operation *user : users.getUsers(global))
-        loads.push_back(dyn_cast<GlobalLoadOp>(user));
-      if (!llvm::is_contained(loads, GlobalLoadOp()) && areReadTransposed(loads, type))
+        if (auto load = dyn_cast<GlobalLoadOp>(user); load && load.getType() == type) {
+          loads.push_back(load);
+          values.push_back(load.getResult());
+        }
+      if (loads.size() == users.getUsers(global).size() && areContracted(values, /*isTransposed=*/true))
         store(global, transpose(type), loads);
     }
   }
 
 private:
-  /// Whether all that reads the loads are contractions that the transposed weight could be fused with.
-  static bool areReadTransposed(ArrayRef<GlobalLoadOp> loads, RankedTensorType type) {
-    if (type.getRank() != 2 && type.getRank() != 3)
-      return false;
-    RankedTensorType stored = transpose(type);
-    if (!declineShape(stored.getShape()).empty())
-      return false;
-    // The encoding is not known yet, but all have tiles of 32 rows.
-    auto encoding = HuffmanAttr::get(type.getContext(), /*max_code_length=*/8, /*tile_columns=*/1024);
-    auto weight = CompressedType::get(stored, encoding);
-    bool isRead = false;
-    for (GlobalLoadOp load : loads) {
-      if (load.getType() != type)
-        return false;
-      WeightReaders readers = WeightReaders::of(load.getResult(), WeightChain::of(weight, /*isTransposed=*/true));
-      if (!readers.reason.empty())
-        return false;
-      isRead |= !readers.contractions.empty();
-    }
-    return isRead;
-  }
-
   /// Makes `global` the transposed one, and transposes back what the program loads.
   static void store(GlobalOp global, RankedTensorType stored, ArrayRef<GlobalLoadOp> loads) {
     if (std::optional<ElementsAttr> value = global.getValue()) {

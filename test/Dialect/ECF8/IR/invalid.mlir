@@ -15,6 +15,16 @@ ecf8.global @global_c2 key("a") : tensor<?xf32>
 
 // -----
 
+// expected-error@+1 {{expected less than 2^56 elements, got 'tensor<4294967296x4294967296xf8E4M3FN>'}}
+ecf8.global @global_c2_huge key("a") : tensor<4294967296x4294967296xf8E4M3FN>
+
+// -----
+
+// expected-error@+1 {{expected less than 2^56 elements, got 'tensor<268435456x268435456xf32>'}}
+ecf8.global @global_c2_splat value(dense<1.0> : tensor<268435456x268435456xf32>) : tensor<268435456x268435456xf32>
+
+// -----
+
 // expected-error@+1 {{expected a value of type 'tensor<5xf32>', got 'tensor<4xf32>'}}
 ecf8.global @global_c3 value(dense<1.0> : tensor<4xf32>) : tensor<5xf32>
 

@@ -31,7 +31,7 @@ def ECF8_GlobalOp : ECF8_Op<"global", [Symbol]> {
     Constraints:
 
     * (global_c1) exactly one of `key` and `value` is there
-    * (global_c2) `type` is a ranked tensor of static shape or a compressed type
+    * (global_c2) `type` is a ranked tensor of static shape with less than 2^56 elements, or a compressed type
     * (global_c3) the type of `value` is `type`; for a compressed `type` see constant_c1 to constant_c3
     * (global_c4) `key` is not empty
     * (global_c5) `ecf8.transposed` is a unit attribute beside a `key`, and `type` has two dimensions or three

@@ -9,4 +9,12 @@
 #define GET_TYPEDEF_CLASSES
 #include "ecf8/Dialect/ECF8/IR/ECF8Types.h.inc"
 
+namespace mlir::ecf8 {
+
+/// Whether a tensor of `shape` has less than 2^56 elements, so that no count of its elements or bytes overflows.
+/// Dynamic and empty dimensions count as 1.
+bool isCountable(ArrayRef<int64_t> shape);
+
+} // namespace mlir::ecf8
+
 #endif // ECF8_DIALECT_ECF8_IR_ECF8TYPES_H

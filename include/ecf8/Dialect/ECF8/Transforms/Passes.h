@@ -17,7 +17,7 @@ namespace mlir::ecf8 {
 struct WeightDecision {
   /// The encoding, or null to leave the weight as it is.
   EncodingAttrInterface encoding;
-  /// Why it is left as it is; goes into the remark.
+  /// Why it is left as it is, or is in raw tiles although another encoding was to be; goes into the remark.
   std::string reason;
   /// The payload, for a global with an inline value. Without one the pass encodes the value.
   ElementsAttr payload;

@@ -49,9 +49,13 @@ def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
     its key, and whoever binds the file encodes it. An `ecf8.encode` of a constant is evaluated. `codec=raw` means tiles of
     32 rows where a matrix fills one, or each of several in three dimensions fills them, so that `ecf8-fuse-decode` takes
     it like the others, and else row-major.
+    With `codec=auto`, contents that are no smaller when encoded become `#ecf8.raw` in such tiles, if contractions that
+    `ecf8-fuse-decode` takes are all that reads the weight: the fused contraction reads tiles. At most 31 rows and 15
+    columns of padding are stored with them.
     Left alone: weights of fewer than `min-elements` elements, of more than 8 dimensions, of other element types, and
-    with `codec=auto` contents that are no smaller when encoded. Remarks of the category `ecf8-compress-weights` say
-    what was compressed (passed), what was not and why (missed), and which weights are not FP8 (analysis).
+    with `codec=auto` other contents that are no smaller when encoded. Remarks of the category `ecf8-compress-weights` say
+    what was compressed (passed, `Compressed`), what is in tiles and no smaller (passed, `Tiled`), what was left alone and
+    why (missed), and which weights are not FP8 (analysis). The reason for what is no smaller begins with `size`.
     Errors: options that name no layout; a payload that cannot be built.
     Place in the pipeline: after `ecf8-externalize-weights`, before bufferization.
 
@@ -121,6 +125,20 @@ def FuseEpiloguePass : Pass<"ecf8-fuse-epilogue", "::mlir::func::FuncOp"> {
   }];
   let dependentDialects = ["::mlir::ecf8::ECF8Dialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
+}
+
+def SeparateEmptiesPass : Pass<"ecf8-separate-empties", "::mlir::func::FuncOp"> {
+  let summary = "Give few readers to an empty tensor";
+  let description = [{
+    In: `tensor.empty`s with many uses: CSE makes one for all layers of a model. Out: one for each `max-readers` uses.
+    Bufferization compares all readers with all writers of the tensors that can share a buffer: with one empty tensor for
+    all, its time grows with the square of the number of layers and more, and with one for each op no buffer is used twice.
+    Place in the pipeline: after `ecf8-separate-fills`, directly before `eliminate-empty-tensors` and bufferization; CSE
+    would undo it.
+
+    Example: `test/Dialect/ECF8/Transforms/separate-empties.mlir`.
+  }];
+  let options = [Option<"maximumReaders", "max-readers", "unsigned", /*default=*/"16", "Uses of one empty tensor, at least 1">];
 }
 
 #endif // ECF8_DIALECT_ECF8_TRANSFORMS_PASSES_TD
