@@ -1,5 +1,6 @@
 // ecf8-check-allocations: sizes that do not fit 64 bits end the call, instead of allocating what is left of them.
 #include "ecf8/Conversion/Passes.h"
+#include "ecf8/Dialect/ECF8/IR/ECF8.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -10,6 +11,7 @@ namespace mlir::ecf8 {
 } // namespace mlir::ecf8
 
 using namespace mlir;
+using namespace mlir::ecf8;
 
 namespace {
 
@@ -26,8 +28,6 @@ public:
 
 private:
   static void check(memref::AllocOp alloc) {
-    // As in the runtime: no machine has 2^56 bytes.
-    constexpr int64_t limit = int64_t{1} << 56;
     ImplicitLocOpBuilder builder(alloc.getLoc(), alloc);
     Type i64 = builder.getI64Type();
     auto constant = [&](int64_t value) { return arith::ConstantIntOp::create(builder, i64, value).getResult(); };
@@ -47,7 +47,7 @@ private:
       bytes = product.getLow();
       require(arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, product.getHigh(), zero));
     }
-    require(arith::CmpIOp::create(builder, arith::CmpIPredicate::ult, bytes, constant(limit)));
+    require(arith::CmpIOp::create(builder, arith::CmpIPredicate::ult, bytes, constant(kCountLimit)));
     cf::AssertOp::create(builder, fits, "expected a tensor of less than 2^56 bytes");
   }
 };

@@ -1,9 +1,7 @@
 // ecf8-check-bounds: what a program reads or writes by a number that it computes lies inside of the tensor.
+#include "Conjunction.h"
 #include "ecf8/Conversion/Passes.h"
 
-#include "mlir/Dialect/Arith/Utils/Utils.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Interfaces/ValueBoundsOpInterface.h"
 
 namespace mlir::ecf8 {
@@ -12,6 +10,7 @@ namespace mlir::ecf8 {
 } // namespace mlir::ecf8
 
 using namespace mlir;
+using namespace mlir::ecf8;
 
 using Predicate = arith::CmpIPredicate;
 using Bounds = ValueBoundsConstraintSet;
@@ -28,19 +27,19 @@ public:
     if (isKnown(value, Bounds::GE, builder.getIndexAttr(0)) &&
         isKnown(value, canBeLimit ? Bounds::LE : Bounds::LT, limit))
       return;
-    add(canBeLimit ? Predicate::ule : Predicate::ult, value, limit); // unsigned: a negative number is too large
+    all.add(canBeLimit ? Predicate::ule : Predicate::ult, value, limit); // unsigned: a negative number is too large
   }
 
   void addAtLeast(OpFoldResult value, int64_t least) {
     if (!isKnown(value, Bounds::GE, builder.getIndexAttr(least)))
-      add(Predicate::sge, value, builder.getIndexAttr(least));
+      all.add(Predicate::sge, value, builder.getIndexAttr(least));
   }
 
   /// `offset + size <= extent`, for numbers that lie in [0, extent] each.
   void addFits(OpFoldResult offset, OpFoldResult size, OpFoldResult extent) {
     Value rest = subtract(extent, offset);
     if (!isKnown(size, Bounds::LE, rest))
-      add(Predicate::ule, size, rest);
+      all.add(Predicate::ule, size, rest);
   }
 
   /// The same for `size` elements that lie `stride` apart.
@@ -48,13 +47,10 @@ public:
     Value one = arith::ConstantIndexOp::create(builder, 1); // what is no divisor fails another condition
     Value divisor = arith::MaxSIOp::create(builder, toValue(stride), one);
     Value rest = subtract(extent, offset);
-    add(Predicate::ule, size, arith::CeilDivUIOp::create(builder, rest, divisor).getResult());
+    all.add(Predicate::ule, size, arith::CeilDivUIOp::create(builder, rest, divisor).getResult());
   }
 
-  void assertAll(StringRef message) {
-    if (all)
-      cf::AssertOp::create(builder, all, message);
-  }
+  void assertAll(StringRef message) { all.assertAll(message); }
 
   ImplicitLocOpBuilder builder;
 
@@ -69,12 +65,7 @@ private:
     return arith::SubIOp::create(builder, toValue(left), toValue(right));
   }
 
-  void add(Predicate predicate, OpFoldResult left, OpFoldResult right) {
-    Value condition = arith::CmpIOp::create(builder, predicate, toValue(left), toValue(right));
-    all = all ? arith::AndIOp::create(builder, all, condition).getResult() : condition;
-  }
-
-  Value all; ///< null while all are known
+  Conjunction all{builder};
 };
 
 class CheckBoundsPass : public mlir::ecf8::impl::CheckBoundsPassBase<CheckBoundsPass> {

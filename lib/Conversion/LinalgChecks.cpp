@@ -1,35 +1,15 @@
 // Assertions that keep a structured op inside its buffers where shapes or indices are known only at run time.
+#include "Conjunction.h"
 #include "LinalgNest.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace mlir::ecf8;
 
 namespace {
-
-/// The conjunction of the conditions added to it, or null where all are known to hold.
-struct Conjunction {
-  ImplicitLocOpBuilder &builder;
-  Value value;
-
-  void add(arith::CmpIPredicate predicate, OpFoldResult a, OpFoldResult b) {
-    std::optional<int64_t> constantA = getConstantIntValue(a), constantB = getConstantIntValue(b);
-    bool holds = predicate == arith::CmpIPredicate::eq && a == b;
-    if (constantA && constantB)
-      holds = arith::applyCmpPredicate(predicate, APInt(64, *constantA, true), APInt(64, *constantB, true));
-    if (holds)
-      return;
-    Value condition =
-        arith::CmpIOp::create(builder, predicate, getValueOrCreateConstantIndexOp(builder, builder.getLoc(), a),
-                              getValueOrCreateConstantIndexOp(builder, builder.getLoc(), b));
-    value = value ? Value(arith::AndIOp::create(builder, value, condition)) : condition;
-  }
-};
 
 /// The coefficient of loop `dim` in `expr`, which is a sum of multiples of loop variables.
 int64_t coefficientOf(AffineExpr expr, unsigned dim, unsigned dimCount) {
@@ -65,7 +45,7 @@ LogicalResult checkShapes(linalg::LinalgOp op) {
           Value(arith::SubIOp::create(builder, cast<Value>(range.size), arith::ConstantIndexOp::create(builder, 1))));
   }
 
-  Conjunction fits{builder, {}};
+  Conjunction fits(builder);
   for (OpOperand &operand : op->getOpOperands()) {
     auto type = dyn_cast<MemRefType>(operand.get().getType());
     if (!type)
@@ -108,9 +88,7 @@ LogicalResult checkShapes(linalg::LinalgOp op) {
         fits.add(arith::CmpIPredicate::sge, indexAt(lowestAt), builder.getIndexAttr(0));
     }
   }
-  if (fits.value)
-    cf::AssertOp::create(builder, fits.value,
-                         ("shapes of the operands of " + op->getName().getStringRef() + " do not match").str());
+  fits.assertAll(("shapes of the operands of " + op->getName().getStringRef() + " do not match").str());
   return success();
 }
 
@@ -120,14 +98,13 @@ void checkLookups(linalg::LinalgOp op) {
   op.getBlock()->walk([&](memref::LoadOp load) { loads.push_back(load); });
   for (memref::LoadOp load : loads) {
     ImplicitLocOpBuilder builder(load.getLoc(), load);
-    Conjunction inside{builder, {}};
+    Conjunction inside(builder);
     for (auto [dim, index] : llvm::enumerate(load.getIndices())) {
       OpFoldResult extent = memref::getMixedSize(builder, load.getLoc(), load.getMemRef(), dim);
       // Unsigned: a negative index is too large.
       inside.add(arith::CmpIPredicate::ult, OpFoldResult(index), extent);
     }
-    if (inside.value)
-      cf::AssertOp::create(builder, inside.value, "index outside the tensor that is read");
+    inside.assertAll("index outside the tensor that is read");
   }
 }
 

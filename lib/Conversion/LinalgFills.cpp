@@ -61,8 +61,6 @@ static linalg::FillOp findFill(linalg::LinalgOp op, OpOperand &init) {
 
 SmallVector<Value> mlir::ecf8::takeFills(linalg::LinalgOp op) {
   SmallVector<Value> values(op.getNumDpsInits());
-  if (op.getNumReductionLoops() == 0)
-    return values;
   for (auto [value, init] : llvm::zip_equal(values, op.getDpsInitsMutable())) {
     linalg::FillOp fill = findFill(op, init);
     if (!fill)

@@ -32,11 +32,11 @@ LogicalResult checkNest(linalg::LinalgOp op);
 /// The plan for `op`, which has buffer semantics, on a machine with vectors of `vectorBits`.
 NestPlan planNest(linalg::LinalgOp op, unsigned vectorBits);
 
-/// The values that the sums of `op` begin with, one for each destination: what a fill right before has written there,
-/// which is erased, or null where the destination has to be read.
+/// The values that the sums of `op`, which has reductions, begin with, one for each destination: what a fill right
+/// before has written there, which is erased, or null where the destination has to be read.
 SmallVector<Value> takeFills(linalg::LinalgOp op);
 
-/// Replaces `op` by the loops of `plan`; `firstSums` are those of `takeFills`.
+/// Replaces `op` by the loops of `plan`; `firstSums` are those of `takeFills` where it has reductions.
 void emitNest(linalg::LinalgOp op, const NestPlan &plan, ArrayRef<Value> firstSums);
 
 /// How the elements that `laneDim` selects lie in an operand.

@@ -86,9 +86,7 @@ public:
         signalPassFailure();
         continue;
       }
-      SmallVector<Value> first = firstSums.lookup(op);
-      first.resize(op.getNumDpsInits());
-      emitNest(op, planNest(op, vectorBits), first);
+      emitNest(op, planNest(op, vectorBits), firstSums.lookup(op));
     }
   }
 

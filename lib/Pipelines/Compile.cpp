@@ -139,7 +139,7 @@ LogicalResult Compiler::bindAndEncode() {
                      BindOptions bind{options.strictWeights, !options.quiet};
                      if (failed(bindWeights(*module, files, bind, weights)))
                        return failure();
-                     if (options.fuseDecode) {
+                     if (options.fuseDecode && options.codec.codec == Codec::Auto) {
                        DenseSet<Operation *> contracted = findContractedGlobals(*module);
                        for (ModuleWeight &weight : weights)
                          weight.isContracted = contracted.contains(weight.global);

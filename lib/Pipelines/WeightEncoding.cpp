@@ -124,20 +124,21 @@ static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &optio
     return Status::ok();
   };
   ::ecf8::EncodeOptions encodeOptions = getEncodeOptions(options, dims);
+  bool isSmaller = true; // or has to be encoded all the same
   if (options.codec == Codec::Auto) {
     // What cannot become smaller needs no encoding to know it.
     Result<::ecf8::SizeEstimate> estimate = ::ecf8::estimatePayloadBytes(encodeOptions, *result.stats, dims);
     if (!estimate)
       return estimate.status();
-    if (estimate->minBytes >= content.size())
-      result.reason = "size: no smaller when encoded";
+    isSmaller = estimate->minBytes < content.size();
   }
-  if (result.reason.empty())
+  if (isSmaller) {
     if (Status status = encode(encodeOptions); !status.isOk())
       return status;
-  if (options.codec == Codec::Auto && result.payload.size() >= content.size())
+    isSmaller = options.codec != Codec::Auto || result.payload.size() < content.size();
+  }
+  if (!isSmaller) {
     result.reason = "size: no smaller when encoded";
-  if (!result.reason.empty()) {
     result.payload = {};
     ::ecf8::EncodeOptions tiles = ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
     if (!weight.isContracted || tiles.order != ::ecf8::Order::Rows32)

@@ -6,7 +6,7 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 # One instruction set and no lower limit: small weights are compressed, and a test compiles in a second.
 QUICK: dict[str, Any] = {"target_cpu": "native", "options": ["--min-elements=1"]}
+# The instruction sets that a bundle has code for unless it is told otherwise.
+CPUS = ("generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16")
 
 
 class Block(nn.Module):
@@ -52,6 +54,18 @@ def same_bytes(left: Tensor, right: Tensor) -> bool:
         and left.dtype == right.dtype
         and torch.equal(left.contiguous().view(torch.uint8), right.contiguous().view(torch.uint8))
     )
+
+
+def load_for_each_cpu(bundle: Path) -> Iterator[tuple[str, ecf8.CompiledModel]]:
+    """The bundle for each instruction set of this machine, which are `generic` and perhaps others of CPUS."""
+    for cpu in CPUS:
+        try:
+            model = ecf8.load(bundle, cpu=cpu)
+        except ecf8.Error:
+            if cpu == "generic":
+                raise
+            continue  # not a CPU of this kind
+        yield cpu, model
 
 
 @pytest.fixture(autouse=True)

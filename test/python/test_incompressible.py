@@ -10,11 +10,9 @@ import ecf8
 import numpy as np
 import pytest
 import torch
-from conftest import QUICK, same_bytes
+from conftest import CPUS, QUICK, load_for_each_cpu, same_bytes
 from ecf8._tools import find_compiler
 from torch import Tensor, nn
-
-CPUS = ("generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16")
 
 
 class Linear(nn.Module):
@@ -69,13 +67,7 @@ def test_bytes_are_those_of_the_program(dtype: torch.dtype, finite: bool, tmp_pa
     expected = in_order(x.numpy(), values.astype(np.float32))
     assert np.isnan(expected).any() != finite
     assert equal(plain(x).numpy(), expected)
-    for cpu in CPUS:
-        try:
-            model = ecf8.load(tmp_path / "fused", cpu=cpu)
-        except ecf8.Error:
-            if cpu == "generic":
-                raise
-            continue  # not a CPU of this kind
+    for cpu, model in load_for_each_cpu(tmp_path / "fused"):
         stored = {entry.name: entry for entry in model.weights}["weight"]
         assert stored.encoding == "#ecf8.raw<order = rows32, tile_columns = 1024>", cpu
         for rows in (1, 9):  # kernels for one row and for several

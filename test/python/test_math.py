@@ -10,8 +10,8 @@ import ecf8
 import numpy as np
 import pytest
 import torch
+from conftest import load_for_each_cpu
 
-CPUS = ("generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16")
 LARGEST_ERROR = 1.5  # in units in the last place of f32
 EXACT = {
     "exp": (torch.exp, np.exp),
@@ -43,12 +43,7 @@ def run_on_all(folder: Path, x: torch.Tensor, function: Callable[[torch.Tensor],
             return function(x)
 
     ecf8.compile(Function(), (x,), output=folder, show_progress=False)
-    results = {}
-    for cpu in CPUS:
-        try:
-            results[cpu] = ecf8.load(folder, cpu=cpu)(x).clone()
-        except ecf8.Error:
-            assert cpu != "generic"  # others may be missing
+    results = {cpu: model(x).clone() for cpu, model in load_for_each_cpu(folder)}
     for cpu, result in results.items():
         assert result.view(torch.uint8).equal(results["generic"].view(torch.uint8)), cpu
     return results["generic"]

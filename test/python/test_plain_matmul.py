@@ -8,8 +8,7 @@ import ecf8
 import numpy as np
 import pytest
 import torch
-
-CPUS = ("generic", "x86-64-v3", "x86-64-v4")
+from conftest import load_for_each_cpu
 
 
 def in_order(x: torch.Tensor, weight: torch.Tensor) -> np.ndarray:
@@ -31,13 +30,7 @@ def test_linear_adds_in_order(tmp_path: Path, dtype: torch.dtype, rows: int) -> 
     folder = tmp_path / "model"
     ecf8.compile(linear, (x,), output=folder, show_progress=False)
     expected = torch.from_numpy(in_order(x, linear.weight.detach())).to(dtype)
-    for cpu in CPUS:
-        try:
-            model = ecf8.load(folder, cpu=cpu)
-        except ecf8.Error:
-            if cpu == "generic":
-                raise
-            continue  # not a CPU of this kind
+    for cpu, model in load_for_each_cpu(folder):
         assert torch.equal(model(x), expected), cpu
 
 

@@ -8,8 +8,7 @@ import ecf8
 import numpy as np
 import pytest
 import torch
-
-CPUS = ("generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16")
+from conftest import load_for_each_cpu
 
 
 class SquareSum(torch.nn.Module):
@@ -29,16 +28,7 @@ class Attention(torch.nn.Module):
 
 def results(folder: Path, *inputs: torch.Tensor) -> list[torch.Tensor]:
     """One for each instruction set of this machine."""
-    found = []
-    for cpu in CPUS:
-        try:
-            model = ecf8.load(folder, cpu=cpu)
-        except ecf8.Error:
-            if cpu == "generic":
-                raise
-            continue  # not a CPU of this kind
-        found.append(model(*inputs))
-    return found
+    return [model(*inputs) for _, model in load_for_each_cpu(folder)]
 
 
 # 37 rows and 53 columns: whole vectors and squares of each width, and a rest on both sides.

@@ -86,6 +86,20 @@ def SeparateFillsPass : Pass<"ecf8-separate-fills", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def SeparateEmptiesPass : Pass<"ecf8-separate-empties", "::mlir::func::FuncOp"> {
+  let summary = "Give few readers to an empty tensor";
+  let description = [{
+    In: `tensor.empty`s with many uses: CSE makes one for all layers of a model. Out: one for each `max-readers` uses.
+    Bufferization compares all readers with all writers of the tensors that can share a buffer: with one empty tensor for
+    all, its time grows with the square of the number of layers and more, and with one for each op no buffer is used twice.
+    Place in the pipeline: after `ecf8-separate-fills`, directly before `eliminate-empty-tensors` and bufferization; CSE
+    would undo it.
+
+    Example: `test/Conversion/separate-empties.mlir`.
+  }];
+  let options = [Option<"maximumReaders", "max-readers", "unsigned", /*default=*/"16", "Uses of one empty tensor, at least 1">];
+}
+
 def ExpandMathPass : Pass<"ecf8-expand-math"> {
   let summary = "Write out exp, log, tanh and erf, so that they work on vectors";
   let description = [{

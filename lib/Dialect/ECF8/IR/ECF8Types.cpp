@@ -49,12 +49,11 @@ void ECF8Dialect::registerTypes() {
 bool CompressedType::isValidElementType(Type type) { return isa<Float8E4M3FNType, Float8E5M2Type>(type); }
 
 bool mlir::ecf8::isCountable(ArrayRef<int64_t> shape) {
-  constexpr int64_t limit = int64_t{1} << 56;
   int64_t elements = 1;
   for (int64_t size : shape) {
     if (ShapedType::isDynamic(size) || size == 0)
       continue;
-    if (size > (limit - 1) / elements)
+    if (size > (kCountLimit - 1) / elements)
       return false;
     elements *= size;
   }

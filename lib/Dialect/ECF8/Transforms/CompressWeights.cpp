@@ -59,7 +59,7 @@ struct CompressWeightsPass : public ::mlir::ecf8::impl::CompressWeightsPassBase<
       return signalPassFailure();
     SymbolTableCollection symbolTables;
     SymbolUserMap users(symbolTables, getOperation());
-    if (codec == "auto")
+    if (codec == "auto" && !decide) // which knows already
       contracted = findContractedGlobals(getOperation());
     for (auto global : getOperation().getOps<GlobalOp>())
       if (failed(compressGlobal(global, users)))
@@ -190,14 +190,10 @@ private:
       remark::analysis(global.getLoc(), remarkOptions("NotFP8", name)) << remark::metric("Type", Type(type));
       return success();
     }
-    SmallVector<GlobalLoadOp> loads;
-    for (Operation *user : users.getUsers(global)) {
-      auto load = dyn_cast<GlobalLoadOp>(user);
-      if (!load || load.getType() != type) {
-        remarkLeftAlone(global.getLoc(), name, "expected loads as a tensor alone, got another use");
-        return success();
-      }
-      loads.push_back(load);
+    std::optional<SmallVector<GlobalLoadOp>> loads = getLoadsIfAlone(global, users);
+    if (!loads) {
+      remarkLeftAlone(global.getLoc(), name, "expected loads as a tensor alone, got another use");
+      return success();
     }
     ElementsAttr value = global.getValue().value_or(ElementsAttr());
     bool isEncodable = CompressedType::isValidElementType(type.getElementType()) && type.getRank() <= 8;
@@ -225,7 +221,7 @@ private:
     if (value)
       global.setValueAttr(decision->payload);
     remarkCompressed(global.getLoc(), name, compressed, decision->payload, decision->reason);
-    decodeLoads(global, compressed, loads);
+    decodeLoads(global, compressed, *loads);
     return success();
   }
 

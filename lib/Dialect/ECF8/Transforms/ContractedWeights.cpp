@@ -1,8 +1,8 @@
 // Looks ahead to ecf8-fuse-decode, for passes that run before weights are encoded.
 #include "ecf8/Dialect/ECF8/Transforms/ContractedWeights.h"
 
+#include "Loads.h"
 #include "WeightReaders.h"
-#include "mlir/IR/SymbolTable.h"
 
 using namespace mlir;
 using namespace mlir::ecf8;
@@ -36,12 +36,10 @@ DenseSet<Operation *> mlir::ecf8::findContractedGlobals(ModuleOp module) {
   SymbolUserMap users(symbolTables, module);
   DenseSet<Operation *> contracted;
   for (auto global : module.getOps<GlobalOp>()) {
-    SmallVector<Value> loads;
-    for (Operation *user : users.getUsers(global))
-      if (auto load = dyn_cast<GlobalLoadOp>(user); load && load.getType() == global.getType())
-        loads.push_back(load.getResult());
-    bool isTensor = isa<RankedTensorType>(global.getType());
-    if (isTensor && loads.size() == users.getUsers(global).size() && areContracted(loads))
+    if (!isa<RankedTensorType>(global.getType()))
+      continue;
+    std::optional<SmallVector<GlobalLoadOp>> loads = getLoadsIfAlone(global, users);
+    if (loads && areContracted(llvm::to_vector_of<Value>(*loads)))
       contracted.insert(global);
   }
   return contracted;

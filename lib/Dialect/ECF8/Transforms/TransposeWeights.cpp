@@ -1,4 +1,5 @@
 // FP8 weights that contractions sum along the rows of are stored as their transposes.
+#include "Loads.h"
 #include "ecf8/Codec/Transpose.h"
 #include "ecf8/Dialect/ECF8/Transforms/ContractedWeights.h"
 #include "ecf8/Dialect/ECF8/Transforms/Passes.h"
@@ -59,15 +60,9 @@ struct TransposeWeightsPass : public ::mlir::ecf8::impl::TransposeWeightsPassBas
       if (!type || !CompressedType::isValidElementType(type.getElementType()) || type.getNumElements() < minElements ||
           global.isTransposed())
         continue;
-      SmallVector<GlobalLoadOp> loads;
-      SmallVector<Value> values;
-      for (Operation *user : users.getUsers(global))
-        if (auto load = dyn_cast<GlobalLoadOp>(user); load && load.getType() == type) {
-          loads.push_back(load);
-          values.push_back(load.getResult());
-        }
-      if (loads.size() == users.getUsers(global).size() && areContracted(values, /*isTransposed=*/true))
-        store(global, transpose(type), loads);
+      std::optional<SmallVector<GlobalLoadOp>> loads = getLoadsIfAlone(global, users);
+      if (loads && areContracted(llvm::to_vector_of<Value>(*loads), /*isTransposed=*/true))
+        store(global, transpose(type), *loads);
     }
   }
 

@@ -11,8 +11,11 @@
 
 namespace mlir::ecf8 {
 
-/// Whether a tensor of `shape` has less than 2^56 elements, so that no count of its elements or bytes overflows.
-/// Dynamic and empty dimensions count as 1.
+/// No tensor has that many elements or bytes.
+inline constexpr int64_t kCountLimit = int64_t{1} << 56;
+
+/// Whether a tensor of `shape` has less than `kCountLimit` elements, so that no count of its elements or bytes
+/// overflows. Dynamic and empty dimensions count as 1.
 bool isCountable(ArrayRef<int64_t> shape);
 
 } // namespace mlir::ecf8

@@ -1,11 +1,12 @@
-// No empty tensor has many readers.
-#include "ecf8/Dialect/ECF8/Transforms/Passes.h"
+// ecf8-separate-empties: no empty tensor has many readers.
+#include "ecf8/Conversion/Passes.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace mlir::ecf8 {
 #define GEN_PASS_DEF_SEPARATEEMPTIESPASS
-#include "ecf8/Dialect/ECF8/Transforms/Passes.h.inc"
+#include "ecf8/Conversion/Passes.h.inc"
 } // namespace mlir::ecf8
 
 using namespace mlir;
