@@ -1,6 +1,9 @@
 """Whole models with FP8 weights next to PyTorch's dense ones, and where the time goes. Prints JSON.
 
+    .venv/bin/python benchmarks/model/run.py --record     everything, some 10 minutes on a quiet core
     .venv/bin/python benchmarks/model/run.py --build build [--model bert --type f32 --tokens 1,64,512]
+
+`--record` writes the report to benchmarks/results/model.json, too.
 
 Each call is timed next to one of PyTorch eager on the same model before it was quantized, in turn, on one thread; a
 ratio is ours over PyTorch's, the median of the rounds. With `perf` on the machine, each entry has the percentage of
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 LARGEST = 4096
+RECORD = Path(__file__).parent.parent / "results" / "model.json"
 
 
 def numbers(text: str) -> list[int]:
@@ -91,6 +95,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=numbers, default=[1, 64, 512], help="lengths of the input, as in 1,64,512")
     parser.add_argument("--rounds", type=int, default=5, help="pairs of calls for each length")
     parser.add_argument("--profile-seconds", type=float, default=3, help="for perf; 0: no profile")
+    parser.add_argument("--record", action="store_true", help=f"write {RECORD.name}, too")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     if not (build / "bin" / "ecf8-compile").is_file():
@@ -111,8 +116,10 @@ def main() -> None:
         "threads": 1,
         "results": results,
     }
-    json.dump(report, sys.stdout, indent=1)
-    print()
+    text = json.dumps(report, indent=1) + "\n"
+    sys.stdout.write(text)
+    if arguments.record:
+        RECORD.write_text(text)
 
 
 if __name__ == "__main__":

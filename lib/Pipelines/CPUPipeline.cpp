@@ -39,6 +39,8 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
   manager.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   if (options.fuseEpilogue)
     manager.addNestedPass<func::FuncOp>(createFuseEpiloguePass());
+  if (options.tileAttention)
+    manager.addNestedPass<func::FuncOp>(createTileAttentionPass());
   addCleanup(manager);
   manager.addNestedPass<func::FuncOp>(createSeparateFillsPass());
   manager.addNestedPass<func::FuncOp>(createSeparateEmptiesPass());
@@ -89,6 +91,7 @@ void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &option
 }
 
 void buildLLVMPipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
+  manager.addNestedPass<func::FuncOp>(createStackBuffersPass());
   manager.addNestedPass<func::FuncOp>(createCheckAllocationsPass());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());

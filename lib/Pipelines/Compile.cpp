@@ -185,6 +185,7 @@ static void fillPipelineOptions(CPUPipelineOptions &pipeline, const CpuLevel &le
   pipeline.fuseDecode = options.fuseDecode;
   pipeline.arithmetic = options.arithmetic;
   pipeline.fuseEpilogue = options.fuseEpilogue;
+  pipeline.tileAttention = options.tileAttention;
   pipeline.lanes = level.lanes.str();
   pipeline.vectorBits = level.vectorBits;
   pipeline.hasF16Conversions = llvm::is_contained(level.features, "f16c");

@@ -98,6 +98,10 @@ struct Flags {
                              cl::desc("Do the elementwise ops on the result of a contraction inside of it (default: "
                                       "true); with false behind it, with the same results"),
                              cl::init(true), cl::cat(category)};
+  cl::opt<bool> tileAttention{"tile-attention",
+                              cl::desc("Compute attention a block of rows at a time (default: true); with false "
+                                       "the scores as a whole, with the same results"),
+                              cl::init(true), cl::cat(category)};
   cl::opt<unsigned> optimizationLevel{"O",
                                       cl::Prefix,
                                       cl::desc("Optimization level of LLVM, 0 to 3 (default: 3)"),
@@ -260,6 +264,7 @@ int main(int argc, char **argv) {
   options.fuseDecode = flags.fuseDecode;
   options.arithmetic = flags.arithmetic;
   options.fuseEpilogue = flags.fuseEpilogue;
+  options.tileAttention = flags.tileAttention;
   options.codec = {flags.codec, flags.maxCodeLength, std::nullopt, flags.minElements};
   if (flags.maxCodeLength.getNumOccurrences() != 0 && flags.codec != Codec::Huffman)
     return fail("expected --codec=huffman with --max-code-length, got another codec");

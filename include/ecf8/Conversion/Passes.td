@@ -72,6 +72,24 @@ def FuseElementwisePass : Pass<"ecf8-fuse-elementwise", "::mlir::func::FuncOp"> 
                            "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def TileAttentionPass : Pass<"ecf8-tile-attention", "::mlir::func::FuncOp"> {
+  let summary = "Compute attention a block of rows at a time";
+  let description = [{
+    In: two batch matmuls, the first of which makes scores that the second reads after elementwise ops and reductions of
+    rows, as mask and softmax are. Out: one `scf.forall` over batches, heads and blocks of up to 32 rows; in a block,
+    each op works on its part, which stays in the cache and, after bufferization, on the stack of a thread. What only
+    rearranges the result is part of a block, too. No sum is cut, so that the bytes are those of the ops one after
+    another. What the ops of a block compute is up to 256 KiB, or blocks have 4 rows. Blocks of columns are taken where
+    the second matmul reads scores as its right operand.
+    Left alone: scores below 64 KiB, and scores that something else reads, too.
+    Place in the pipeline: after `ecf8-fuse-elementwise`, before bufferization.
+
+    Example: `test/Conversion/tile-attention.mlir`.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def SeparateFillsPass : Pass<"ecf8-separate-fills", "::mlir::func::FuncOp"> {
   let summary = "Fill each destination right before the op that writes it";
   let description = [{
@@ -217,6 +235,21 @@ def CheckBoundsPass : Pass<"ecf8-check-bounds", "::mlir::func::FuncOp"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
                            "::mlir::memref::MemRefDialect"];
+}
+
+def StackBuffersPass : Pass<"ecf8-stack-buffers", "::mlir::func::FuncOp"> {
+  let summary = "Put buffers of a loop's iterations on the stack";
+  let description = [{
+    In: `memref.alloc` in a loop that is released in the same iteration, and `memref.alloca` in a loop. Out: `memref.alloca`
+    at the beginning of the function, so that a loop neither asks for memory nor lets the stack grow. Where a size is
+    only known to have a bound, as that of the last tile of a dimension, the buffer is a `memref.view` of as many bytes.
+    A function gets up to 1 MiB.
+    Left alone: buffers without a bound, and those for which 1 MiB does not suffice.
+    Place in the pipeline: when bodies of parallel loops are functions of their own, before `ecf8-check-allocations`.
+
+    Example: `test/Conversion/stack-buffers.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }
 
 def CheckAllocationsPass : Pass<"ecf8-check-allocations", "::mlir::func::FuncOp"> {

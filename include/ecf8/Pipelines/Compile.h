@@ -35,6 +35,7 @@ struct CompileOptions {
   bool fuseDecode = true;                ///< decode weights inside of the contractions that read them
   std::string arithmetic = "as-written"; ///< where these apply scales; or "epilogue"
   bool fuseEpilogue = true;              ///< move elementwise ops on the result of a contraction into it
+  bool tileAttention = true;             ///< compute attention a block of rows at a time
   unsigned optimizationLevel = 3;
   unsigned threads = 1;
   std::string linker; ///< empty: the default

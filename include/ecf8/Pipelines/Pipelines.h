@@ -27,6 +27,8 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
   Option<bool> fuseEpilogue{*this, "fuse-epilogue",
                             llvm::cl::desc("Move elementwise ops on the result of a contraction into it"),
                             llvm::cl::init(true)};
+  Option<bool> tileAttention{*this, "tile-attention", llvm::cl::desc("Compute attention a block of rows at a time"),
+                             llvm::cl::init(true)};
   Option<bool> threads{*this, "threads", llvm::cl::desc("Run outer loops on the threads of the runtime"),
                        llvm::cl::init(true)};
   Option<std::string> stopAfter{
