@@ -203,9 +203,11 @@ public:
   using TileAttentionPassBase::TileAttentionPassBase;
 
   void runOnOperation() override {
-    unsigned count = 0;
-    getOperation().walk([&](linalg::LinalgOp op) { count += isBatchMatmul(op); });
-    if (count < 2)
+    WalkResult large = getOperation().walk([](linalg::LinalgOp op) {
+      bool isLarge = isBatchMatmul(op) && resultBytes(op) >= minimumScoreBytes;
+      return isLarge ? WalkResult::interrupt() : WalkResult::advance();
+    });
+    if (!large.wasInterrupted())
       return;
     if (failed(giveOneShape(getOperation())))
       return signalPassFailure();

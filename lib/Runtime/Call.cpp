@@ -8,6 +8,7 @@
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <new>
 
 using namespace ecf8;
@@ -40,13 +41,14 @@ void *TrackedMemory::allocate(uint64_t bytes, uint64_t alignment) {
   if (bytes >= minimumKeptBytes)
     if (void *pointer = reuse(bytes, alignment))
       return pointer;
-  // The header fills the end of a whole unit of alignment in front of the bytes.
-  uint64_t frontBytes = alignment;
-  uint64_t total = (frontBytes + bytes + alignment - 1) / alignment * alignment;
-  void *allocated = std::aligned_alloc(alignment, total);
+  // Not std::aligned_alloc: glibc's does not find the block that the last call's result has left, and takes a new one.
+  uint64_t total = headerBytes + (alignment - 1) + bytes;
+  void *allocated = std::malloc(total);
   if (!allocated)
     return nullptr;
-  void *pointer = static_cast<char *>(allocated) + frontBytes;
+  void *pointer = static_cast<char *>(allocated) + headerBytes;
+  uint64_t room = alignment - 1 + bytes;
+  std::align(alignment, bytes, pointer, room); // fits: `room` has alignment - 1 bytes more than needed
   std::lock_guard<std::mutex> lock(mutex);
   link(first, new (headerOf(pointer)) Header{nullptr, nullptr, allocated, bytes, alignment});
   return pointer;

@@ -3,6 +3,7 @@
 
 #include "SliceOffsets.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "llvm/Support/MathExtras.h"
@@ -217,6 +218,23 @@ AliasingValueList ContractOp::getAliasingValues(OpOperand &operand, const Analys
   return {};
 }
 
+/// `buffer`, or where its rows are not contiguous a copy with contiguous ones: kernels read vectors.
+static FailureOr<Value> getContiguousRows(RewriterBase &rewriter, Location loc, Value buffer,
+                                          const BufferizationOptions &options) {
+  auto type = cast<MemRefType>(buffer.getType());
+  if (isRowMajorMatrix(type) || type.getMemorySpace())
+    return buffer;
+  SmallVector<Value> sizes;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (type.isDynamicDim(dim))
+      sizes.push_back(memref::DimOp::create(rewriter, loc, buffer, dim));
+  FailureOr<Value> copy =
+      options.createAlloc(rewriter, loc, MemRefType::get(type.getShape(), type.getElementType()), sizes);
+  if (failed(copy) || failed(options.createMemCpy(rewriter, loc, buffer, *copy)))
+    return failure();
+  return copy;
+}
+
 LogicalResult ContractOp::bufferize(RewriterBase &rewriter, const BufferizationOptions &options,
                                     BufferizationState &state) {
   SmallVector<Value> buffers;
@@ -227,6 +245,8 @@ LogicalResult ContractOp::bufferize(RewriterBase &rewriter, const BufferizationO
     if (!value)
       continue;
     FailureOr<Value> buffer = getBuffer(rewriter, value, options, state);
+    if (succeeded(buffer) && value != getAccumulator())
+      buffer = getContiguousRows(rewriter, getLoc(), *buffer, options);
     if (failed(buffer))
       return failure();
     buffers.back() = *buffer;

@@ -70,6 +70,9 @@ static LogicalResult matchLayout(WeightContraction &candidate, OpOperand &use, O
     return reason = "layout: a sum over the rows of the stored weight", failure();
   if (expertLoop && iterators[*expertLoop] != utils::IteratorType::parallel)
     return reason = "layout: a sum over the experts", failure();
+  for (auto [loop, size] : llvm::enumerate(op.getStaticLoopRanges()))
+    if (iterators[loop] == utils::IteratorType::reduction && loop != columnLoop && size != 1)
+      return reason = "layout: a sum over more than the columns of the weight", failure();
   AffineMap in = op.getMatchingIndexingMap(candidate.activations), out = op.getMatchingIndexingMap(&accumulator);
   candidate.isPerExpert = expertLoop.has_value();
   candidate.sharesActivations = expertLoop && !in.isFunctionOfDim(*expertLoop);

@@ -120,6 +120,27 @@ func.func @contract(%c: !huffman, %x: tensor<4x128xf32> {bufferization.writable 
   return %0 : tensor<4x64xf32>
 }
 
+// Kernels read vectors along rows: activations and scales with gaps are copied first.
+// CHECK-LABEL: func @contract_strided(
+// CHECK:         %[[GAPS:.*]] = memref.subview %{{.*}} : memref<4x256xf32> to memref<4x128xf32, strided<[256, 2]>>
+// CHECK:         %[[COPY:.*]] = memref.alloc() {{.*}} : memref<4x128xf32>
+// CHECK:         memref.copy %[[GAPS]], %[[COPY]]
+// CHECK:         %[[SCALES:.*]] = memref.alloc() {{.*}} : memref<64x1xf32>
+// CHECK:         memref.copy %{{.*}}, %[[SCALES]]
+// CHECK:         ecf8.contract ins(%[[COPY]], {{.*}}) scale(%[[SCALES]] : memref<64x1xf32>)
+// DEALLOC-LABEL: func @contract_strided(
+// DEALLOC:         ecf8.contract ins(%[[COPY:.*]], {{.*}}) scale(%[[SCALES:.*]] : memref<64x1xf32>)
+// DEALLOC-DAG:     memref.dealloc %[[COPY]] : memref<4x128xf32>
+// DEALLOC-DAG:     memref.dealloc %[[SCALES]] : memref<64x1xf32>
+func.func @contract_strided(%c: !huffman, %x: tensor<4x256xf32>, %s: tensor<64x2xf32>, %acc: tensor<4x64xf32>)
+    -> tensor<4x64xf32> {
+  %xs = tensor.extract_slice %x[0, 0] [4, 128] [1, 2] : tensor<4x256xf32> to tensor<4x128xf32>
+  %ss = tensor.extract_slice %s[0, 1] [64, 1] [1, 2] : tensor<64x2xf32> to tensor<64x1xf32>
+  %0 = ecf8.contract ins(%xs, %c : tensor<4x128xf32>, !huffman) scale(%ss : tensor<64x1xf32>) block [1, 128]
+      outs(%acc : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %0 : tensor<4x64xf32>
+}
+
 // An accumulator that is read later is copied.
 // CHECK-LABEL: func @contract_accumulator_read_later(
 // CHECK-SAME:    %[[ACC:[a-z0-9]+]]: memref<4x64xf32>

@@ -137,3 +137,26 @@ func.func @rows_of_the_activations(%c: !weight, %x: tensor<64x128xf32>, %acc: te
   } -> tensor<64x4xf32>
   return %y : tensor<64x4xf32>
 }
+
+// Each product three times: a contraction of the matrix would add it once.
+#repeated = affine_map<(m, n, k, j) -> (n, k, j)>
+// CHECK-LABEL: func @sum_over_a_repetition(
+// CHECK:         ecf8.decode
+// CHECK-NOT:     ecf8.contract
+// CHECK:         return
+func.func @sum_over_a_repetition(%c: !weight, %x: tensor<4x128xf32>, %acc: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  // expected-remark@+1 {{Function=sum_over_a_repetition | Reason="layout: a sum over more than the columns of the weight"}}
+  %w = ecf8.decode %c : !weight
+  %e = tensor.empty() : tensor<64x128x3xf8E4M3FN>
+  %b = linalg.broadcast ins(%w : !plain) outs(%e : tensor<64x128x3xf8E4M3FN>) dimensions = [2]
+  %y = linalg.generic {indexing_maps = [affine_map<(m, n, k, j) -> (m, k)>, #repeated, affine_map<(m, n, k, j) -> (m, n)>],
+                       iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %b : tensor<4x128xf32>, tensor<64x128x3xf8E4M3FN>) outs(%acc : tensor<4x64xf32>) {
+  ^bb0(%a: f32, %v: f8E4M3FN, %o: f32):
+    %0 = arith.extf %v : f8E4M3FN to f32
+    %1 = arith.mulf %a, %0 : f32
+    %2 = arith.addf %o, %1 : f32
+    linalg.yield %2 : f32
+  } -> tensor<4x64xf32>
+  return %y : tensor<4x64xf32>
+}
