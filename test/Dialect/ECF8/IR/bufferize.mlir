@@ -129,7 +129,7 @@ func.func @contract(%c: !huffman, %x: tensor<4x128xf32> {bufferization.writable 
 // CHECK:         memref.copy %{{.*}}, %[[SCALES]]
 // CHECK:         ecf8.contract ins(%[[COPY]], {{.*}}) scale(%[[SCALES]] : memref<64x1xf32>)
 // DEALLOC-LABEL: func @contract_strided(
-// DEALLOC:         ecf8.contract ins(%[[COPY:.*]], {{.*}}) scale(%[[SCALES:.*]] : memref<64x1xf32>)
+// DEALLOC:         ecf8.contract ins(%[[COPY:[a-z0-9_]+]], {{.*}}) scale(%[[SCALES:[a-z0-9_]+]] : memref<64x1xf32>)
 // DEALLOC-DAG:     memref.dealloc %[[COPY]] : memref<4x128xf32>
 // DEALLOC-DAG:     memref.dealloc %[[SCALES]] : memref<64x1xf32>
 func.func @contract_strided(%c: !huffman, %x: tensor<4x256xf32>, %s: tensor<64x2xf32>, %acc: tensor<4x64xf32>)
