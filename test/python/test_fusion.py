@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import ecf8
+import pytest
 import torch
 from conftest import QUICK, same_bytes
 from ecf8._tools import find_compiler
@@ -95,3 +96,9 @@ def test_bf16_with_bias(tmp_path):
         lambda x, weight, blocks, rows: functional.linear(x.bfloat16(), interleaved(weight, blocks).bfloat16()),
     )
     check_fused(module, torch.randn(3, COLUMNS), tmp_path, tolerance=1e-2)
+
+
+@pytest.mark.parametrize("number", [0.5, 0.03])  # the second is none of f32
+def test_number_of_the_program_as_scale(number: float, tmp_path: Path) -> None:
+    module = Layers(lambda x, weight, _, __: functional.linear(x, weight * number)).eval()
+    check_fused(module, torch.randn(5, COLUMNS), tmp_path)

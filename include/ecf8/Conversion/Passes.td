@@ -309,8 +309,9 @@ def EmitDecodersPass : Pass<"ecf8-emit-decoders", "::mlir::ModuleOp"> {
     `gather` need avx2 (`nibble` is the faster one and falls back to `gather` at run time for codes that it cannot take),
     `scalar` nothing. All give the same bytes. For planes `permute` expands bytes (avx512bw, avx512vbmi2, gfni), `nibble` and
     `gather` shuffle them (avx2, popcnt).
-    A contraction picks its kernel by the rows of the activations: for one row decoded weights go from registers into the
-    sums; for several a block of 64 columns is decoded into the first-level cache and multiplied by all of them.
+    A contraction picks its kernel by the rows of the activations: for few rows (1 to 4, by encoding and products) decoded
+    weights go from registers into the sums; for more a panel of 128 slots is decoded into the first-level cache and
+    multiplied by all of them.
     Left alone: everything else.
     Place in the pipeline: after `ecf8-lower-storage`, before `ecf8-parallel-to-runtime`; once per instruction set.
 

@@ -29,6 +29,7 @@ struct FuseDecodePass : public ::mlir::ecf8::impl::FuseDecodePassBase<FuseDecode
       getOperation().emitError() << "expected arithmetic 'as-written' or 'epilogue', got '" << arithmetic << "'";
       return signalPassFailure();
     }
+    getOperation().walk(hoistScalars);
     SmallVector<DecodeOp> decodes;
     getOperation().walk([&](DecodeOp decode) { decodes.push_back(decode); });
     for (DecodeOp decode : decodes)
@@ -36,6 +37,15 @@ struct FuseDecodePass : public ::mlir::ecf8::impl::FuseDecodePassBase<FuseDecode
   }
 
 private:
+  /// Numbers that are the same for each element stand before `op`, where they can be a scale: frontends write a scale
+  /// that is a number of the program as a constant of f64, rounded in the body.
+  static void hoistScalars(linalg::GenericOp op) {
+    for (Operation &inner : llvm::make_early_inc_range(op.getBody()->without_terminator()))
+      if (isa<arith::ConstantOp, arith::TruncFOp>(inner) &&
+          llvm::none_of(inner.getOperands(), [&](Value operand) { return operand.getParentBlock() == op.getBody(); }))
+        inner.moveBefore(op);
+  }
+
   void fuse(DecodeOp decode) {
     if (decode.getDestination())
       return;

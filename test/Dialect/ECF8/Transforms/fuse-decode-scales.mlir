@@ -175,3 +175,25 @@ func.func @one_row(%c: !ecf8.compressed<1x128xf8E4M3FN, #ecf8.huffman>, %x: tens
   %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x128xf32>, tensor<1x128xf32>) outs(%acc : tensor<?x1xf32>) -> tensor<?x1xf32>
   return %y : tensor<?x1xf32>
 }
+
+// A Python number times the weight: f64, rounded in the body, and not a number of f32 itself.
+// CHECK-LABEL: func @number_of_the_program(
+// CHECK:         %[[F64:.*]] = arith.constant 3.000000e-02 : f64
+// CHECK:         %[[F32:.*]] = arith.truncf %[[F64]] : f64 to f32
+// CHECK:         %[[S:.*]] = tensor.from_elements %[[F32]] : tensor<1x1xf32>
+// CHECK:         ecf8.contract {{.*}} scale(%[[S]] : tensor<1x1xf32>) block [64, 128]
+func.func @number_of_the_program(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %number = arith.constant 0.03 : f64
+  %w = ecf8.decode %c : !weight
+  %e = tensor.empty() : !wide
+  %g = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<64x128xf8E4M3FN>) outs(%e : !wide) {
+  ^bb0(%in: f8E4M3FN, %o: f32):
+    %a = arith.extf %in : f8E4M3FN to f32
+    %t = arith.truncf %number : f64 to f32
+    %v = arith.mulf %a, %t : f32
+    linalg.yield %v : f32
+  } -> !wide
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x128xf32>, !wide) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}

@@ -68,6 +68,21 @@ func.func @negative_accumulator(%c: !weight, %x: !x, %acc: !y) -> !y {
   return %z : !y
 }
 
+// Scales are applied to sums in memory, behind which the epilogue would have to come.
+// CHECK-LABEL: func @negative_scaled_sums(
+// CHECK:         linalg.generic
+func.func @negative_scaled_sums(%c: !weight, %x: !x, %s: tensor<64x1xf32>) -> !y {
+  %f = arith.constant dense<0.0> : !y
+  // expected-remark@+1 {{[Missed] NotFused | Category:ecf8-fuse-epilogue | Function=negative_scaled_sums | Reason="arithmetic: sums that are scaled"}}
+  %y = ecf8.contract ins(%x, %c : !x, !weight) scale(%s : tensor<64x1xf32>) block [1, 128] outs(%f : !y) {scales_sums} -> !y
+  %z = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%y : !y) outs(%f : !y) {
+  ^bb0(%in: f32, %o: f32):
+    %0 = arith.negf %in : f32
+    linalg.yield %0 : f32
+  } -> !y
+  return %z : !y
+}
+
 // A sum that starts at -0.0 may end there.
 // CHECK-LABEL: func @negative_minus_zero(
 // CHECK:         linalg.generic

@@ -114,10 +114,10 @@ def FuseEpiloguePass : Pass<"ecf8-fuse-epilogue", "::mlir::func::FuncOp"> {
     of a gated layer. Operands are matrices like the result, or repeated over its rows, its columns or both.
     Out: the op's body in the epilogue of the contraction, one reader after the other, and its operands in `extras`; the
     contraction stands where the op stood. The matrix of sums is gone, and so are its zeros.
-    Left alone: contractions with several readers, and those whose sums do not start at zero.
+    Left alone: contractions with several readers, those whose sums do not start at zero, and those that scale their sums.
     Remarks of the category `ecf8-fuse-epilogue` say what was fused (passed), and which elementwise reader was not and why
-    (missed). A reason begins with its code: `readers`, `reader`, `block`, `accumulator`, `type`, `layout`, `operand`,
-    `body`. `Name` is the weight's key or symbol.
+    (missed). A reason begins with its code: `readers`, `reader`, `block`, `arithmetic`, `accumulator`, `type`, `layout`,
+    `operand`, `body`. `Name` is the weight's key or symbol.
     Place in the pipeline: after `ecf8-fuse-decode`, and after `ecf8-fuse-elementwise`, which makes one reader of the ops
     of an activation that read each other's operand twice; before bufferization.
 
