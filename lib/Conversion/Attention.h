@@ -13,8 +13,6 @@ constexpr unsigned kMaximumAttentionOps = 64;
 /// Whether `op` is a contraction on tensors with a dimension that both operands and the result have. `op` may be null.
 bool isBatchMatmul(Operation *op);
 
-inline bool hasOnlyParallelLoops(linalg::LinalgOp op) { return op.getNumLoops() == op.getNumParallelLoops(); }
-
 /// Gives batch matmuls, and the elementwise ops and reductions around them, one shape as far as batches and heads go:
 /// no reshape stands between them afterwards, and no reduction keeps its dimension with size 1.
 LogicalResult giveOneShape(func::FuncOp function);

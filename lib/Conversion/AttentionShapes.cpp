@@ -1,5 +1,6 @@
 // Attention in one shape: the reshapes between its ops are gone.
 #include "Attention.h"
+#include "StructuredOps.h"
 
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -128,17 +129,9 @@ bool isPartOfAttention(Operation *op) {
 } // namespace
 
 LogicalResult mlir::ecf8::giveOneShape(func::FuncOp function) {
+  if (failed(generalizeNamedOps(function, [](linalg::LinalgOp op) { return isBatchMatmul(op); })))
+    return failure();
   IRRewriter rewriter(function.getContext());
-  SmallVector<linalg::LinalgOp> named;
-  function.walk([&](linalg::LinalgOp op) {
-    if (!isa<linalg::GenericOp>(op) && isBatchMatmul(op))
-      named.push_back(op);
-  });
-  for (linalg::LinalgOp op : named) {
-    rewriter.setInsertionPoint(op);
-    if (failed(linalg::generalizeNamedOp(rewriter, op)))
-      return op->emitOpError() << "expected a matmul that can be written as linalg.generic";
-  }
   function.walk([&](linalg::GenericOp op) {
     readWithoutUnits(op);
     dropKeptDims(op, rewriter);

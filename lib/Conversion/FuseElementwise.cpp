@@ -1,4 +1,5 @@
 // ecf8-fuse-elementwise: chains of elementwise ops become one op, where that computes nothing twice.
+#include "StructuredOps.h"
 #include "ecf8/Conversion/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -14,10 +15,9 @@ namespace mlir::ecf8 {
 } // namespace mlir::ecf8
 
 using namespace mlir;
+using namespace mlir::ecf8;
 
 namespace {
-
-bool hasOnlyParallelLoops(linalg::LinalgOp op) { return op.getNumLoops() == op.getNumParallelLoops(); }
 
 /// Whether the consumer runs the producer's body once per element: the result has one reader, which reads each element
 /// once. A transposed read is one, and so is a sum along some dimensions; a broadcast, a contraction and an op with
@@ -63,20 +63,13 @@ public:
   using FuseElementwisePassBase::FuseElementwisePassBase;
 
   void runOnOperation() override {
-    IRRewriter rewriter(&getContext());
-    SmallVector<linalg::LinalgOp> named;
-    getOperation().walk([&](linalg::LinalgOp op) {
-      if (!isa<linalg::GenericOp, linalg::FillOp>(op) && hasOnlyParallelLoops(op) && op.hasPureTensorSemantics())
-        named.push_back(op);
+    LogicalResult generalized = generalizeNamedOps(getOperation(), [](linalg::LinalgOp op) {
+      return !isa<linalg::FillOp>(op) && hasOnlyParallelLoops(op) && op.hasPureTensorSemantics();
     });
-    for (linalg::LinalgOp op : named) {
-      rewriter.setInsertionPoint(op);
-      if (failed(linalg::generalizeNamedOp(rewriter, op))) {
-        op->emitOpError() << "expected a structured op that can be written as linalg.generic";
-        return signalPassFailure();
-      }
-    }
+    if (failed(generalized))
+      return signalPassFailure();
 
+    IRRewriter rewriter(&getContext());
     separateExtensions(getOperation(), rewriter);
 
     RewritePatternSet patterns(&getContext());

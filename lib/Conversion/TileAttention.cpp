@@ -1,5 +1,6 @@
 // ecf8-tile-attention: what lies between the two matmuls of an attention stays in the cache, a block of rows at a time.
 #include "Attention.h"
+#include "StructuredOps.h"
 #include "ecf8/Conversion/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"

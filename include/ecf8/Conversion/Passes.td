@@ -243,8 +243,9 @@ def StackBuffersPass : Pass<"ecf8-stack-buffers", "::mlir::func::FuncOp"> {
     In: `memref.alloc` in a loop that is released in the same iteration, and `memref.alloca` in a loop. Out: `memref.alloca`
     at the beginning of the function, so that a loop neither asks for memory nor lets the stack grow. Where a size is
     only known to have a bound, as that of the last tile of a dimension, the buffer is a `memref.view` of as many bytes.
-    A function gets up to 1 MiB.
-    Left alone: buffers without a bound, and those for which 1 MiB does not suffice.
+    A function gets up to 1 MiB; buffers for which it does not suffice, or whose bound only the running program knows, are
+    allocated once before the outermost loop and released behind it.
+    Left alone: buffers without a bound that is known before the loop, and those that outlive an iteration.
     Place in the pipeline: when bodies of parallel loops are functions of their own, before `ecf8-check-allocations`.
 
     Example: `test/Conversion/stack-buffers.mlir`.
