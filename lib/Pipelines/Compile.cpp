@@ -10,6 +10,7 @@
 #include "ecf8/Pipelines/ObjectCode.h"
 #include "ecf8/Pipelines/Pipelines.h"
 #include "mlir/IR/AsmState.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
@@ -312,7 +313,12 @@ LogicalResult compile(const std::shared_ptr<llvm::SourceMgr> &source, MLIRContex
     errorsOnly.emplace(&context, [](Diagnostic &diagnostic) {
       return success(diagnostic.getSeverity() != DiagnosticSeverity::Error);
     });
-  return Compiler(context, options, stats).run(source, output);
+  if (failed(collectRemarks(context, options.remarks, stats.remarks)))
+    return failure();
+  LogicalResult result = Compiler(context, options, stats).run(source, output);
+  context.setRemarkEngine(nullptr); // which writes to `stats`
+  sortRemarks(stats.remarks);
+  return result;
 }
 
 } // namespace mlir::ecf8

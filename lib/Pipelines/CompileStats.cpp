@@ -67,6 +67,18 @@ static std::string printSaved(uint64_t before, uint64_t after) {
   return before == 0 ? "-" : formatv("{0:f1} %", 100.0 - 100.0 * after / before).str();
 }
 
+/// How many contractions decode, which `remarks` know.
+void CompileStats::printFusion(raw_ostream &stream) const {
+  auto count = [&](StringRef name) {
+    return count_if(remarks, [&](const CompileRemark &r) { return r.pass == "ecf8-fuse-decode" && r.name == name; });
+  };
+  const auto fused = count("Fused"), whole = count("NotFused");
+  if (fused + whole == 0)
+    return;
+  stream << "contractions that decode their weight: " << fused << "; weights that are decoded as a whole: " << whole;
+  stream << (whole == 0 ? "\n" : " (--remarks=missed says why)\n");
+}
+
 void CompileStats::printTable(raw_ostream &stream) const {
   // name, shape, dtype, bytes before, after, saved, bits per weight, bound, codec, remark
   using Row = std::array<std::string, 10>;
@@ -100,6 +112,7 @@ void CompileStats::printTable(raw_ostream &stream) const {
     }
     stream << StringRef(line).rtrim() << "\n";
   }
+  printFusion(stream);
   if (bundleBytes != 0)
     stream << "bundle: " << bundleBytes << " bytes\n";
 }
@@ -139,6 +152,7 @@ void CompileStats::printJson(raw_ostream &output) const {
                       total.elementCount ? std::optional(8.0 * total.storedBytes / total.elementCount) : std::nullopt);
         printOptional("entropy_bits_per_weight", total.entropyBits);
       });
+    stream.attributeArray("remarks", [&] { mlir::ecf8::printJson(stream, remarks); });
     stream.attribute("bundle_bytes", bundleBytes ? json::Value(bundleBytes) : json::Value(nullptr));
     stream.attributeObject("seconds", [&] {
       for (const Phase &phase : phases)

@@ -274,6 +274,8 @@ def test_stats():
     assert stats["fp8"]["entropy_bits_per_weight"] < stats["fp8"]["bits_per_weight"] < 8
     (stored,) = (stored for stored in model.weights if stored.name == "0.weight")
     assert (stored.stored_bytes, stored.decoded_bytes) == (weight["stored_bytes"], 256 * 256)
+    fused = [remark["arguments"] for remark in stats["remarks"] if remark["name"] == "Fused"]
+    assert [(remark["Name"], remark["Scale"]) for remark in fused if "Scale" in remark] == [("0.weight", "1 x 256")]
 
 
 def test_codec_names_the_encoding():

@@ -102,6 +102,14 @@ struct Flags {
                               cl::desc("Compute attention a block of rows at a time (default: true); with false "
                                        "the scores as a whole, with the same results"),
                               cl::init(true), cl::cat(category)};
+  cl::opt<RemarkSelection> remarks{
+      "remarks",
+      cl::desc("Print what the passes did with each weight and contraction, at its place in the program:"),
+      cl::init(RemarkSelection::None),
+      cl::ValueOptional,
+      cl::cat(category),
+      cl::values(clEnumValN(RemarkSelection::All, "", ""), clEnumValN(RemarkSelection::All, "all", "all (default)"),
+                 clEnumValN(RemarkSelection::Missed, "missed", "what was not done, and why"))};
   cl::opt<unsigned> optimizationLevel{"O",
                                       cl::Prefix,
                                       cl::desc("Optimization level of LLVM, 0 to 3 (default: 3)"),
@@ -265,6 +273,7 @@ int main(int argc, char **argv) {
   options.arithmetic = flags.arithmetic;
   options.fuseEpilogue = flags.fuseEpilogue;
   options.tileAttention = flags.tileAttention;
+  options.remarks = flags.remarks;
   options.codec = {flags.codec, flags.maxCodeLength, std::nullopt, flags.minElements};
   if (flags.maxCodeLength.getNumOccurrences() != 0 && flags.codec != Codec::Huffman)
     return fail("expected --codec=huffman with --max-code-length, got another codec");

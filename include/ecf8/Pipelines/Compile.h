@@ -36,6 +36,7 @@ struct CompileOptions {
   std::string arithmetic = "as-written"; ///< where these apply scales; or "epilogue"
   bool fuseEpilogue = true;              ///< move elementwise ops on the result of a contraction into it
   bool tileAttention = true;             ///< compute attention a block of rows at a time
+  RemarkSelection remarks = RemarkSelection::None; ///< printed; CompileStats has all
   unsigned optimizationLevel = 3;
   unsigned threads = 1;
   std::string linker; ///< empty: the default

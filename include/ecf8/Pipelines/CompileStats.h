@@ -1,7 +1,8 @@
-// What compression did to each weight, as a table and as JSON.
+// What compression did to each weight and the passes to each contraction, as a table and as JSON.
 #ifndef ECF8_PIPELINES_COMPILESTATS_H
 #define ECF8_PIPELINES_COMPILESTATS_H
 
+#include "ecf8/Pipelines/CompileRemarks.h"
 #include "ecf8/Pipelines/WeightEncoding.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -39,6 +40,7 @@ struct CompileStats {
 
   std::vector<WeightStats> weights;
   std::vector<Phase> phases;
+  std::vector<CompileRemark> remarks;
   uint64_t bundleBytes = 0; ///< 0 where no bundle was written
 
   void addWeights(const std::vector<ModuleWeight> &weights, const std::vector<EncodedWeight> &encoded);
@@ -46,6 +48,9 @@ struct CompileStats {
 
   void printTable(llvm::raw_ostream &stream) const;
   void printJson(llvm::raw_ostream &stream) const;
+
+private:
+  void printFusion(llvm::raw_ostream &stream) const;
 };
 
 } // namespace mlir::ecf8
