@@ -66,6 +66,33 @@ class Conv1D(nn.Module):
         return torch.addmm(self.bias, x.reshape(-1, x.shape[-1]), weight).view(shape)
 
 
+class BlockScaledConv1D(nn.Module):
+    """[K, N] with one scale for each block of 64 x 64, as [K / 64, N / 64]."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = fp8(inputs, outputs)
+        self.scale = nn.Parameter(torch.rand(-(-inputs // 64), -(-outputs // 64)) / 50, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inputs, outputs = self.weight.shape
+        scale = self.scale.repeat_interleave(64, 0)[:inputs].repeat_interleave(64, 1)[:, :outputs]
+        return x @ (self.weight.float() * scale)
+
+
+class BlockScaledExperts(nn.Module):
+    """[E, K, N] with one scale for each block of 64 x 64, as [E, K / 64, N / 64]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = fp8(EXPERTS, 2 * HIDDEN, 3 * HIDDEN)
+        self.scale = nn.Parameter(torch.rand(EXPERTS, 2, 3) / 50, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.scale.repeat_interleave(64, 1).repeat_interleave(64, 2)
+        return torch.bmm(x.expand(EXPERTS, -1, -1), self.weight.float() * scale)
+
+
 def bufferized(module: nn.Module, x: Tensor, folder: Path) -> str:
     program, weights = ecf8.export_mlir(module, (x,), folder)
     command = [find_compiler(), program, f"--weights={weights}", "--emit=bufferized", *QUICK["options"], "-o", "-"]
@@ -105,3 +132,17 @@ def test_conv1d(codec: str, tmp_path: Path):
     assert weights["0.weight"].transposed
     other = ecf8.compile(module, (x,), **{**QUICK, "options": [*QUICK["options"], f"--codec={codec}"]})
     assert same_bytes(model(x), other(x))
+
+
+@pytest.mark.parametrize(
+    ("module", "width", "contractions"),
+    [
+        (BlockScaledConv1D(192, 320), 192, 1),
+        (BlockScaledConv1D(160, 224), 160, 1),
+        (BlockScaledExperts(), 2 * HIDDEN, 1),
+    ],
+    ids=["whole", "ragged", "experts"],
+)
+def test_block_scales(module: nn.Module, width: int, contractions: int, tmp_path: Path):
+    model = check_fused(module, torch.randn(5, width), contractions, tmp_path)
+    assert all(weight.transposed for weight in model.weights if weight.name == "weight")

@@ -3,6 +3,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -123,12 +124,12 @@ LogicalResult WeightScale::match(CompressedType weight, ArrayRef<AffineExpr> ind
   expertDim.reset();
   offsets.clear();
   sizes.clear();
+  std::optional<unsigned> dims[2]; // of the rows and of the columns
   auto tensor = dyn_cast<RankedTensorType>(value.getType());
   if (!tensor)
     return success();
   if (!tensor.hasStaticShape())
     return decline(reason, "scale: a dynamic shape");
-  unsigned next = 0;
   for (auto [size, at] : llvm::zip_equal(tensor.getShape(), index)) {
     std::optional<ScaleIndex> matched = size == 1 ? ScaleIndex() : ScaleIndex::match(space, at);
     if (!matched)
@@ -139,11 +140,14 @@ LogicalResult WeightScale::match(CompressedType weight, ArrayRef<AffineExpr> ind
     sizes.push_back(matched->dim ? llvm::divideCeil(shape[*matched->dim], matched->block) : 1);
     if (!matched->dim)
       continue;
-    if (*matched->dim < next)
-      return decline(reason, "scale: columns before rows, or one of them twice");
+    if (dims[*matched->dim])
+      return decline(reason, "scale: two indices along the rows, or along the columns");
     block[*matched->dim] = matched->block;
-    next = *matched->dim + 1;
+    dims[*matched->dim] = sizes.size() - 1;
   }
+  exchanged.reset();
+  if (dims[0] && dims[1] && *dims[0] > *dims[1])
+    exchanged = {*dims[1], *dims[0]};
   // One row is a block of rows like any other.
   if (shape[0] == 1 && block[1] < shape[1])
     block[0] = 32;
@@ -190,6 +194,13 @@ Value WeightScale::materialize(OpBuilder &builder, Location loc, CompressedType 
       begin[*expertDim] = expert;
     result = tensor::ExtractSliceOp::create(builder, loc, result, begin,
                                             getAsIndexOpFoldResult(builder.getContext(), sizes), ones);
+  }
+  if (exchanged) {
+    SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, sizes.size())), shape(sizes);
+    std::swap(order[exchanged->first], order[exchanged->second]);
+    applyPermutationToVector(shape, order);
+    Value empty = tensor::EmptyOp::create(builder, loc, shape, elementType);
+    result = linalg::TransposeOp::create(builder, loc, result, empty, order)->getResult(0);
   }
   if (!isa<RankedTensorType>(result.getType())) {
     result = tensor::FromElementsOp::create(builder, loc, matrix, ValueRange{result});

@@ -29,6 +29,7 @@ private:
 
   SmallVector<int64_t> offsets, sizes; ///< of the part of the tensor that is read; the sizes are 1 but for the matrix's
   std::optional<unsigned> expertDim;   ///< of the tensor, whose offset is the expert
+  std::optional<std::pair<unsigned, unsigned>> exchanged; ///< of the tensor, where its columns come before its rows
 };
 
 } // namespace mlir::ecf8

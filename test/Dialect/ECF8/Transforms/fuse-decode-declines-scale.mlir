@@ -122,16 +122,16 @@ func.func @scale_for_each_column(%c: !weight, %x: tensor<?x128xf32>, %acc: tenso
   return %y : tensor<?x64xf32>
 }
 
-// CHECK-LABEL: func @columns_before_rows(
+// CHECK-LABEL: func @rows_twice(
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
-func.func @columns_before_rows(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<128x64xf32>) -> tensor<?x64xf32> {
-  // expected-remark@+1 {{Function=columns_before_rows | Reason="scale: columns before rows, or one of them twice"}}
+func.func @rows_twice(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<64x64xf32>) -> tensor<?x64xf32> {
+  // expected-remark@+1 {{Function=rows_twice | Reason="scale: two indices along the rows, or along the columns"}}
   %w = ecf8.decode %c : !weight
   %e = arith.extf %w : !plain to !wide
   %f = tensor.empty() : !wide
-  %g = linalg.generic {indexing_maps = [#id, #swap, #id], iterator_types = ["parallel", "parallel"]}
-      ins(%e, %s : !wide, tensor<128x64xf32>) outs(%f : !wide) {
+  %g = linalg.generic {indexing_maps = [#id, affine_map<(d0, d1) -> (d0, d0)>, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%e, %s : !wide, tensor<64x64xf32>) outs(%f : !wide) {
   ^bb0(%in: f32, %t: f32, %o: f32):
     %v = arith.mulf %in, %t : f32
     linalg.yield %v : f32

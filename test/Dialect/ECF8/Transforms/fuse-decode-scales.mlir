@@ -197,3 +197,25 @@ func.func @number_of_the_program(%c: !weight, %x: tensor<?x128xf32>, %acc: tenso
   %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x128xf32>, !wide) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
   return %y : tensor<?x64xf32>
 }
+
+// A weight stored as the transpose of what the program multiplies, whose scales lie as the program has them.
+// CHECK-LABEL: func @columns_before_rows(
+// CHECK-SAME:    %[[S:[a-z0-9]+]]: tensor<2x1x2xf32>)
+// CHECK:         %[[T:.*]] = linalg.transpose ins(%[[S]] : tensor<2x1x2xf32>) {{.*}} permutation = [2, 1, 0]
+// CHECK-NOT:     ecf8.decode
+// CHECK:         ecf8.contract {{.*}} scale(%{{.*}} : tensor<2x2xf32>) block [32, 64]
+func.func @columns_before_rows(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<2x1x2xf32>) -> tensor<?x64xf32> {
+  %w = ecf8.decode %c : !weight
+  %e = arith.extf %w : tensor<64x128xf8E4M3FN> to tensor<64x128xf32>
+  %v = tensor.expand_shape %e [[0, 1], [2, 3]] output_shape [2, 32, 2, 64] : tensor<64x128xf32> into tensor<2x32x2x64xf32>
+  %f = tensor.empty() : tensor<2x32x2x64xf32>
+  %g = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>, affine_map<(d0, d1, d2, d3) -> (d2, 0, d0)>, affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%v, %s : tensor<2x32x2x64xf32>, tensor<2x1x2xf32>) outs(%f : tensor<2x32x2x64xf32>) {
+  ^bb0(%in: f32, %t: f32, %o: f32):
+    %p = arith.mulf %in, %t : f32
+    linalg.yield %p : f32
+  } -> tensor<2x32x2x64xf32>
+  %m = tensor.collapse_shape %g [[0, 1], [2, 3]] : tensor<2x32x2x64xf32> into tensor<64x128xf32>
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %m : tensor<?x128xf32>, tensor<64x128xf32>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
