@@ -92,16 +92,21 @@ func.func private @rows(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?
 func.func private @sums(memref<?xi8>, !matrix, !matrix, !matrix, index, index, index)
     attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 64>>, ecf8.scale = "blocks", ecf8.scales_sums}
 
-// Nothing is coded: no tables. Activations are packed; one packed row is a vector. The scale of a block is loaded in the
+// Nothing is coded: no tables. Activations are packed, few of them on the stack; one packed row is a vector. The scale of a block is loaded in the
 // loop over blocks.
 // CHECK-LABEL: func.func private @blocks(
 // CHECK-NOT:     prefix code
-// CHECK:         %[[PACKED:.*]] = memref.alloc({{.*}} : memref<?x?x16xf32>
-// CHECK-NOT:     memref.alloc(
+// CHECK:         %[[HEAP:.*]] = arith.cmpi ugt, %{{.*}}, %c262144
+// CHECK:         %[[PACKED:.*]] = scf.if %[[HEAP]] -> (memref<?x?x16xf32>) {
+// CHECK-NEXT:      memref.alloc({{.*}} : memref<?x?x16xf32>
+// CHECK:         } else {
+// CHECK-NEXT:      memref.alloca({{.*}} : memref<?x?x16xf32>
+// CHECK-NOT:     memref.alloc
 // CHECK:         %[[ROW:.*]] = memref.collapse_shape %[[PACKED]]
 // CHECK:         func.call @blocks_vector(%{{[^,]*}}, %[[ROW]],
 // CHECK:         func.call @blocks_panel(%{{[^,]*}}, %[[PACKED]],
-// CHECK:         memref.dealloc %[[PACKED]]
+// CHECK:         scf.if %[[HEAP]] {
+// CHECK-NEXT:      memref.dealloc %[[PACKED]]
 // CHECK:         return
 // CHECK-LABEL: func.func private @blocks_vector(
 // CHECK:         arith.divui
