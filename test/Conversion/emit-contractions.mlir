@@ -134,7 +134,10 @@ func.func private @blocks(memref<?xi8>, !matrix, !matrix, !matrix, index, index,
 // CHECK:         vector.shuffle %[[LOW:.*]], %[[HIGH:.*]] [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30]
 // CHECK:         vector.shuffle %[[LOW]], %[[HIGH]] [1, 3, 5, 7,
 // CHECK:         scf.for
-// CHECK:           %[[S:.*]] = vector.load %[[SUMS]]
+// CHECK:           %[[L:.*]] = vector.load %[[SUMS]]
+// CHECK:           %[[N:.*]] = arith.cmpf uno, %[[L]], %[[L]] : vector<16xf32>
+// CHECK:           %[[NAN:.*]] = arith.constant dense<0x7FC00000> : vector<16xf32>
+// CHECK:           %[[S:.*]] = arith.select %[[N]], %[[NAN]], %[[L]] : vector<16xi1>, vector<16xf32>
 // CHECK:           %[[T:.*]] = vector.load %[[B]][%c0{{.*}}, %{{.*}}]
 // CHECK:           %[[U:.*]] = memref.load %[[R]][%[[ROW]], %c0{{.*}}]
 // CHECK:           %[[V:.*]] = vector.broadcast %[[U]] : bf16 to vector<16xbf16>
