@@ -1,0 +1,72 @@
+// Choices, then bytes that are repeated to fill a tensor: encoded and decoded again.
+#include "CodecInput.h"
+
+#include "ecf8/Codec/Transpose.h"
+
+#include <algorithm>
+
+using namespace ecf8;
+using namespace ecf8::fuzz;
+
+namespace {
+
+/// `count` elements out of a few bytes. Repeated bytes are few symbols; `isMixed` turns them step by step into others.
+std::vector<uint8_t> makeElements(std::span<const uint8_t> bytes, uint64_t count, bool isMixed) {
+  std::vector<uint8_t> elements(count);
+  for (uint64_t i = 0; i < count && !bytes.empty(); ++i)
+    elements[i] = uint8_t(bytes[i % bytes.size()] + (isMixed ? i / bytes.size() * 37 : 0));
+  return elements;
+}
+
+void checkEstimates(const EncodeOptions &options, const TensorStats &stats, std::span<const uint64_t> dims,
+                    const std::vector<uint8_t> &elements, uint64_t payloadBytes) {
+  Result<SizeEstimate> estimate = estimatePayloadBytes(options, stats, dims);
+  FUZZ_CHECK(estimate.isOk());
+  FUZZ_CHECK(estimate->minBytes <= payloadBytes && payloadBytes <= estimate->maxBytes);
+  Result<SizeEstimate> raw = estimatePayloadBytes(EncodeOptions::raw(), stats, dims);
+  FUZZ_CHECK(raw.isOk() && raw->minBytes == raw->maxBytes);
+  Result<std::vector<uint8_t>> smallest = encodeSmallest(options, stats, dims, elements);
+  FUZZ_CHECK(smallest.isOk());
+  FUZZ_CHECK(smallest->size() == std::min(payloadBytes, raw->maxBytes));
+  checkDecodesTo(*smallest, elements);
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  FuzzInput input({data, size});
+  EncodeOptions options = drawOptions(input);
+  auto type = ElementType(input.below(16) == 0 ? input.below(7) : input.below(2));
+  // Several threads share the work from 65536 elements on.
+  uint64_t modes = input.number(1);
+  uint64_t maxElements = modes % 32 == 0 ? 140'000 : 6'000;
+  unsigned threads = unsigned(1 + modes / 32 % 4);
+  std::vector<uint64_t> dims = drawShape(input, maxElements);
+  Result<MatrixShape> shape = getMatrixShape(dims);
+  FUZZ_CHECK(shape.isOk());
+  std::vector<uint8_t> elements = makeElements(input.rest(), shape->elementCount(), modes / 128 != 0);
+
+  Result<std::vector<uint8_t>> payload = encode(options, type, dims, elements, threads);
+  bool isKnownType = type == ElementType::F8E4M3FN || type == ElementType::F8E5M2;
+  FUZZ_CHECK(payload.isOk() == (isKnownType && checkEncodeOptions(options).isOk()));
+  if (!payload) {
+    FUZZ_CHECK(!payload.status().message().empty());
+    return 0;
+  }
+  checkDecodesTo(*payload, elements);
+  if (threads > 1) {
+    Result<std::vector<uint8_t>> single = encode(options, type, dims, elements);
+    FUZZ_CHECK(single.isOk() && *single == *payload);
+  }
+  checkEstimates(options, collectStats(type, elements), dims, elements, payload->size());
+  FUZZ_CHECK(encode(EncodeOptions::rawFor(dims), type, dims, elements).isOk());
+
+  // One element more than the shape has.
+  std::vector<uint8_t> longer = elements;
+  longer.push_back(0);
+  FUZZ_CHECK(!encode(options, type, dims, longer).isOk());
+
+  std::vector<uint8_t> transposed = transposeMatrices(elements, shape->rows, shape->columns, threads);
+  FUZZ_CHECK(transposeMatrices(transposed, shape->columns, shape->rows) == elements);
+  return 0;
+}
