@@ -29,6 +29,8 @@ std::optional<Header> readLayoutFields(const Bytes &payload) {
   header.tileColumns = load<uint32_t>(payload, at::tileColumns);
   header.codesBytes = load<uint64_t>(payload, at::codesBytes);
   bool hasTiles = header.order == Order::Rows32;
+  if (header.hasCodes() && !hasTiles)
+    return std::nullopt;
   if (header.elementType > ElementType::F8E5M2 || header.encoding > Encoding::Planes || header.order > Order::Rows32 ||
       header.rank > maxRank || (hasTiles && header.tileColumns == 0))
     return std::nullopt;
@@ -150,7 +152,7 @@ void mutateSection(Bytes &payload, Random &random) {
 /// Puts words into the stream of a tile or takes some out, and moves all that follows.
 void resizeStream(Bytes &payload, Random &random) {
   std::optional<Header> header = readLayoutFields(payload);
-  if (!header || !header->hasCodes() || header->order != Order::Rows32)
+  if (!header || !header->hasCodes())
     return;
   uint64_t table = load<uint64_t>(payload, at::tileTableOffset), codes = load<uint64_t>(payload, at::codesOffset);
   uint64_t rest = load<uint64_t>(payload, at::restOffset), tiles = header->grid().tileCount();
