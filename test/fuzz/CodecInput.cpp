@@ -38,7 +38,7 @@ EncodeOptions drawOptions(FuzzInput &input) {
 std::vector<uint64_t> drawShape(FuzzInput &input, uint64_t maxElements) {
   std::vector<uint64_t> dims;
   uint64_t left = maxElements;
-  for (uint64_t rank = input.below(maxRank + 1); dims.size() < rank;) {
+  for (uint64_t rank = input.below(maxRank + 2); dims.size() < rank;) {
     uint64_t dim = input.number(1);
     if (dims.size() + 2 >= rank) // the last two are what a matrix is made of
       dim |= input.number(1) << 8;

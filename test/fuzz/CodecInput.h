@@ -13,7 +13,8 @@ namespace ecf8::fuzz {
 /// Mostly options that the encoder takes; some that it must refuse. Draws 5 bytes at most.
 EncodeOptions drawOptions(FuzzInput &input);
 
-/// A shape of at most `maxElements` elements, with dimensions of 0 and 1 among them.
+/// A shape of at most `maxElements` elements, with dimensions of 0 and 1 among them; its rank may be 9, which is
+/// refused.
 std::vector<uint64_t> drawShape(FuzzInput &input, uint64_t maxElements);
 
 /// A rectangle inside the matrix.

@@ -131,6 +131,8 @@ void writeManifests(SeedWriter &seeds) {
   manifest["required_features"].push_back("transposed_weights");
   seeds.write("manifest", "compressed", manifest.dump());
   seeds.write("json", "manifest", manifest.dump());
+  for (size_t depth : {64, 65})
+    seeds.write("json", "depth-" + std::to_string(depth), std::string(depth, '[') + std::string(depth, ']'));
   seeds.write("json", "values",
               R"( {"a": [1, -2, 3.5e-3, true, false, null, "\u00e9\ud83d\ude00\n"], "b": {"": {}}} )");
 }
@@ -155,6 +157,16 @@ void writeNpys(SeedWriter &seeds) {
                     header + "1234");
 }
 
+/// Target tensor-text: a byte that chooses the type, one that chooses the shape, then the text.
+void writeTensorTexts(SeedWriter &seeds) {
+  const std::string texts[] = {
+      std::string("\0\1", 2) + "2x3xf32=0.5",      std::string("\0\1", 2) + "2x3xf32=1,-2,3e-3,inf,nan,+0",
+      std::string("\4\1", 2) + "2x3xf8E4M3FN=448", std::string("\6\0", 2) + "i1=true",
+      std::string("\10\2", 2) + "3xi64=random:7",  std::string("\0\2", 2) + "1xf32=random:7"};
+  for (const std::string &text : texts)
+    seeds.write("tensor-text", std::to_string(hashBytes(asBytes(text)) % 1000), text);
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -168,6 +180,7 @@ int main(int argc, char **argv) {
   writeSafetensors(seeds);
   writeManifests(seeds);
   writeNpys(seeds);
+  writeTensorTexts(seeds);
   if (!seeds.isGood)
     std::fprintf(stderr, "%s: expected to write all seeds, could not\n", argv[1]);
   return seeds.isGood ? 0 : 1;

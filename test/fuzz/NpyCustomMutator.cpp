@@ -39,7 +39,11 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max
   std::string header(reinterpret_cast<const char *>(data) + prefixBytes, headerBytes);
   std::string content(reinterpret_cast<const char *>(data) + prefixBytes + headerBytes,
                       size - prefixBytes - headerBytes);
-  switch (random.below(4)) {
+  auto replace = [&](std::string_view from, std::string_view to) {
+    if (size_t place = header.find(from); place != std::string::npos)
+      header.replace(place, from.size(), to);
+  };
+  switch (random.below(6)) {
   case 0:
     prefix[0] = char(random.below(16));
     break;
@@ -49,6 +53,12 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max
       header.replace(quote + 3, 3, types[random.below(std::size(types))]);
     break;
   }
+  case 2:
+    random.oneIn(2) ? replace("False", "True") : replace("True", "False");
+    break;
+  case 3:
+    replace("(", random.oneIn(2) ? "(2, " : "(0, ");
+    break;
   default:
     mutateFreely(header, std::min<size_t>(maxSize, 0xFFFF));
     break;

@@ -73,6 +73,30 @@ void checkRewrite(const SafetensorsFile &file) {
   }
 }
 
+/// Specs that the writer refuses before it makes a file.
+void checkRefusals(const SafetensorsFile &file) {
+  auto isRefused = [&](const SafetensorsSpec &extra, const SafetensorsMetadata &metadata = {}) {
+    std::vector<SafetensorsSpec> specs;
+    for (const SafetensorsTensor &tensor : file.tensors())
+      specs.push_back({tensor.name, tensor.dtype, tensor.shape});
+    specs.push_back(extra);
+    ScratchFile scratch;
+    bool isMade = SafetensorsWriter::create(scratch.path(), specs, metadata).isOk();
+    return !isMade && !std::filesystem::exists(scratch.path());
+  };
+  using enum SafetensorsDType;
+  for (const SafetensorsTensor &tensor : file.tensors()) {
+    FUZZ_CHECK(isRefused({tensor.name, U8, {1}}));
+    FUZZ_CHECK(file.find(tensor.name + "2") || !isRefused({tensor.name + "2", tensor.dtype, tensor.shape}));
+    FUZZ_CHECK(isRefused({tensor.name + "\xff", tensor.dtype, tensor.shape}));
+    FUZZ_CHECK(tensor.sizeBytes % 64 == 0 || isRefused({tensor.name + "2", tensor.dtype, tensor.shape, true}));
+  }
+  FUZZ_CHECK(isRefused({"__metadata__", U8, {1}}));
+  FUZZ_CHECK(isRefused({"huge", F64, {uint64_t(1) << 61}}));
+  FUZZ_CHECK(isRefused({"half a byte", F4, {3}}));
+  FUZZ_CHECK(isRefused({"new", U8, {1}}, {{"key", "\xff"}}));
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -84,5 +108,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   checkTensors(*file);
   checkRewrite(*file);
+  checkRefusals(*file);
   return 0;
 }
