@@ -1,6 +1,7 @@
 // The entry points of the encoder, their checks, and encoding raw. The other encodings have files of their own.
 #include "ecf8/Codec/Encoder.h"
 
+#include "EncodePayload.h"
 #include "HuffmanEncoder.h"
 #include "ParallelFor.h"
 #include "PlanesEncoder.h"
@@ -19,7 +20,33 @@ unsigned usefulThreads(unsigned threads, uint64_t elements) {
   return unsigned(std::min<uint64_t>(std::max(threads, 1u), 1 + elements / minElementsPerThread));
 }
 
-/// All header fields that follow from the options, the shape and the figures; sizes, offsets and hashes are open.
+Result<std::vector<uint8_t>> encodeRaw(Header header, std::span<const uint8_t> bytes, unsigned threads) {
+  Result<std::vector<uint8_t>> payload = makePayload(header);
+  if (!payload)
+    return payload;
+  if (header.order == Order::RowMajor) { // [raw_c1]
+    std::copy(bytes.begin(), bytes.end(), payload->begin() + header.restOffset);
+  } else if (TileGrid grid = header.grid(); grid.tileCount() != 0) { // [raw_c2]
+    parallelFor(grid.strips(), threads, [&](uint64_t strip) {
+      forEachTile(grid, bytes, strip, /*padding=*/0, [&](uint64_t tile, std::span<const uint8_t> elements) {
+        uint64_t offset = header.restOffset + grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn;
+        std::copy(elements.begin(), elements.end(), payload->begin() + offset);
+      });
+    });
+  }
+  finishPayload(header, bytes, *payload);
+  return payload;
+}
+
+Status checkElementType(ElementType type) {
+  if (type == ElementType::F8E4M3FN || type == ElementType::F8E5M2)
+    return Status::ok();
+  return Status(StatusCode::Unsupported,
+                "expected element type f8E4M3FN or f8E5M2, got " + std::string(getName(type)) + " [header_c7]");
+}
+
+} // namespace
+
 Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats, std::span<const uint64_t> dims) {
   if (Status status = checkEncodeOptions(options); !status.isOk())
     return status;
@@ -53,33 +80,6 @@ Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats
   }
   return header;
 }
-
-Result<std::vector<uint8_t>> encodeRaw(Header header, std::span<const uint8_t> bytes, unsigned threads) {
-  Result<std::vector<uint8_t>> payload = makePayload(header);
-  if (!payload)
-    return payload;
-  if (header.order == Order::RowMajor) { // [raw_c1]
-    std::copy(bytes.begin(), bytes.end(), payload->begin() + header.restOffset);
-  } else if (TileGrid grid = header.grid(); grid.tileCount() != 0) { // [raw_c2]
-    parallelFor(grid.strips(), threads, [&](uint64_t strip) {
-      forEachTile(grid, bytes, strip, /*padding=*/0, [&](uint64_t tile, std::span<const uint8_t> elements) {
-        uint64_t offset = header.restOffset + grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn;
-        std::copy(elements.begin(), elements.end(), payload->begin() + offset);
-      });
-    });
-  }
-  finishPayload(header, bytes, *payload);
-  return payload;
-}
-
-Status checkElementType(ElementType type) {
-  if (type == ElementType::F8E4M3FN || type == ElementType::F8E5M2)
-    return Status::ok();
-  return Status(StatusCode::Unsupported,
-                "expected element type f8E4M3FN or f8E5M2, got " + std::string(getName(type)) + " [header_c7]");
-}
-
-} // namespace
 
 EncodeOptions EncodeOptions::rawFor(std::span<const uint64_t> dims) {
   constexpr uint64_t columnGroup = 16; // the greatest of all element types
@@ -130,16 +130,20 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorSt
   Result<Header> header = makeHeader(options, stats, dims);
   if (!header)
     return header.status();
-  threads = usefulThreads(threads, bytes.size());
-  switch (options.encoding) {
+  return encodePayload(*header, stats, bytes, usefulThreads(threads, bytes.size()));
+}
+
+Result<std::vector<uint8_t>> encodePayload(const Header &header, const TensorStats &stats,
+                                           std::span<const uint8_t> bytes, unsigned threads) {
+  switch (header.encoding) {
   case Encoding::Raw:
-    return encodeRaw(*header, bytes, threads);
+    return encodeRaw(header, bytes, threads);
   case Encoding::Huffman:
-    return encodeHuffman(*header, bytes, threads);
+    return encodeHuffman(header, bytes, threads);
   case Encoding::Planes:
     break;
   }
-  return encodePlanes(*header, bytes, threads);
+  return encodePlanes(header, bytes, threads);
 }
 
 Result<SizeEstimate> estimatePayloadBytes(const EncodeOptions &options, const TensorStats &stats,

@@ -28,6 +28,10 @@ struct Payload {
 /// understand gives StatusCode::Unsupported. `verifyHash` also compares payloadHash, which reads all bytes.
 Result<Payload> readPayload(std::span<const uint8_t> bytes, bool verifyHash = true);
 
+/// Checks the first 192 bytes of a payload of `payloadBytes` bytes: all rules that these bytes can break. The result
+/// has no bytes, only the header and what it says of the code.
+Result<Payload> readPayloadHeader(std::span<const uint8_t> bytes, uint64_t payloadBytes);
+
 } // namespace ecf8
 
 #endif // ECF8_CODEC_READER_H

@@ -1,0 +1,19 @@
+// The two halves of `encode`: the header, and the payload that it describes. Private to the codec.
+#ifndef ECF8_LIB_CODEC_ENCODEPAYLOAD_H
+#define ECF8_LIB_CODEC_ENCODEPAYLOAD_H
+
+#include "ecf8/Codec/Encoder.h"
+
+namespace ecf8 {
+
+/// All header fields that follow from the options, the shape and the figures; sizes, offsets and hashes are open.
+Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats, std::span<const uint64_t> dims);
+
+/// Encodes `bytes` with the code and layout of `header`. `stats` are the figures of these bytes, which the code may
+/// come from, or not.
+Result<std::vector<uint8_t>> encodePayload(const Header &header, const TensorStats &stats,
+                                           std::span<const uint8_t> bytes, unsigned threads);
+
+} // namespace ecf8
+
+#endif // ECF8_LIB_CODEC_ENCODEPAYLOAD_H
