@@ -2,13 +2,11 @@
 #include "ecf8/Checkpoint/Job.h"
 
 #include "Plan.h"
+#include "Workers.h"
 
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <mutex>
-#include <system_error>
-#include <thread>
 
 using namespace ecf8;
 namespace fs = std::filesystem;
@@ -107,31 +105,7 @@ template <typename IsChosen> Status Runner::runFiles(unsigned workers, const IsC
   work.memoryBytes = options.memoryBytes / workers;
   work.doneBytes = &progress.doneBytes;
 
-  std::atomic<size_t> next = 0;
-  std::atomic<bool> isStopped = false;
-  std::vector<Status> statuses(chosen.size());
-  auto loop = [&] {
-    for (size_t i = next++; i < chosen.size() && !isStopped; i = next++) {
-      statuses[i] = runFile(chosen[i], work);
-      if (!statuses[i].isOk())
-        isStopped = true;
-    }
-  };
-  std::vector<std::thread> threads;
-  for (unsigned i = 1; i < workers; ++i) {
-    try {
-      threads.emplace_back(loop);
-    } catch (const std::system_error &) {
-      break; // those that run do all the work
-    }
-  }
-  loop();
-  for (std::thread &thread : threads)
-    thread.join();
-  for (const Status &status : statuses)
-    if (!status.isOk())
-      return status;
-  return Status::ok();
+  return forEachOnWorkers(chosen.size(), workers, [&](size_t i) { return runFile(chosen[i], work); });
 }
 
 Result<JobReport> Runner::run() {

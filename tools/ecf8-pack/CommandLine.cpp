@@ -1,6 +1,7 @@
 // Commands, flags and their help.
 #include "CommandLine.h"
 
+#include "ecf8/Checkpoint/Budget.h"
 #include "ecf8/Version.h"
 
 #include <CLI/CLI.hpp>
@@ -23,6 +24,7 @@ Exit codes:
   0 success, also when there is nothing to do    1 a difference (diff)    2 wrong command line    3 any other error
 
 Examples:
+  ecf8-pack stats Qwen3-8B-FP8
   ecf8-pack compress Qwen3-8B-FP8 Qwen3-8B-FP8.ecf8
   ecf8-pack verify Qwen3-8B-FP8.ecf8
   ecf8-pack decompress Qwen3-8B-FP8.ecf8 restored
@@ -64,6 +66,36 @@ file. Folders also have their index checked.
 Example:
   ecf8-pack verify compressed-folder)";
 
+constexpr const char *inspectFooter = R"(
+Shows each tensor with its dtype and shape in the original, how it is stored, and what that takes. Reads headers only.
+
+Examples:
+  ecf8-pack inspect compressed-folder
+  ecf8-pack inspect model.safetensors --json)";
+
+constexpr const char *statsFooter = R"(
+Reads a sample of each FP8 tensor and estimates what compressing would save; nothing is written.
+
+  H(exponent)   entropy of the exponents, bits per weight
+  bound         that and the sign and mantissa bits: what no code for exponents can beat
+  huffman       --for=storage
+  planes        --for=cpu
+
+--budget says what the saving buys on a device with so much memory: tokens of the cache and requests of --context
+tokens for language models, the largest square image for image models. It reads config.json; the formulas are in
+docs/guides/checkpoints.md.
+
+Examples:
+  ecf8-pack stats model-folder
+  ecf8-pack stats model-folder --budget=24GiB --context=8192
+  ecf8-pack stats model-folder --sample=all --json)";
+
+constexpr const char *diffFooter = R"(
+Compares what was compressed, not how: a checkpoint and its compressed copy do not differ. Exit code 1 if they do.
+
+Example:
+  ecf8-pack diff model-folder compressed-folder)";
+
 unsigned processorCount() { return std::max(std::thread::hardware_concurrency(), 1u); }
 
 bool parsePart(const std::string &text, JobOptions &job) {
@@ -83,14 +115,17 @@ public:
 
 private:
   CLI::App *addCommand(Command command, const char *name, const char *description, const char *footer);
-  void addJobFlags(CLI::App *command);
+  void addThreads(CLI::App *command);
+  void addPart(CLI::App *command);
+  void addReport(CLI::App *command);
+  void addStats(CLI::App *command);
   void addOutput(CLI::App *command);
   void addEncoding(CLI::App *command);
   void checkValues();
 
   Options &options;
   CLI::App app{"Compresses the FP8 tensors of safetensors checkpoints without loss, and restores them.", "ecf8-pack"};
-  std::string target, codec, part;
+  std::string target, codec, part, sample, budget;
 };
 
 } // namespace
@@ -113,11 +148,27 @@ void Parser::addEncoding(CLI::App *command) {
   command->add_option("--codec", codec, "Encoding by name instead: raw, huffman, planes")->type_name("NAME");
 }
 
-void Parser::addJobFlags(CLI::App *command) {
+void Parser::addThreads(CLI::App *command) {
   command->add_option("--jobs,-j", options.job.jobs, "Threads at work (default: one per CPU)")->type_name("N");
+}
+
+void Parser::addPart(CLI::App *command) {
   command->add_option("--part", part, "Do only this share of the files: 2/8 is the second of eight")->type_name("I/N");
+}
+
+void Parser::addReport(CLI::App *command) {
   command->add_flag("--json", options.json, "Print the report as JSON");
   command->add_flag("--quiet,-q", options.quiet, "No progress bar and no report");
+}
+
+void Parser::addStats(CLI::App *command) {
+  command->add_option("--sample", sample, "Bytes to read of all tensors together (default 1GiB), or all")
+      ->type_name("SIZE");
+  command->add_option("--budget", budget, "Memory of a device, such as 24GiB: say what fits")->type_name("SIZE");
+  command->add_option("--context", options.stats.contextTokens, "Tokens of a request, for --budget")->type_name("N");
+  command->add_option("--cache-bits", options.stats.cacheBits, "Bits of a number in the cache (default 16)")
+      ->type_name("N");
+  command->add_flag("--all", options.stats.showAll, "Show all tensors, not only the first 40");
 }
 
 void Parser::checkValues() {
@@ -132,6 +183,16 @@ void Parser::checkValues() {
     options.job.preset = *parsePreset(name);
   if (!part.empty() && !parsePart(part, options.job))
     throw CLI::ValidationError("--part", "expected a part from 1/n to n/n, got '" + part + "'");
+  auto parseSize = [](const char *flag, const std::string &text) {
+    std::optional<uint64_t> size = parseByteSize(text);
+    if (!size)
+      throw CLI::ValidationError(flag, "expected a size such as 24GiB or 500MB, got '" + text + "'");
+    return *size;
+  };
+  if (!sample.empty())
+    options.stats.sampleBytes = sample == "all" ? 0 : std::max<uint64_t>(parseSize("--sample", sample), 1);
+  if (!budget.empty())
+    options.stats.budgetBytes = parseSize("--budget", budget);
   if (options.job.jobs < 1)
     throw CLI::ValidationError("--jobs", "expected 1 or more threads, got 0");
 }
@@ -149,14 +210,25 @@ std::optional<int> Parser::parse(int argc, char **argv) {
   CLI::App *verify = addCommand(Command::Verify, "verify", "Check a compressed checkpoint completely", verifyFooter);
   CLI::App *convert =
       addCommand(Command::Convert, "convert", "Change the encoding of a compressed checkpoint", convertFooter);
-  for (CLI::App *command : {compress, decompress, verify, convert})
+  CLI::App *inspect =
+      addCommand(Command::Inspect, "inspect", "Show the tensors and how they are stored", inspectFooter);
+  CLI::App *stats = addCommand(Command::Stats, "stats", "Estimate what compressing would save", statsFooter);
+  CLI::App *diff = addCommand(Command::Diff, "diff", "Compare the contents of two checkpoints", diffFooter);
+  for (CLI::App *command : {compress, decompress, verify, convert, inspect, stats})
     command->add_option("IN", options.job.input, "A file or folder")->required();
+  diff->add_option("A", options.job.input, "A file or folder, compressed or not")->required();
+  diff->add_option("B", options.job.output, "What to compare it with")->required();
   for (CLI::App *command : {compress, decompress, convert})
     addOutput(command);
   for (CLI::App *command : {compress, convert})
     addEncoding(command);
+  addStats(stats);
+  for (CLI::App *command : {compress, decompress, verify, convert, stats, diff})
+    addThreads(command);
   for (CLI::App *command : {compress, decompress, verify, convert})
-    addJobFlags(command);
+    addPart(command);
+  for (CLI::App *command : {compress, decompress, verify, convert, inspect, stats, diff})
+    addReport(command);
   try {
     app.parse(argc, argv);
     checkValues();

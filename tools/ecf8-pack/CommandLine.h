@@ -8,11 +8,19 @@ namespace ecf8::pack {
 
 enum ExitCode { Success = 0, Differs = 1, BadUsage = 2, Failure = 3 };
 
-enum class Command { Compress, Decompress, Convert, Verify };
+enum class Command { Compress, Decompress, Convert, Verify, Inspect, Stats, Diff };
+
+struct StatsOptions {
+  uint64_t sampleBytes = uint64_t(1) << 30; ///< 0: everything
+  uint64_t budgetBytes = 0, contextTokens = 0;
+  unsigned cacheBits = 16;
+  bool showAll = false;
+};
 
 struct Options {
   Command command = Command::Compress;
-  JobOptions job;
+  JobOptions job; ///< for diff, `input` is A and `output` is B
+  StatsOptions stats;
   bool json = false, quiet = false;
 };
 

@@ -1,8 +1,7 @@
 // ecf8-pack: compresses, checks and restores checkpoints.
-#include "CommandLine.h"
+#include "Commands.h"
 #include "Progress.h"
 #include "Report.h"
-#include "ecf8/Support/Json.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -11,15 +10,6 @@
 
 using namespace ecf8;
 using namespace ecf8::pack;
-
-/// Prints `value`, or says why it cannot be printed.
-static Status printJsonLine(const nlohmann::json &value) {
-  Result<std::string> text = printJson(value, /*pretty=*/true);
-  if (!text)
-    return text.status();
-  std::printf("%s\n", text->c_str());
-  return Status::ok();
-}
 
 static Result<ExitCode> runJobCommand(Options &options, Task task) {
   options.job.task = task;
@@ -48,9 +38,15 @@ static Result<ExitCode> runCommand(Options &options) {
   case Command::Convert:
     return runJobCommand(options, Task::Convert);
   case Command::Verify:
+    return runJobCommand(options, Task::Verify);
+  case Command::Inspect:
+    return runInspect(options);
+  case Command::Stats:
+    return runStats(options);
+  case Command::Diff:
     break;
   }
-  return runJobCommand(options, Task::Verify);
+  return runDiff(options);
 }
 
 /// A checkpoint may have more shards than files may be open by default.
