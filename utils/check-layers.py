@@ -28,8 +28,9 @@ ALLOWED: dict[str, set[str]] = {
     "tools": {"Pipelines", "Conversion", "Dialect", "Checkpoint", "Codec", "Support"},
 }
 BELOW_COMPILER = {"Support", "Codec", "Runtime", "Checkpoint", "tools/ecf8-run", "tools/ecf8-pack"}
-# Plain declarations of no layer: the agreement between compiled code and the runtime, and the tensor exchange standard.
-SHARED_HEADERS = {"ecf8/Runtime/ModuleABI.h", "ecf8-c/DLPack.h"}
+# Plain declarations of no layer: the agreement between compiled code and the runtime, the tensor exchange standard, and
+# the status codes of the C APIs.
+SHARED_HEADERS = {"ecf8/Runtime/ModuleABI.h", "ecf8-c/DLPack.h", "ecf8-c/Status.h"}
 SOURCES = {".h", ".cpp", ".td", ".inc"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]|^\s*include\s+"([^"]+)"', re.MULTILINE)
@@ -109,7 +110,7 @@ def check_links() -> list[str]:
 def check_binaries(build: Path) -> list[str]:
     """The deployed part, as built, must not need LLVM."""
     problems = []
-    for name in ("lib/libECF8Runtime.so", "bin/ecf8-run", "bin/ecf8-pack"):
+    for name in ("lib/libECF8Runtime.so", "lib/libECF8Checkpoint.so", "bin/ecf8-run", "bin/ecf8-pack"):
         path = build / name
         if not path.exists():
             problems.append(f"{path}: expected a built file, found none")

@@ -4,11 +4,13 @@
 include(CMakePackageConfigHelpers)
 set(ECF8_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/ECF8)
 
-set_target_properties(ECF8Runtime PROPERTIES INSTALL_RPATH "$ORIGIN")
-target_include_directories(ECF8Runtime INTERFACE
-  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-install(TARGETS ECF8Runtime EXPORT ECF8RuntimeTargets
-  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT Runtime)
+foreach(library ECF8Runtime ECF8CheckpointShared)
+  set_target_properties(${library} PROPERTIES INSTALL_RPATH "$ORIGIN")
+  target_include_directories(${library} INTERFACE
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  install(TARGETS ${library} EXPORT ECF8RuntimeTargets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT Runtime)
+endforeach()
 install(DIRECTORY include/ecf8-c DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT Runtime FILES_MATCHING PATTERN "*.h")
 install(FILES ${PROJECT_BINARY_DIR}/include/ecf8/Version.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ecf8 COMPONENT Runtime)

@@ -4,39 +4,19 @@
 #include "Invoke.h"
 #include "Model.h"
 #include "ThreadPool.h"
+#include "ecf8/Support/LastError.h"
 
-#include <new>
+#include <utility>
 
 using namespace ecf8;
 
 // The opaque handle is the model itself under another name.
 static const Model &unwrap(const EcfModel *model) { return *reinterpret_cast<const Model *>(model); }
 
-static_assert(int(StatusCode::Aborted) == ECF8_ABORTED && int(StatusCode::IoError) == ECF8_IO_ERROR,
-              "the codes of the C API are those of the libraries");
+static thread_local LastError lastError;
 
-static thread_local std::string lastError;
-static thread_local bool lastErrorIsOutOfMemory = false;
-
-static EcfStatusCode report(const Status &status) {
-  if (status.isOk())
-    return ECF8_OK;
-  lastErrorIsOutOfMemory = false;
-  lastError = status.message();
-  return static_cast<EcfStatusCode>(status.code());
-}
-
-/// Runs `function`, which returns a Status.
 template <typename Function> static EcfStatusCode guarded(Function function) noexcept {
-  try {
-    return report(function());
-  } catch (const std::bad_alloc &) {
-    lastErrorIsOutOfMemory = true; // a message of its own could need memory
-    return ECF8_OUT_OF_MEMORY;
-  } catch (...) {
-    lastErrorIsOutOfMemory = true;
-    return ECF8_OUT_OF_MEMORY; // std::length_error: a container that no memory can hold
-  }
+  return lastError.guard(std::move(function));
 }
 
 static EcfStatusCode failure(StatusCode code, const char *message) {
@@ -67,7 +47,7 @@ const char *ecf8_status_name(EcfStatusCode code) {
   return "unknown status";
 }
 
-const char *ecf8_last_error(void) { return lastErrorIsOutOfMemory ? "out of memory" : lastError.c_str(); }
+const char *ecf8_last_error(void) { return lastError.message(); }
 
 //===-- Threads
 //-----------------------------------------------------------------------------------------------------===//

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import CompileError, Error, ExecutionError, ModelImportError, ToolNotFoundError
+from .errors import CheckpointError, CompileError, Error, ExecutionError, ModelImportError, ToolNotFoundError
 
 if TYPE_CHECKING:
-    from . import quantize
+    from . import checkpoint, quantize
     from ._capture import EntryPoint
     from ._compile import compile, compile_mlir, export_mlir
     from .model import CompiledModel, load, set_threads
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckpointError",
     "CompileError",
     "CompiledModel",
     "EntryPoint",
@@ -26,6 +27,7 @@ __all__ = [
     "ExecutionError",
     "ModelImportError",
     "ToolNotFoundError",
+    "checkpoint",
     "compile",
     "compile_mlir",
     "export_mlir",
@@ -48,8 +50,8 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name == "quantize":
-        return importlib.import_module(".quantize", __name__)
+    if name in ("checkpoint", "quantize"):
+        return importlib.import_module(f".{name}", __name__)
     if name in _LAZY:
         return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

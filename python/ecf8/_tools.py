@@ -1,4 +1,4 @@
-"""Where the compiler and the runtime library are: ECF8_HOME, the Python prefix, the checkout's build folder, PATH."""
+"""Where the compiler and the libraries are: ECF8_HOME, the Python prefix, the checkout's build folder, PATH."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from .errors import ToolNotFoundError
 
 COMPILER = "ecf8-compile"
 RUNTIME_LIBRARY = "libECF8Runtime.so"
+CHECKPOINT_LIBRARY = "libECF8Checkpoint.so"
+LIBRARY_FOLDERS = ("lib", "lib64", "lib/x86_64-linux-gnu")
 
 
 def find_compiler() -> Path:
@@ -20,7 +22,12 @@ def find_compiler() -> Path:
 
 def find_runtime_library() -> Path:
     """The path of `libECF8Runtime.so`; raises `ToolNotFoundError`."""
-    return _find(RUNTIME_LIBRARY, ("lib", "lib64", "lib/x86_64-linux-gnu"))
+    return _find(RUNTIME_LIBRARY, LIBRARY_FOLDERS)
+
+
+def find_checkpoint_library() -> Path:
+    """The path of `libECF8Checkpoint.so`; raises `ToolNotFoundError`."""
+    return _find(CHECKPOINT_LIBRARY, LIBRARY_FOLDERS)
 
 
 def _find(name: str, folders: tuple[str, ...]) -> Path:

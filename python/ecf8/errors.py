@@ -10,7 +10,7 @@ class Error(Exception):
 
 
 class ToolNotFoundError(Error):
-    """`ecf8-compile` or `libECF8Runtime.so` was not found; the message lists the places searched."""
+    """`ecf8-compile` or a library of ours was not found; the message lists the places searched."""
 
 
 class ModelImportError(Error):
@@ -40,6 +40,14 @@ class CompileError(Error):
 
 class ExecutionError(Error):
     """Loading a bundle or calling a compiled function failed. `code` names the runtime's error code."""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class CheckpointError(Error):
+    """Reading or writing a checkpoint failed. `code` names the library's error code, where it comes from there."""
 
     def __init__(self, message: str, *, code: str = "") -> None:
         super().__init__(message)

@@ -52,7 +52,7 @@ def same_bytes(left: Tensor, right: Tensor) -> bool:
     return (
         left.shape == right.shape
         and left.dtype == right.dtype
-        and torch.equal(left.contiguous().view(torch.uint8), right.contiguous().view(torch.uint8))
+        and torch.equal(left.flatten().view(torch.uint8), right.flatten().view(torch.uint8))
     )
 
 
