@@ -115,7 +115,9 @@ Result<JobReport> Runner::run() {
     result.name = file.file->name;
     result.action = file.action;
     result.result.originalBytes = result.result.storedBytes = file.file->sizeBytes;
-    if (file.action != FileAction::Finished)
+    if (file.action == FileAction::Finished)
+      result.result = file.before;
+    else
       progress.totalBytes += file.workBytes;
     report.files.push_back(result);
   }

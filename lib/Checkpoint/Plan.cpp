@@ -51,8 +51,8 @@ private:
   Status placeOutput();
   Status checkTarget(const std::string &target);
   void dealParts(std::vector<PlannedFile> &files) const;
-  /// Whether an earlier run has written the target.
-  Result<bool> isFinished(const PlannedFile &file) const;
+  /// Whether an earlier run has written the target. Fills in what is known of it.
+  Result<bool> isFinished(PlannedFile &file) const;
   Status checkSpace(const Plan &plan) const;
 
   const JobOptions &options;
@@ -154,10 +154,12 @@ void Planner::dealParts(std::vector<PlannedFile> &files) const {
   files = std::move(mine);
 }
 
-Result<bool> Planner::isFinished(const PlannedFile &file) const {
+Result<bool> Planner::isFinished(PlannedFile &file) const {
   std::error_code code;
-  if (file.action == FileAction::Carried)
+  if (file.action == FileAction::Carried) {
+    file.before.originalBytes = file.before.storedBytes = file.file->sizeBytes;
     return haveSameBytes(file.file->path, file.target);
+  }
   Result<CheckpointFile> target = CheckpointFile::open(file.target);
   if (!target)
     return false;
@@ -167,7 +169,13 @@ Result<bool> Planner::isFinished(const PlannedFile &file) const {
   if (isSame && target->isCompressed())
     isSame = target->info().encoding == getName(options.preset) &&
              (!file.source->isCompressed() || target->info().originalHash == file.source->info().originalHash);
-  return isSame && fs::last_write_time(file.target, code) >= fs::last_write_time(file.file->path, code) && !code;
+  if (!isSame || fs::last_write_time(file.target, code) < fs::last_write_time(file.file->path, code) || code)
+    return false;
+  Result<FileResult> summary = summarizeFile(target->isCompressed() ? *target : *file.source);
+  if (!summary)
+    return false;
+  file.before = *summary;
+  return true;
 }
 
 /// Upper bounds: a payload takes at most what it is made of and a header.

@@ -12,6 +12,7 @@ struct PlannedFile {
   std::string target;                     ///< empty for Verify
   FileAction action = FileAction::Carried;
   uint64_t workBytes = 0; ///< of the original
+  FileResult before;      ///< of Finished
 };
 
 struct Plan {

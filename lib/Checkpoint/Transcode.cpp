@@ -240,3 +240,24 @@ Result<FileResult> ecf8::verifyFile(const CheckpointFile &source, const WorkOpti
   work.result.storedBytes = source.fileBytes();
   return work.result;
 }
+
+Result<FileResult> ecf8::summarizeFile(const CheckpointFile &file) {
+  if (Status status = checkIsCompressed(file); !status.isOk())
+    return status;
+  FileResult result;
+  result.originalBytes = file.originalBytes();
+  result.storedBytes = file.fileBytes();
+  result.originalHash = file.info().originalHash;
+  for (const CheckpointTensor &tensor : file.tensors()) {
+    if (!tensor.isCoded)
+      continue;
+    Result<TensorSource> source = file.tensor(tensor);
+    if (!source)
+      return source.status();
+    ++result.codedTensors;
+    result.rawTensors += source->decoder()->header().encoding == Encoding::Raw;
+    result.codedElements += tensor.sizeBytes;
+    result.codedBytes += tensor.storedBytes;
+  }
+  return result;
+}

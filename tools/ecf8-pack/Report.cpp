@@ -138,7 +138,7 @@ std::string pack::printJob(const JobOptions &options, const JobReport &report) {
               printNumber(8 * double(sum.codedBytes) / double(sum.codedElements), 3) + " bits per weight, " +
               printSaving(sum.codedElements, sum.codedBytes) + ")\n";
   }
-  if (totals.transcoded != 0 && options.task != Task::Decompress)
+  if (sum.codedTensors != 0 && options.task != Task::Decompress)
     text += "  all files    " + formatBytes(double(sum.originalBytes)) + " -> " + formatBytes(double(sum.storedBytes)) +
             " (" + printSaving(sum.originalBytes, sum.storedBytes) + ")\n";
   text += "  time         " + printNumber(report.seconds, 2) + " s";
@@ -155,7 +155,7 @@ json pack::jobToJson(const JobOptions &options, const JobReport &report) {
                   {"original_bytes", file.result.originalBytes},
                   {"stored_bytes", file.result.storedBytes},
                   {"seconds", file.seconds}};
-    if (file.action == FileAction::Transcoded || file.action == FileAction::Verified) {
+    if (file.result.originalHash != 0) {
       entry["original_xxh3"] = hashToHex(file.result.originalHash);
       entry["fp8_tensors"] = file.result.codedTensors;
       entry["raw_tensors"] = file.result.rawTensors;

@@ -26,7 +26,7 @@ enum class FileAction { Transcoded, Carried, Finished, Verified, Plain };
 struct FileReport {
   std::string name;
   FileAction action = FileAction::Carried;
-  FileResult result; ///< sizes for all but Plain; the rest for Transcoded and Verified
+  FileResult result; ///< of carried files the sizes only
   double seconds = 0;
 };
 

@@ -34,6 +34,9 @@ Result<FileResult> decompressFile(const CheckpointFile &source, const std::strin
 /// Checks all of a compressed file: each payload's hash, its content, and the hash of the original. [meta_c3]
 Result<FileResult> verifyFile(const CheckpointFile &source, const WorkOptions &options);
 
+/// What a compressed file says of itself: its headers, nothing decoded.
+Result<FileResult> summarizeFile(const CheckpointFile &file);
+
 } // namespace ecf8
 
 #endif // ECF8_CHECKPOINT_TRANSCODE_H
