@@ -17,7 +17,8 @@ constexpr uint64_t chunkTokens = 2048;  // that a server works on at a time
 /// The number under the first of `keys` that the config has.
 std::optional<uint64_t> number(const json &config, std::initializer_list<const char *> keys) {
   for (const char *key : keys)
-    if (auto found = config.find(key); found != config.end() && found->is_number_unsigned())
+    if (auto found = config.find(key); found != config.end() && found->is_number_integer() &&
+                                       (found->is_number_unsigned() || found->get<int64_t>() >= 0))
       return found->get<uint64_t>();
   return std::nullopt;
 }

@@ -156,6 +156,8 @@ void Planner::dealParts(std::vector<PlannedFile> &files) const {
 
 Result<bool> Planner::isFinished(PlannedFile &file) const {
   std::error_code code;
+  if (fs::is_symlink(fs::symlink_status(file.target, code)))
+    return false;
   if (file.action == FileAction::Carried) {
     file.before.originalBytes = file.before.storedBytes = file.file->sizeBytes;
     return haveSameBytes(file.file->path, file.target);

@@ -128,6 +128,11 @@ Result<FileResult> ecf8::compressFile(const CheckpointFile &source, const std::s
         StreamEncoder::scan(tensor.elementType(), tensor.shape, *elements, work.limitsFor(tensor), work.hashOriginal());
     if (!encoder)
       return work.failed(tensor, encoder.status());
+    if (const StreamDecoder *decoder = elements->decoder())
+      if (uint64_t expected = decoder->header().contentHash; expected != encoder->contentHash())
+        return work.failed(tensor, Status(StatusCode::Corrupt, "expected the content checksum " + hashToHex(expected) +
+                                                                   ", got " + hashToHex(encoder->contentHash()) +
+                                                                   " [content_c1]"));
     PayloadSink sink = writer->codedSink();
     Result<uint64_t> payloadBytes = encoder->encodeSmallest(getEncodeOptions(preset), sink);
     if (!payloadBytes)

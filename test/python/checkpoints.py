@@ -23,7 +23,7 @@ Tensors = dict[str, Tensor]
 def run_pack(*arguments: object, status: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:
     """Runs ecf8-pack and checks its exit status."""
     command = [str(PACK), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300, **options)
     assert result.returncode == status, f"{command}: {result.returncode}\n{result.stdout}{result.stderr}"
     return result
 

@@ -4,6 +4,7 @@
 #include "Report.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <new>
 #include <sys/resource.h>
@@ -64,6 +65,7 @@ int main(int argc, char **argv) {
     if (std::optional<int> exitCode = parseCommandLine(argc, argv, options))
       return *exitCode;
     allowManyFiles();
+    std::signal(SIGXFSZ, SIG_IGN); // a file that grows too large is an error of its write
     Result<ExitCode> exitCode = runCommand(options);
     if (exitCode && std::fflush(stdout) == 0)
       return *exitCode;
