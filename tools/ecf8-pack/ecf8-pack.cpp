@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <malloc.h>
 #include <new>
 #include <sys/resource.h>
 
@@ -50,6 +51,14 @@ static Result<ExitCode> runCommand(Options &options) {
   return runDiff(options);
 }
 
+/// Windows of a megabyte come and go all the time: their memory is kept, instead of being mapped and cleared anew.
+static void keepFreedMemory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+#endif
+}
+
 /// A checkpoint may have more shards than files may be open by default.
 static void allowManyFiles() {
   rlimit limit;
@@ -64,6 +73,7 @@ int main(int argc, char **argv) {
     Options options;
     if (std::optional<int> exitCode = parseCommandLine(argc, argv, options))
       return *exitCode;
+    keepFreedMemory();
     allowManyFiles();
     std::signal(SIGXFSZ, SIG_IGN); // a file that grows too large is an error of its write
     Result<ExitCode> exitCode = runCommand(options);
