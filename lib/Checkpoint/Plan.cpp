@@ -1,6 +1,8 @@
 // Deciding what to do with each file.
 #include "Plan.h"
 
+#include "ecf8/Checkpoint/Survey.h"
+
 #include <algorithm>
 #include <filesystem>
 #include <set>
@@ -53,6 +55,7 @@ private:
   void dealParts(std::vector<PlannedFile> &files) const;
   /// Whether an earlier run has written the target. Fills in what is known of it.
   Result<bool> isFinished(PlannedFile &file) const;
+  Result<uint64_t> neededSpace(const Plan &plan, bool isEstimate) const;
   Status checkSpace(const Plan &plan) const;
 
   const JobOptions &options;
@@ -180,23 +183,49 @@ Result<bool> Planner::isFinished(PlannedFile &file) const {
   return true;
 }
 
-/// Upper bounds: a payload takes at most what it is made of and a header.
-Status Planner::checkSpace(const Plan &plan) const {
+/// Bytes that the files of `plan` still take: at most, or an estimate from a sample of what is to be compressed.
+Result<uint64_t> Planner::neededSpace(const Plan &plan, bool isEstimate) const {
+  double fp8Share = 1; // of the size of FP8 tensors
+  if (isEstimate) {
+    JobProgress progress;
+    Result<Survey> survey = surveyCheckpoint({options.input, /*sampleBytes=*/1, options.jobs}, progress);
+    if (!survey)
+      return survey.status();
+    const double *bytes = survey->sum.presetBytes;
+    double payloads = getEncodeOptions(options.preset).encoding == Encoding::Planes ? bytes[1] : bytes[0];
+    fp8Share = survey->sum.elementCount == 0 ? 1 : 1.01 * payloads / double(survey->sum.elementCount);
+  }
   uint64_t needed = 0;
-  for (const PlannedFile &file : plan.files)
-    if (file.action == FileAction::Transcoded || file.action == FileAction::Carried)
-      needed += file.workBytes;
+  for (const PlannedFile &file : plan.files) {
+    if (file.action != FileAction::Transcoded && file.action != FileAction::Carried)
+      continue;
+    uint64_t fp8Bytes = 0;
+    if (file.action == FileAction::Transcoded)
+      for (const CheckpointTensor &tensor : file.source->tensors())
+        fp8Bytes += tensor.isCoded ? tensor.sizeBytes : 0;
+    needed += file.workBytes - fp8Bytes + uint64_t(fp8Share * double(fp8Bytes));
+  }
+  return needed;
+}
+
+Status Planner::checkSpace(const Plan &plan) const {
   fs::path folder = fs::path(outputRoot).parent_path();
   std::error_code code;
   while (!folder.empty() && !fs::exists(folder, code))
     folder = folder.parent_path();
   struct statvfs info;
-  if (needed == 0 || statvfs(folder.empty() ? "." : folder.c_str(), &info) != 0)
-    return Status::ok();
+  if (statvfs(folder.empty() ? "." : folder.c_str(), &info) != 0)
+    return Status::ok(); // whoever cannot tell may still have the space
   uint64_t free = uint64_t(info.f_bavail) * info.f_frsize;
-  if (needed <= free)
+  Result<uint64_t> needed = neededSpace(plan, /*isEstimate=*/false);
+  bool canEstimate = options.task == Task::Compress && options.preset != Preset::Raw;
+  if (needed && *needed > free && canEstimate)
+    needed = neededSpace(plan, /*isEstimate=*/true);
+  if (!needed)
+    return needed.status();
+  if (*needed <= free)
     return Status::ok();
-  return Status(StatusCode::IoError, options.output + ": expected up to " + std::to_string(needed) +
+  return Status(StatusCode::IoError, options.output + ": expected about " + std::to_string(*needed) +
                                          " bytes of space on the disk, got " + std::to_string(free));
 }
 

@@ -1,8 +1,9 @@
 // The table behind --codec, and the encoding of all weights in parallel.
 #include "ecf8/Pipelines/WeightEncoding.h"
 
-#include "ecf8/Codec/Reader.h"
+#include "ecf8/Codec/Decoder.h"
 #include "ecf8/Codec/Transpose.h"
+#include "ecf8/Support/Hash.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/ThreadPool.h"
 
@@ -86,6 +87,31 @@ static Status checkPayload(const ModuleWeight &weight) {
                     ", " + std::to_string(header.tileColumns) + " columns per tile" + lengths);
 }
 
+/// Decodes the payload that a compressed file holds for a weight.
+static Status decodeContent(const ModuleWeight &weight, const ::ecf8::Payload &payload, unsigned threads,
+                            std::vector<uint8_t> &elements) {
+  const ::ecf8::Header &header = payload.header;
+  bool isSame = header.elementType == getCodecType(weight.global.getDecodedType().getElementType()) &&
+                llvm::equal(weight.getContentShape(), header.getDims(),
+                            [](int64_t a, uint64_t b) { return static_cast<uint64_t>(a) == b; });
+  if (!isSame)
+    return Status(StatusCode::Corrupt, "expected a payload of the tensor's dtype and shape, got another [file_c2]");
+  elements = ::ecf8::decodeUnchecked(payload, threads);
+  if (::ecf8::hashBytes(elements) == header.contentHash)
+    return Status::ok();
+  Result<std::vector<uint8_t>> checked = ::ecf8::decode(payload, threads); // knows what is wrong
+  if (checked)
+    elements = checked.take();
+  return checked.status();
+}
+
+/// Whether a payload is what `encode` would make of its elements.
+static bool hasEncoding(const ::ecf8::Header &header, const ::ecf8::EncodeOptions &options) {
+  return header.encoding == options.encoding && header.order == options.order &&
+         (options.order == ::ecf8::Order::RowMajor || header.tileColumns == options.tileColumns) &&
+         (options.encoding != ::ecf8::Encoding::Huffman || header.maxCodeLength == options.maxCodeLength);
+}
+
 /// Decides on one weight and encodes it. Runs on several threads, so the attribute of a new encoding is left to others.
 static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &options, unsigned threads,
                            EncodedWeight &result) {
@@ -100,10 +126,20 @@ static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &optio
     return Status::ok();
   }
   ::ecf8::ByteSpan content = weight.content;
+  ::ecf8::Payload stored;
+  if (weight.isPayload) {
+    Result<::ecf8::Payload> payload = ::ecf8::readPayload(weight.content);
+    if (!payload)
+      return payload.status();
+    stored = payload.take();
+    if (Status status = decodeContent(weight, stored, threads, result.elements); !status.isOk())
+      return status;
+    content = result.elements;
+  }
   if (weight.isTransposed) {
     ArrayRef<int64_t> shape = type.getShape();
-    result.transposed = ::ecf8::transposeMatrices(content, shape.back(), shape[shape.size() - 2], threads);
-    content = result.transposed;
+    result.elements = ::ecf8::transposeMatrices(content, shape.back(), shape[shape.size() - 2], threads);
+    content = result.elements;
   }
   result.stats = ::ecf8::collectStats(*elementType, content, threads);
   if (type.getRank() > static_cast<int64_t>(::ecf8::maxRank)) {
@@ -116,11 +152,15 @@ static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &optio
   }
   SmallVector<uint64_t> dims(type.getShape());
   auto encode = [&](const ::ecf8::EncodeOptions &encodeOptions) -> Status {
+    result.encodeOptions = encodeOptions;
+    if (weight.isPayload && !weight.isTransposed && hasEncoding(stored.header, encodeOptions)) {
+      result.payload.assign(weight.content.begin(), weight.content.end());
+      return Status::ok();
+    }
     Result<std::vector<uint8_t>> payload = ::ecf8::encode(encodeOptions, *result.stats, dims, content, threads);
     if (!payload)
       return payload.status();
     result.payload = payload.take();
-    result.encodeOptions = encodeOptions;
     return Status::ok();
   };
   ::ecf8::EncodeOptions encodeOptions = getEncodeOptions(options, dims);
@@ -147,7 +187,7 @@ static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &optio
     if (Status status = encode(tiles); !status.isOk())
       return status;
   }
-  result.transposed = {};
+  result.elements = {};
   return Status::ok();
 }
 

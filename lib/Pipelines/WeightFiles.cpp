@@ -1,6 +1,7 @@
 // Opens weights files and binds the module's globals to them.
 #include "ecf8/Pipelines/WeightFiles.h"
 
+#include "ecf8/Checkpoint/CheckpointFile.h"
 #include "ecf8/Pipelines/Bundle.h"
 #include "ecf8/Support/Json.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -34,10 +35,27 @@ Status WeightFiles::addFile(const std::string &path) {
     return opened.status();
   files.push_back(std::make_unique<SafetensorsFile>(opened.take()));
   const SafetensorsFile *file = files.back().get();
-  for (const ::ecf8::SafetensorsTensor &tensor : file->tensors())
-    if (auto [known, isNew] = entries.try_emplace(tensor.name, Entry{file, &tensor}); !isNew)
-      return Status(StatusCode::InvalidArgument, path + ": expected each tensor in one file, got '" + tensor.name +
-                                                     "' in " + known->second.file->path() + " too");
+  auto add = [&](const Entry &entry) {
+    auto [known, isNew] = entries.try_emplace(entry.tensor->name, entry);
+    return isNew ? Status::ok()
+                 : Status(StatusCode::InvalidArgument, path + ": expected each tensor in one file, got '" +
+                                                           entry.tensor->name + "' in " + known->second.file->path() +
+                                                           " too");
+  };
+  if (!file->metadata().contains(::ecf8::metadata_key::version)) {
+    for (const ::ecf8::SafetensorsTensor &tensor : file->tensors())
+      if (Status status = add({file, &tensor}); !status.isOk())
+        return status;
+    return Status::ok();
+  }
+  Result<::ecf8::CheckpointFile> compressed = ::ecf8::CheckpointFile::open(path);
+  if (!compressed)
+    return compressed.status();
+  for (const ::ecf8::CheckpointTensor &tensor : compressed->tensors()) {
+    originals.push_back({tensor.name, tensor.dtype, tensor.shape, tensor.storedOffset, tensor.storedBytes});
+    if (Status status = add({file, &originals.back(), tensor.isCoded}); !status.isOk())
+      return status;
+  }
   return Status::ok();
 }
 
@@ -143,11 +161,12 @@ static LogicalResult bindKey(ModuleWeight &weight, const WeightFiles &files) {
   weight.source = entry;
   weight.content = entry->bytes();
   if (weight.global.isCompressed()) {
-    if (tensor.dtype == ::ecf8::SafetensorsDType::U8 && tensor.shape.size() == 1)
+    if (entry->isPayload || (tensor.dtype == ::ecf8::SafetensorsDType::U8 && tensor.shape.size() == 1))
       return success();
     return error() << "expected a payload (U8, one dimension) for " << weight.global.getType() << ", got "
                    << describe(tensor.dtype, tensor.shape) << " in " << entry->file->path();
   }
+  weight.isPayload = entry->isPayload;
   weight.isTransposed = weight.global.isTransposed();
   std::vector<int64_t> expected = weight.getContentShape();
   if (matches(expected, weight.dtype, tensor))

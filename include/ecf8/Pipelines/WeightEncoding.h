@@ -26,7 +26,7 @@ struct CodecOptions {
 /// What became of one weight.
 struct EncodedWeight {
   EncodingAttrInterface encoding;           ///< null where the weight stays a plain tensor
-  std::vector<uint8_t> transposed;          ///< the elements of a transposed weight that stays a plain tensor
+  std::vector<uint8_t> elements;            ///< of a plain tensor whose content is not stored like that: see below
   std::vector<uint8_t> payload;             ///< empty where the weight stays a plain tensor or came as a payload
   ::ecf8::EncodeOptions encodeOptions;      ///< those of `payload`
   std::string reason;                       ///< why it was not made smaller; empty where it was
@@ -34,15 +34,16 @@ struct EncodedWeight {
 };
 
 /// Encodes `weights` with up to `threads` threads; the result has the same order and does not depend on their number.
-/// A global that is compressed already keeps its payload, which is checked against the global's type.
+/// A global that is compressed already keeps its payload, which is checked against the global's type. A weight that
+/// comes from a compressed file is decoded, and keeps its payload where that has the encoding that is wanted.
 LogicalResult encodeWeights(const std::vector<ModuleWeight> &weights, const CodecOptions &options, unsigned threads,
                             std::vector<EncodedWeight> &encoded);
 
-/// What the bundle stores for a weight.
+/// What the bundle stores for a weight: a payload; the elements, which were transposed or decoded; or the content.
 inline ::ecf8::ByteSpan getStoredBytes(const ModuleWeight &weight, const EncodedWeight &encoded) {
   if (!encoded.payload.empty())
     return encoded.payload;
-  return encoded.transposed.empty() ? weight.content : ::ecf8::ByteSpan(encoded.transposed);
+  return encoded.elements.empty() ? weight.content : ::ecf8::ByteSpan(encoded.elements);
 }
 
 } // namespace mlir::ecf8

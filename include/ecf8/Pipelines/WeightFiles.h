@@ -8,18 +8,21 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringMap.h"
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace mlir::ecf8 {
 
-/// One or several safetensors files as one set of tensors. The files stay mapped as long as the object lives.
+/// One or several safetensors files, plain or compressed (docs/Checkpoint.md), as one set of tensors. The files stay
+/// mapped as long as the object lives.
 class WeightFiles {
 public:
   struct Entry {
     const ::ecf8::SafetensorsFile *file;
-    const ::ecf8::SafetensorsTensor *tensor;
+    const ::ecf8::SafetensorsTensor *tensor; ///< with the dtype and shape of the original, where that was compressed
+    bool isPayload = false;                  ///< the bytes are a payload of the tensor
     ::ecf8::ByteSpan bytes() const { return file->bytes(*tensor); }
     void releasePages() const { file->releasePages(*tensor); }
   };
@@ -40,6 +43,7 @@ private:
   ::ecf8::Status addFolder(const std::string &path);
 
   std::vector<std::unique_ptr<::ecf8::SafetensorsFile>> files;
+  std::deque<::ecf8::SafetensorsTensor> originals; ///< of the payloads in compressed files
   llvm::StringMap<Entry> entries;
 };
 
@@ -51,6 +55,7 @@ struct ModuleWeight {
   bool isContracted = false; ///< contractions that are to be fused are all that reads it
   bool isTransposed = false; ///< `content` is the transpose of the global: its last two dimensions are exchanged
   ::ecf8::ByteSpan content;
+  bool isPayload = false; ///< `content` is a payload of the weight, though the global is not compressed
   const WeightFiles::Entry *source = nullptr; ///< backs `content` where that comes from a file
   std::vector<uint8_t> storage;               ///< backs `content` where the IR does not hold plain bytes
 
