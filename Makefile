@@ -1,11 +1,12 @@
 # The daily commands. Each first makes what it needs: setup installs what is missing, build configures and compiles.
-# CMake's own interface stays available: cmake --preset release|debug|asan, then ninja -C build<...>.
+# CMake's own interface stays available: cmake --preset release|debug|asan|fuzz, then ninja -C build<...>.
 
 BUILD := build
+SECONDS ?= 60
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build quickstart test bench format lint docs clean
+.PHONY: help setup build quickstart test fuzz bench format lint docs clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -25,6 +26,9 @@ quickstart: build ## compress, compile and run a trained model, and print the co
 test: build ## run all tests: lit, unit, Python, quickstart, documentation, style
 	@$(PYTHON) utils/run-tests.py --build $(BUILD)
 
+fuzz: setup ## run each fuzz target for SECONDS=60; findings are kept and named
+	@$(PYTHON) utils/fuzz.py --seconds $(SECONDS)
+
 bench: build ## run the benchmarks, half an hour; installs IREE to compare with; prints JSON
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt -c python/constraints.txt
 	@$(PYTHON) benchmarks/run.py --build $(BUILD)
@@ -42,4 +46,4 @@ docs: build ## write the generated pages of docs/ anew
 	@$(PYTHON) utils/update-docs.py --build $(BUILD)
 
 clean: ## remove build output; .venv stays
-	rm -rf $(BUILD) build-debug build-asan
+	rm -rf $(BUILD) build-debug build-asan build-fuzz build-fuzz-coverage
