@@ -121,7 +121,8 @@ def run_process(target: Target, build: Path, seconds: int, number: int) -> tuple
     log = build / "logs" / f"{target.name}-{number}.log"
     log.parent.mkdir(exist_ok=True)
     options = [
-        f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1", "-reload=1",
+        f"-max_total_time={seconds}", "-timeout=20", "-report_slow_units=20", "-rss_limit_mb=2048",
+        "-print_final_stats=1", "-reload=1",
         f"-artifact_prefix={findings}/",
     ]  # fmt: skip
     start = time.monotonic()
@@ -146,8 +147,7 @@ def read_log(outcome: Outcome, log: Path, seconds: float, build: Path) -> None:
     outcome.edges = max(outcome.edges, last_number(r"cov: (\d+)", text))
     outcome.all_edges = last_number(r"Loaded \d+ modules\s+\((\d+) inline", text)
     artifacts = re.findall(r"Test unit written to (\S+)", text)
-    finished = "stat::number_of_executed_units" in text
-    if not artifacts and finished:
+    if not artifacts and outcome.runs > 0:
         return
     reason = re.search(r"a property does not hold: .*|runtime error: .*|SUMMARY: .*|ERROR: .*", text)
     what = reason.group(0) if reason else "ended early"

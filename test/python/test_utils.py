@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,37 @@ def test_a_group_that_runs_nothing_or_ends_early_fails(program: str, passed: int
     group = module.Group("g", [[sys.executable, "-c", program]], module.count_checks)
     succeeded, counts, _ = module.run_group(group, dict(os.environ))
     assert (succeeded, counts.passed, counts.failed) == (failed == 0, passed, failed)
+
+
+FUZZ_STATS = "INFO: Loaded 1 modules   (100 inline 8-bit counters)\n#9 DONE cov: 40 ft: 50\n"
+FUZZ_RUNS = "stat::number_of_executed_units: 9\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "finding"),
+    [
+        (FUZZ_STATS + FUZZ_RUNS, None),
+        ("A.cpp:3: a property does not hold: a == b\nTest unit written to /f/crash-1\n" + FUZZ_RUNS,
+         "a property does not hold: a == b\n  /b/bin/ecf8-fuzz-json /f/crash-1\n"),
+        ("==1==ERROR: libFuzzer: timeout after 21 seconds\nTest unit written to /f/timeout-2\n" + FUZZ_RUNS,
+         "ERROR: libFuzzer: timeout after 21 seconds\n  /b/bin/ecf8-fuzz-json /f/timeout-2\n"),
+        ("cannot open shared object file\n", "ended early\n  see "),
+    ],
+)  # fmt: skip
+def test_a_fuzzer_that_finds_something_or_ends_early_fails(
+    log: str, finding: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = load_script("fuzz")
+    target = next(target for target in module.TARGETS if target.name == "json")
+    outcome = module.Outcome(target)
+    path = tmp_path / "json-0.log"
+    path.write_text(log)
+    module.read_log(outcome, path, 3.0, Path("/b"))
+    assert [f.startswith(finding) for f in outcome.findings] == ([True] if finding else [])
+    assert module.report([outcome]) == (finding is None)
+    output = capsys.readouterr().out
+    assert ("ok: fuzz json, 9 runs" if finding is None else "failed: fuzz json") in output
+    assert finding is not None or re.search(r"^json +9 +3 +40/100 +0$", output, re.MULTILINE)
 
 
 def test_leftovers_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
