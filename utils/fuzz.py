@@ -51,6 +51,9 @@ TARGETS = (
     Target("convert", 6144, covers=("lib/Codec",)),
     Target("round-trip", 1024, covers=("lib/Codec",)),
     Target("safetensors", 4096, "json.dict", covers=("lib/Support/Safetensors.cpp",)),
+    Target(
+        "checkpoint", 8192, "json.dict", covers=("lib/Checkpoint/CheckpointFile.cpp", "lib/Checkpoint/Transcode.cpp")
+    ),
     Target("json", 2048, "json.dict", covers=("lib/Support/Json.cpp",)),
     Target("manifest", 4096, "json.dict", covers=("lib/Runtime/Manifest.cpp",)),
     Target("npy", 1024, "npy.dict", covers=("tools/ecf8-run/Npy.cpp",)),

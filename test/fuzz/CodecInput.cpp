@@ -87,4 +87,15 @@ void checkDecodesTo(std::span<const uint8_t> bytes, const std::vector<uint8_t> &
   FUZZ_CHECK(decodeUnchecked(*payload) == elements);
 }
 
+Status MemorySink::write(uint64_t offsetBytes, std::span<const uint8_t> part) {
+  std::lock_guard lock(mutex);
+  bytes.resize(std::max<size_t>(bytes.size(), offsetBytes + part.size()), 0xA5); // what is not written shows
+  std::ranges::copy(part, bytes.begin() + ptrdiff_t(offsetBytes));
+  return Status::ok();
+}
+
+Status MemorySink::read(uint64_t offsetBytes, std::span<uint8_t> out) const {
+  return MemorySource(bytes).read(offsetBytes, out);
+}
+
 } // namespace ecf8::fuzz

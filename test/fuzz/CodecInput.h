@@ -4,8 +4,10 @@
 
 #include "FuzzInput.h"
 
+#include "ecf8/Codec/ByteStream.h"
 #include "ecf8/Codec/Convert.h"
 
+#include <mutex>
 #include <vector>
 
 namespace ecf8::fuzz {
@@ -28,6 +30,17 @@ std::vector<uint8_t> sliceOf(const std::vector<uint8_t> &matrix, const MatrixSha
 
 /// Checks that `bytes` are a payload of exactly these elements, for each decoder.
 void checkDecodesTo(std::span<const uint8_t> bytes, const std::vector<uint8_t> &elements);
+
+/// Where streamed payloads go.
+class MemorySink : public ByteSink {
+public:
+  Status write(uint64_t offsetBytes, std::span<const uint8_t> part) override;
+  Status read(uint64_t offsetBytes, std::span<uint8_t> out) const override;
+  std::vector<uint8_t> bytes;
+
+private:
+  std::mutex mutex;
+};
 
 } // namespace ecf8::fuzz
 

@@ -2,6 +2,7 @@
 #include "Npy.h"
 #include "TestData.h"
 
+#include "ecf8/Checkpoint/Transcode.h"
 #include "ecf8/Support/Hash.h"
 #include "ecf8/Support/Json.h"
 #include "ecf8/Support/Safetensors.h"
@@ -82,20 +83,30 @@ void writeSafetensors(SeedWriter &seeds) {
       {},
       {{"weight", F8_E4M3, {2, 3}}},
       {{"a", F32, {}}, {"b", BF16, {0, 7}}, {"blob", U8, {64}, true}, {"c", F4, {2, 3}}, {"d", F64, {1, 2}}},
-      {{"layer.weight", F8_E5M2, {4, 4}}, {"layer.weight_scale_inv", F32, {1, 1}}, {"e8m0", F8_E8M0, {4}}}};
+      {{"layer.weight", F8_E5M2, {40, 50}}, {"layer.weight_scale_inv", F32, {1, 1}}, {"e8m0", F8_E8M0, {4}}}};
   unsigned count = 0;
   for (const std::vector<SafetensorsSpec> &specs : files) {
     SafetensorsMetadata metadata;
+    std::string name = std::to_string(count);
     if (count % 2 == 1)
       metadata = {{"format", "pt"}, {"name", "\xc3\xa9"}};
-    auto writer =
-        SafetensorsWriter::create(seeds.place("safetensors", std::to_string(count++)).string(), specs, metadata);
+    std::string path = seeds.place("safetensors", name).string();
+    auto writer = SafetensorsWriter::create(path, specs, metadata);
     seeds.isGood &= writer.isOk();
     for (size_t i = 0; i < specs.size(); ++i) {
-      std::vector<uint8_t> bytes(*safetensorsByteSize(specs[i].dtype, specs[i].shape), uint8_t(i + 1));
+      auto bytes = test::makeElements(test::Distribution::Geometric, ElementType::F8E5M2,
+                                      *safetensorsByteSize(specs[i].dtype, specs[i].shape), i);
       seeds.isGood &= writer->write(i, bytes).isOk();
     }
     seeds.isGood &= writer->commit().isOk();
+    fs::copy_file(path, seeds.place("checkpoint", name), fs::copy_options::overwrite_existing);
+    Result<CheckpointFile> plain = CheckpointFile::open(path);
+    seeds.isGood &= plain.isOk();
+    for (Preset preset : {Preset::Storage, Preset::Planes, Preset::Raw}) {
+      std::string to = seeds.place("checkpoint", name + "-" + std::string(getName(preset))).string();
+      seeds.isGood &= compressFile(*plain, to, preset, {}).isOk();
+    }
+    ++count;
   }
 }
 

@@ -1,8 +1,9 @@
-// Bytes as a payload: the reader, the reference decoder and the fast decoder. Built twice: `payload` repairs hashes and
-// sections after most mutations (PayloadCustomMutator.cpp), `payload-plain` is pure libFuzzer.
+// Bytes as a payload: the reader, the reference decoder, the fast and the streamed one. Built twice: `payload` repairs
+// hashes and sections after most mutations (PayloadCustomMutator.cpp), `payload-plain` is pure libFuzzer.
 #include "CodecInput.h"
 
 #include "ecf8/Codec/Decoder.h"
+#include "ecf8/Codec/StreamDecoder.h"
 #include "ecf8/Support/Hash.h"
 
 #include <algorithm>
@@ -88,6 +89,34 @@ void checkDecoders(const Payload &payload) {
   FUZZ_CHECK(!decodeSlice(payload, 0, shape.columns, shape.rows, 1).isOk());
 }
 
+/// The streamed decoder: `isWhole` is what `readPayload` says with the hash, `payload` what it gives without.
+void checkStream(std::span<const uint8_t> bytes, bool isWhole, const Result<Payload> &payload) {
+  MemorySource source(bytes);
+  Result<StreamDecoder> stream = StreamDecoder::open(source, bytes.size());
+  FUZZ_CHECK(stream.isOk() || !payload.isOk());
+  if (!stream)
+    return;
+  FUZZ_CHECK(stream->checkBytes().isOk() || !isWhole);
+  std::vector<uint8_t> elements(stream->header().elementCount());
+  StreamLimits limits;
+  limits.threads = 2;
+  limits.windowBytes = 1000;
+  Status status = stream->decode(limits, [&](uint64_t first, std::span<const uint8_t> part) {
+    std::ranges::copy(part, elements.begin() + ptrdiff_t(first));
+    return Status::ok();
+  });
+  if (!payload)
+    return;
+  std::vector<uint8_t> fast = decodeUnchecked(*payload);
+  FUZZ_CHECK(!status.isOk() || elements == fast);
+  FUZZ_CHECK(status.isOk() || !decode(*payload).isOk());
+  std::mt19937_64 random(hashBytes(bytes));
+  uint64_t first = random() % (fast.size() + 1), count = random() % (fast.size() - first + 1);
+  std::vector<uint8_t> part(count);
+  FUZZ_CHECK(stream->read(first, part).isOk());
+  FUZZ_CHECK(std::ranges::equal(part, std::span(fast).subspan(first, count)));
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -101,5 +130,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     checkHeader(*unhashed, bytes);
     checkDecoders(*unhashed);
   }
+  checkStream(bytes, payload.isOk(), unhashed);
   return 0;
 }

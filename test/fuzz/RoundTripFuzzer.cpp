@@ -1,7 +1,9 @@
 // Choices, then bytes that are repeated to fill a tensor: encoded and decoded again.
 #include "CodecInput.h"
 
+#include "ecf8/Codec/StreamEncoder.h"
 #include "ecf8/Codec/Transpose.h"
+#include "ecf8/Support/Hash.h"
 
 #include <algorithm>
 
@@ -29,6 +31,25 @@ void checkEstimates(const EncodeOptions &options, const TensorStats &stats, std:
   FUZZ_CHECK(smallest.isOk());
   FUZZ_CHECK(smallest->size() == std::min(payloadBytes, raw->maxBytes));
   checkDecodesTo(*smallest, elements);
+}
+
+/// The streamed encoder gives the same bytes, whatever its windows.
+void checkStreamed(const EncodeOptions &options, ElementType type, std::span<const uint64_t> dims,
+                   const std::vector<uint8_t> &elements, const std::vector<uint8_t> &payload,
+                   const StreamLimits &limits) {
+  MemorySource source(elements);
+  Result<StreamEncoder> encoder = StreamEncoder::scan(type, dims, source, limits);
+  FUZZ_CHECK(encoder.isOk());
+  FUZZ_CHECK(encoder->contentHash() == hashBytes(elements));
+  MemorySink sink;
+  Result<uint64_t> size = encoder->encode(options, sink);
+  FUZZ_CHECK(size.isOk() && *size == payload.size());
+  FUZZ_CHECK(std::ranges::equal(std::span(sink.bytes).first(*size), payload));
+  MemorySink smallestSink;
+  size = encoder->encodeSmallest(options, smallestSink);
+  Result<std::vector<uint8_t>> smallest = encodeSmallest(options, collectStats(type, elements), dims, elements);
+  FUZZ_CHECK(size.isOk() && smallest.isOk());
+  FUZZ_CHECK(std::ranges::equal(std::span(smallestSink.bytes).first(*size), *smallest));
 }
 
 /// Estimates for tensors that fit no memory: plausible or refused.
@@ -94,6 +115,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     FUZZ_CHECK(single.isOk() && *single == *payload);
   }
   checkEstimates(options, collectStats(type, elements), dims, elements, payload->size());
+  StreamLimits limits;
+  limits.threads = threads;
+  limits.windowBytes = 1 + modes * 16;
+  limits.retainedBytes = modes % 2 == 0 ? 0 : 1 << 20;
+  checkStreamed(options, type, dims, elements, *payload, limits);
   FUZZ_CHECK(encode(EncodeOptions::rawFor(dims), type, dims, elements).isOk());
 
   // One element more than the shape has, and than the figures count.

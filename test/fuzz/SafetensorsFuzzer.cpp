@@ -1,10 +1,10 @@
 // Bytes as a safetensors file; what the reader takes, the writer writes and the reader gives back.
 #include "MemoryFile.h"
+#include "ScratchFile.h"
 
 #include "ecf8/Support/Safetensors.h"
 
 #include <algorithm>
-#include <filesystem>
 
 using namespace ecf8;
 using namespace ecf8::fuzz;
@@ -26,17 +26,6 @@ void checkTensors(const SafetensorsFile &file) {
   }
   FUZZ_CHECK(file.tensors().empty() || end == file.fileSizeBytes());
 }
-
-/// A file name for this process, removed with the object.
-class ScratchFile {
-public:
-  ScratchFile() : name(std::filesystem::temp_directory_path() / ("ecf8-fuzz-" + std::to_string(getpid()))) {}
-  ~ScratchFile() { std::filesystem::remove(name); }
-  std::string path() const { return name.string(); }
-
-private:
-  std::filesystem::path name;
-};
 
 void checkRewrite(const SafetensorsFile &file) {
   std::vector<SafetensorsSpec> specs;
@@ -82,7 +71,7 @@ void checkRefusals(const SafetensorsFile &file) {
     specs.push_back(extra);
     ScratchFile scratch;
     bool isMade = SafetensorsWriter::create(scratch.path(), specs, metadata).isOk();
-    return !isMade && !std::filesystem::exists(scratch.path());
+    return !isMade && !scratch.exists();
   };
   using enum SafetensorsDType;
   for (const SafetensorsTensor &tensor : file.tensors()) {
