@@ -23,6 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   FUZZ_CHECK(tensor->shape.size() == shape.size());
   for (size_t i = 0; i < shape.size(); ++i)
     FUZZ_CHECK(shape[i] < 0 || tensor->shape[i] == shape[i]);
+  // Only "inf", "nan" and "random" give what is no finite number; a number that is out of range is an error.
+  bool isSpelledOut = text.substr(text.find('=')).find_first_of("nN") == std::string_view::npos;
+  for (size_t i = 0; isSpelledOut && i < tensor->elementCount; ++i)
+    FUZZ_CHECK(std::isfinite(run::numberAt(tensor->bytes(), type.dtype, i)));
   checkText(*tensor, type.name);
   return 0;
 }
