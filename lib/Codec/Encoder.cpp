@@ -116,7 +116,8 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, ElementType el
                                     std::span<const uint64_t> dims, std::span<const uint8_t> bytes, unsigned threads) {
   if (Status status = checkElementType(elementType); !status.isOk())
     return status;
-  return encode(options, collectStats(elementType, bytes, usefulThreads(threads, bytes.size())), dims, bytes, threads);
+  TensorStats stats = collectSymbolStats(elementType, bytes, usefulThreads(threads, bytes.size()));
+  return encode(options, stats, dims, bytes, threads);
 }
 
 Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorStats &stats,

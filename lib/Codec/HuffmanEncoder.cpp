@@ -5,8 +5,14 @@
 #include "ParallelFor.h"
 #include "TileEncoder.h"
 
+#include <bit>
+#include <cstring>
+
 namespace ecf8 {
 namespace {
+
+/// Bits that a symbol takes at most in usual tensors: what memory is reserved for.
+constexpr double reserveBits = 3.25;
 
 /// The coded words of one strip, tile after tile.
 struct StripCodes {
@@ -20,10 +26,9 @@ Result<CanonicalCode> makeCode(const Header &header) {
 
 StripCodes encodeStrip(const TileGrid &grid, TileEncoder &encoder, std::span<const uint8_t> bytes, uint64_t strip) {
   StripCodes codes;
-  const uint8_t *source = bytes.data() + strip * laneCount * grid.shape.columns;
+  codes.words.reserve(size_t(double(grid.paddedColumns()) * laneCount / wordBits * reserveBits));
   for (uint64_t tile = 0; tile < grid.tilesPerStrip(); ++tile) {
-    uint64_t count = encoder.encode(source + tile * grid.tileColumns, grid.shape.columns, grid.stripRows(strip),
-                                    grid.tileWidth(tile), grid.paddedWidth(tile));
+    uint64_t count = encoder.encode(rowsOfTile(grid, bytes, strip, tile), grid.paddedWidth(tile));
     codes.words.insert(codes.words.end(), encoder.words(), encoder.words() + count);
     codes.tileWords.push_back(count);
   }
@@ -31,6 +36,10 @@ StripCodes encodeStrip(const TileGrid &grid, TileEncoder &encoder, std::span<con
 }
 
 void storeWords(std::span<const uint16_t> words, uint8_t *out) {
+  if (std::endian::native == std::endian::little && !words.empty()) {
+    std::memcpy(out, words.data(), words.size_bytes());
+    return;
+  }
   for (size_t i = 0; i < words.size(); ++i)
     storeLittle(out + i * 2, words[i]);
 }
@@ -76,8 +85,9 @@ Result<std::vector<uint8_t>> encodeHuffman(Header header, std::span<const uint8_
     forEachTile(grid, bytes, strip, /*padding=*/0, [&](uint64_t tile, std::span<const uint8_t> elements) {
       uint8_t *rest =
           payload->data() + header.restOffset + grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn;
-      for (size_t i = 0; i < elements.size(); i += unit.columns * laneCount, rest += unit.bytes)
-        encodeRestUnit(header.elementType, elements.data() + i, rest); // of padding it is 0 [rest_c3]
+      // Of padding it is 0. [rest_c3]
+      encodeKernels().encodeRest(header.elementType, elements.data(), elements.size() / (unit.columns * laneCount),
+                                 rest);
     });
   });
   finishPayload(header, bytes, *payload);

@@ -10,12 +10,15 @@ TileEncoder::TileEncoder(const CanonicalCode &code, ElementType type)
     : type(type), padding(getElementSplit(type).elementOf(code.paddingSymbol(), 0)) {
   unsigned symbols = getElementSplit(type).symbolCount;
   pairs.resize(symbols * symbols);
-  for (unsigned first = 0; first < symbols; ++first)
+  for (unsigned first = 0; first < symbols; ++first) {
+    codes.bits[first] = uint8_t(code.streamBits(first));
+    codes.lengths[first] = uint8_t(code.streamLength(first));
     for (unsigned second = 0; second < symbols; ++second) {
       unsigned length = code.streamLength(first);
       pairs[first + second * symbols] = {uint16_t(code.streamBits(first) | code.streamBits(second) << length),
                                          uint16_t(length + code.streamLength(second))};
     }
+  }
 }
 
 template <unsigned shift, unsigned symbolBits>
@@ -44,8 +47,44 @@ TileEncoder::LaneEnd TileEncoder::encodeLane(const uint8_t *elements, uint64_t s
   return {filled, position};
 }
 
-uint64_t TileEncoder::encode(const uint8_t *source, uint64_t rowStride, uint64_t rows, uint64_t columns,
-                             uint64_t paddedColumns) {
+/// How many words of a stream of `end` words are stored, when those in `emptySlots` are the only ones that hold no bit.
+/// [stream_c4]
+static uint64_t countStoredWords(uint64_t end, std::span<uint64_t> emptySlots) {
+  std::sort(emptySlots.begin(), emptySlots.end());
+  while (!emptySlots.empty() && emptySlots.back() + 1 == end) {
+    emptySlots = emptySlots.first(emptySlots.size() - 1);
+    --end;
+  }
+  return end;
+}
+
+uint64_t TileEncoder::encode(const RowsView &rows, uint64_t paddedColumns) {
+  const EncodeKernels &kernels = encodeKernels();
+  bool isNumbered = 2 * laneCount + paddedColumns / 2 * laneCount <= 0xFFFF; // by the kernel's slots
+  return kernels.encodeLanes && isNumbered ? encodeWithKernel(kernels, rows, paddedColumns)
+                                           : encodeLaneByLane(rows, paddedColumns);
+}
+
+uint64_t TileEncoder::encodeWithKernel(const EncodeKernels &kernels, const RowsView &rows, uint64_t paddedColumns) {
+  elements.resize(paddedColumns * laneCount);
+  kernels.reorderTile(rows, paddedColumns, padding, elements.data());
+  uint64_t steps = paddedColumns / 2;
+  stream.resize(2 * laneCount + steps * laneCount + 1);
+  LaneEnds ends;
+  kernels.encodeLanes(type, codes, elements.data(), steps, stream.data(), ends);
+  std::array<uint64_t, 2 * laneCount> emptySlots;
+  size_t emptyCount = 0;
+  for (unsigned lane = 0; lane < laneCount; ++lane) {
+    stream[ends.slots[lane]] = ends.words[lane];
+    stream[ends.nextSlots[lane]] = 0;
+    emptySlots[emptyCount++] = ends.nextSlots[lane];
+    if (ends.positions[lane] == 0)
+      emptySlots[emptyCount++] = ends.slots[lane];
+  }
+  return countStoredWords(ends.end, std::span(emptySlots).first(emptyCount));
+}
+
+uint64_t TileEncoder::encodeLaneByLane(const RowsView &rows, uint64_t paddedColumns) {
   uint64_t steps = paddedColumns / 2, laneStride = steps + 2;
   laneWords.resize(laneStride * laneCount);
   fillSteps.resize(laneStride * laneCount);
@@ -53,8 +92,8 @@ uint64_t TileEncoder::encode(const uint8_t *source, uint64_t rowStride, uint64_t
   row.assign(paddedColumns, padding);
   std::array<LaneEnd, laneCount> ends;
   for (unsigned lane = 0; lane < laneCount; ++lane) {
-    if (laneToRow(lane) < rows)
-      std::copy_n(source + laneToRow(lane) * rowStride, columns, row.begin());
+    if (laneToRow(lane) < rows.rows)
+      std::copy_n(rows.data + laneToRow(lane) * rows.stride, rows.columns, row.begin());
     else
       std::fill(row.begin(), row.end(), padding);
     uint16_t *words = laneWords.data() + lane * laneStride;
@@ -86,12 +125,7 @@ uint64_t TileEncoder::encode(const uint8_t *source, uint64_t rowStride, uint64_t
     if (ends[lane].position == 0)
       emptySlots[emptyCount++] = slots[0];
   }
-  std::sort(emptySlots.begin(), emptySlots.begin() + emptyCount);
-  while (emptyCount > 0 && emptySlots[emptyCount - 1] + 1 == end) {
-    --emptyCount;
-    --end;
-  }
-  return end;
+  return countStoredWords(end, std::span(emptySlots).first(emptyCount));
 }
 
 } // namespace ecf8

@@ -2,7 +2,7 @@
 #ifndef ECF8_LIB_CODEC_TILEENCODER_H
 #define ECF8_LIB_CODEC_TILEENCODER_H
 
-#include "ecf8/Codec/Huffman.h"
+#include "Kernels.h"
 
 namespace ecf8 {
 
@@ -11,9 +11,9 @@ class TileEncoder {
 public:
   TileEncoder(const CanonicalCode &code, ElementType type);
 
-  /// Codes the tile of `rows` x `columns` elements at `source`, the rows `rowStride` bytes apart, and returns how many
-  /// words its stream stores. [stream_c2] [stream_c3] [stream_c4]
-  uint64_t encode(const uint8_t *source, uint64_t rowStride, uint64_t rows, uint64_t columns, uint64_t paddedColumns);
+  /// Codes the tile with the elements `rows` and returns how many words its stream stores. [stream_c2] [stream_c3]
+  /// [stream_c4]
+  uint64_t encode(const RowsView &rows, uint64_t paddedColumns);
 
   /// The words that the last `encode` counted, valid until the next.
   const uint16_t *words() const { return stream.data(); }
@@ -28,15 +28,20 @@ private:
   template <unsigned shift, unsigned symbolBits>
   LaneEnd encodeLane(const uint8_t *elements, uint64_t steps, uint16_t *words, uint32_t *fillSteps);
 
+  uint64_t encodeLaneByLane(const RowsView &rows, uint64_t paddedColumns);
+  /// The same with all lanes at once.
+  uint64_t encodeWithKernel(const EncodeKernels &kernels, const RowsView &rows, uint64_t paddedColumns);
+
   /// The codes of the two symbols of a step.
   struct Pair {
     uint16_t bits = 0;
     uint16_t length = 0; ///< at most 16
   };
   std::vector<Pair> pairs; ///< by first symbol + second symbol * symbolCount
+  CodeTable codes;
   ElementType type;
   uint8_t padding; ///< a padding element [huffman_c6] [rest_c3]
-  std::vector<uint8_t> row;
+  std::vector<uint8_t> row, elements;
   std::vector<uint16_t> laneWords, stream;
   std::vector<uint32_t> fillSteps;
   std::vector<uint64_t> fetches;
