@@ -30,33 +30,114 @@ template <ElementType type> ECF8_AVX512_INLINE __m512i makeTable(const std::arra
     return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i *>(entries.data())));
 }
 
+/// Adds `a`, `b` and `c` bit by bit: `low` gets the sums, `high` the carries.
+ECF8_AVX512_INLINE void addBits(__m512i &high, __m512i &low, __m512i a, __m512i b, __m512i c) {
+  high = _mm512_ternarylogic_epi32(a, b, c, 0xE8); // majority
+  low = _mm512_ternarylogic_epi32(a, b, c, 0x96);  // parity
+}
+
+/// Counts how often each of the 8 bits is set over the bytes of many registers, 16 of them at a time, by carry-save
+/// adders (after Harley and Seal): each bit position of a register is a counter of its own in base 2.
+class BitCounter {
+public:
+  /// Adds registers 0 to 15 of `get`.
+  template <typename Get> ECF8_AVX512 __attribute__((always_inline)) void add16(const Get &get) {
+    __m512i carries[4][2]; // of weight 2, 4, 8, 16
+    for (unsigned i = 0; i < 8; ++i) {
+      addBits(carries[0][i % 2], sums[0], sums[0], get(2 * i), get(2 * i + 1));
+      if (i % 2 == 1)
+        addBits(carries[1][i / 2 % 2], sums[1], sums[1], carries[0][0], carries[0][1]);
+      if (i % 4 == 3)
+        addBits(carries[2][i / 4], sums[2], sums[2], carries[1][0], carries[1][1]);
+    }
+    addBits(carries[3][0], sums[3], sums[3], carries[2][0], carries[2][1]);
+    count(carries[3][0], 16);
+  }
+
+  /// Adds what is left in the counters of base 2, and all counts to `counts`.
+  ECF8_AVX512 __attribute__((always_inline)) void finish(uint64_t counts[8]) {
+    for (unsigned i = 0; i < 4; ++i)
+      count(sums[i], uint64_t(1) << i);
+    for (unsigned bit = 0; bit < 8; ++bit)
+      counts[bit] += totals[bit];
+  }
+
+private:
+  ECF8_AVX512 __attribute__((always_inline)) void count(__m512i values, uint64_t weight) {
+    for (unsigned bit = 0; bit < 8; ++bit)
+      totals[bit] +=
+          weight * uint64_t(_mm_popcnt_u64(_mm512_test_epi8_mask(values, _mm512_set1_epi8(char(1u << bit)))));
+  }
+
+  __m512i sums[4] = {}; // bits of weight 1, 2, 4, 8
+  uint64_t totals[8] = {};
+};
+
+/// Extremes over the bytes of a tensor that tell which data flags it has. [header_c15]
+struct Extremes {
+  __m512i greatest;                                 ///< of the magnitudes
+  __m512i leastAboveZero;                           ///< of the magnitudes - 1, where a zero counts as 255
+  __m512i leastFromInfinity, leastFromNegativeZero; ///< 0: is present
+
+  ECF8_AVX512 __attribute__((always_inline)) Extremes()
+      : greatest(_mm512_setzero_si512()), leastAboveZero(_mm512_set1_epi8(-1)), leastFromInfinity(leastAboveZero),
+        leastFromNegativeZero(leastAboveZero) {}
+
+  ECF8_AVX512 __attribute__((always_inline)) void add(__m512i elements) {
+    __m512i magnitude = _mm512_and_si512(elements, _mm512_set1_epi8(0x7F));
+    greatest = _mm512_max_epu8(greatest, magnitude);
+    leastAboveZero = _mm512_min_epu8(leastAboveZero, _mm512_sub_epi8(magnitude, _mm512_set1_epi8(1)));
+    leastFromInfinity = _mm512_min_epu8(leastFromInfinity, _mm512_xor_si512(magnitude, _mm512_set1_epi8(0x7C)));
+    leastFromNegativeZero =
+        _mm512_min_epu8(leastFromNegativeZero, _mm512_xor_si512(elements, _mm512_set1_epi8(char(0x80))));
+  }
+
+  ECF8_AVX512 __attribute__((always_inline)) uint32_t flags(ElementType type) const {
+    bool isE5M2 = type == ElementType::F8E5M2;
+    const __m512i zero = _mm512_setzero_si512();
+    uint32_t flags = 0;
+    if (_mm512_cmpgt_epu8_mask(greatest, _mm512_set1_epi8(isE5M2 ? 0x7C : 0x7E)))
+      flags |= DataHasNaN;
+    if (isE5M2 && _mm512_cmpeq_epi8_mask(leastFromInfinity, zero))
+      flags |= DataHasInfinity;
+    if (_mm512_cmplt_epu8_mask(leastAboveZero, _mm512_set1_epi8(isE5M2 ? 3 : 7)))
+      flags |= DataHasSubnormal;
+    if (_mm512_cmpeq_epi8_mask(leastFromNegativeZero, zero))
+      flags |= DataHasNegativeZero;
+    return flags;
+  }
+};
+
 template <ElementType type>
 ECF8_AVX512 void countSymbolsOf(std::span<const uint8_t> bytes, SymbolCounts &symbolCounts, uint32_t &dataFlags) {
-  constexpr unsigned symbols = type == ElementType::F8E5M2 ? 32 : 16;
-  constexpr uint8_t infinity = 0x7C, leastNormal = type == ElementType::F8E5M2 ? 0x04 : 0x08;
-  uint64_t counts[symbols] = {};
-  __mmask64 nan = 0, infinite = 0, subnormal = 0, negativeZero = 0;
-  for (size_t i = 0; i < bytes.size(); i += 64) {
-    uint64_t valid = lowBits(bytes.size() - i);
-    __m512i elements = _mm512_maskz_loadu_epi8(valid, bytes.data() + i);
-    __m512i symbol = symbolsOf<type>(elements), magnitude = _mm512_and_si512(elements, _mm512_set1_epi8(0x7F));
-    for (unsigned s = 0; s < symbols; ++s)
-      counts[s] += uint64_t(_mm_popcnt_u64(_mm512_mask_cmpeq_epi8_mask(valid, symbol, _mm512_set1_epi8(char(s)))));
-    if constexpr (type == ElementType::F8E5M2) {
-      nan |= _mm512_cmpgt_epi8_mask(magnitude, _mm512_set1_epi8(infinity));
-      infinite |= _mm512_cmpeq_epi8_mask(magnitude, _mm512_set1_epi8(infinity));
-    } else {
-      nan |= _mm512_cmpeq_epi8_mask(magnitude, _mm512_set1_epi8(0x7F));
-    }
-    // 1 to leastNormal - 1
-    subnormal |=
-        _mm512_cmplt_epu8_mask(_mm512_sub_epi8(magnitude, _mm512_set1_epi8(1)), _mm512_set1_epi8(leastNormal - 1));
-    negativeZero |= _mm512_cmpeq_epi8_mask(elements, _mm512_set1_epi8(char(0x80)));
+  // Counter k counts the symbols 8k to 8k + 7: a table makes one bit of each.
+  constexpr unsigned counters = type == ElementType::F8E5M2 ? 4 : 2;
+  BitCounter counter[counters];
+  __m512i bitOf[counters];
+  for (unsigned k = 0; k < counters; ++k) {
+    std::array<uint8_t, maxSymbolCount> bits{};
+    for (unsigned bit = 0; bit < 8; ++bit)
+      bits[8 * k + bit] = uint8_t(1u << bit);
+    bitOf[k] = makeTable<type>(bits);
   }
-  for (unsigned s = 0; s < symbols; ++s)
-    symbolCounts[s] += counts[s];
-  dataFlags |= (nan ? DataHasNaN : 0) | (infinite ? DataHasInfinity : 0) | (subnormal ? DataHasSubnormal : 0) |
-               (negativeZero ? DataHasNegativeZero : 0);
+  Extremes extremes;
+  constexpr size_t blockBytes = 16 * 64;
+  size_t i = 0;
+  for (; i + blockBytes <= bytes.size(); i += blockBytes) {
+    __m512i symbols[16];
+    for (unsigned part = 0; part < 16; ++part) {
+      __m512i elements = _mm512_loadu_si512(bytes.data() + i + part * 64);
+      symbols[part] = symbolsOf<type>(elements);
+      extremes.add(elements);
+    }
+    for (unsigned k = 0; k < counters; ++k)
+      counter[k].add16([&](unsigned part) ECF8_AVX512
+                       __attribute__((always_inline)) { return lookUp<type>(bitOf[k], symbols[part]); });
+  }
+  for (unsigned k = 0; k < counters; ++k)
+    counter[k].finish(symbolCounts.data() + 8 * k);
+  dataFlags |= extremes.flags(type);
+  genericEncodeKernels().countSymbols(type, bytes.subspan(i), symbolCounts, dataFlags);
 }
 
 void countSymbols(ElementType type, std::span<const uint8_t> bytes, SymbolCounts &symbolCounts, uint32_t &dataFlags) {

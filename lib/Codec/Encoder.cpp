@@ -136,7 +136,7 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorSt
   case Encoding::Raw:
     return encodeRaw(*header, bytes, threads);
   case Encoding::Huffman:
-    return encodeHuffman(*header, bytes, threads);
+    return encodeHuffman(*header, stats, bytes, threads);
   case Encoding::Planes:
     break;
   }

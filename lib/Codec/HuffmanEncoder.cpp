@@ -5,6 +5,7 @@
 #include "ParallelFor.h"
 #include "TileEncoder.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -24,15 +25,44 @@ Result<CanonicalCode> makeCode(const Header &header) {
   return CanonicalCode::create(header.codeLengths, header.split().symbolCount, header.maxCodeLength);
 }
 
-StripCodes encodeStrip(const TileGrid &grid, TileEncoder &encoder, std::span<const uint8_t> bytes, uint64_t strip) {
+/// Encodes a strip: its rest to `rest`, where the strip's place is.
+StripCodes encodeStrip(const Header &header, TileEncoder &encoder, std::span<const uint8_t> bytes, uint64_t strip,
+                       uint8_t *rest) {
+  TileGrid grid = header.grid();
   StripCodes codes;
   codes.words.reserve(size_t(double(grid.paddedColumns()) * laneCount / wordBits * reserveBits));
   for (uint64_t tile = 0; tile < grid.tilesPerStrip(); ++tile) {
-    uint64_t count = encoder.encode(rowsOfTile(grid, bytes, strip, tile), grid.paddedWidth(tile));
+    uint64_t count = encoder.encode(rowsOfTile(grid, bytes, strip, tile), grid.paddedWidth(tile), rest);
     codes.words.insert(codes.words.end(), encoder.words(), encoder.words() + count);
     codes.tileWords.push_back(count);
+    rest += grid.paddedWidth(tile) * header.storage().bytesPerColumn;
   }
   return codes;
+}
+
+/// Makes `payload`, whose rest was written where the codes take `header.codesBytes`, one whose codes take `codesBytes`.
+/// What is between the sections and behind them is 0 before and after.
+Status setCodesBytes(Header &header, uint64_t codesBytes, std::vector<uint8_t> &payload) {
+  Header changed = header;
+  changed.codesBytes = codesBytes;
+  Result<SectionLayout> layout = computeLayout(changed);
+  if (!layout)
+    return layout.status();
+  payload.resize(std::max(header.payloadBytes, layout->payloadBytes));
+  auto begin = payload.begin();
+  if (layout->restOffset <= header.restOffset) {
+    std::copy_n(begin + header.restOffset, layout->restBytes, begin + layout->restOffset);
+    std::fill(begin + layout->restOffset + layout->restBytes, payload.end(), 0);
+  } else { // figures that are not those of the elements: the estimate does not hold
+    std::copy_backward(begin + header.restOffset, begin + header.restOffset + layout->restBytes,
+                       begin + layout->restOffset + layout->restBytes);
+    std::fill(begin + header.restOffset, begin + layout->restOffset, 0);
+  }
+  payload.resize(layout->payloadBytes);
+  header.codesBytes = codesBytes;
+  header.restOffset = layout->restOffset;
+  header.payloadBytes = layout->payloadBytes;
+  return Status::ok();
 }
 
 void storeWords(std::span<const uint16_t> words, uint8_t *out) {
@@ -46,17 +76,28 @@ void storeWords(std::span<const uint16_t> words, uint8_t *out) {
 
 } // namespace
 
-Result<std::vector<uint8_t>> encodeHuffman(Header header, std::span<const uint8_t> bytes, unsigned threads) {
+Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats, std::span<const uint8_t> bytes,
+                                           unsigned threads) {
   Result<CanonicalCode> code = makeCode(header);
   if (!code)
     return code.status();
+  Result<CodeWords> estimate = estimateHuffmanWords(header, stats);
+  if (!estimate)
+    return estimate.status();
+  // The rest goes to its place in the one pass over the elements: nearly its place, since the words are not counted
+  // yet.
+  header.codesBytes = estimate->max * 2;
+  Result<std::vector<uint8_t>> payload = makePayload(header);
+  if (!payload)
+    return payload;
   TileGrid grid = header.grid();
   uint64_t strips = grid.tileCount() == 0 ? 0 : grid.strips();
   const TileEncoder prototype(*code, header.elementType);
   std::vector<StripCodes> codes(strips);
   parallelFor(strips, threads, [&](uint64_t strip) {
     TileEncoder encoder = prototype;
-    codes[strip] = encodeStrip(grid, encoder, bytes, strip);
+    uint64_t restOffset = header.restOffset + grid.columnsBefore(strip, 0) * header.storage().bytesPerColumn;
+    codes[strip] = encodeStrip(header, encoder, bytes, strip, payload->data() + restOffset);
   });
 
   std::vector<uint64_t> stripBegin; // in words
@@ -67,12 +108,8 @@ Result<std::vector<uint8_t>> encodeHuffman(Header header, std::span<const uint8_
   }
   if (Status status = checkCodeWords(words); !status.isOk())
     return status;
-  header.codesBytes = words * 2;
-  Result<std::vector<uint8_t>> payload = makePayload(header);
-  if (!payload)
-    return payload;
-
-  RestUnit unit = getRestUnit(header.elementType);
+  if (Status status = setCodesBytes(header, words * 2, *payload); !status.isOk())
+    return status;
   parallelFor(strips, threads, [&](uint64_t strip) {
     uint8_t *table = payload->data() + header.tileTableOffset + strip * grid.tilesPerStrip() * 4;
     uint64_t end = stripBegin[strip];
@@ -82,13 +119,6 @@ Result<std::vector<uint8_t>> encodeHuffman(Header header, std::span<const uint8_
     }
     storeWords(codes[strip].words, payload->data() + header.codesOffset + stripBegin[strip] * 2);
     codes[strip] = {};
-    forEachTile(grid, bytes, strip, /*padding=*/0, [&](uint64_t tile, std::span<const uint8_t> elements) {
-      uint8_t *rest =
-          payload->data() + header.restOffset + grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn;
-      // Of padding it is 0. [rest_c3]
-      encodeKernels().encodeRest(header.elementType, elements.data(), elements.size() / (unit.columns * laneCount),
-                                 rest);
-    });
   });
   finishPayload(header, bytes, *payload);
   return payload;

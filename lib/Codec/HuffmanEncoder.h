@@ -7,8 +7,10 @@
 
 namespace ecf8 {
 
-/// Encodes `bytes` with the code lengths and layout of `header`, whose sizes, offsets and hashes are still open.
-Result<std::vector<uint8_t>> encodeHuffman(Header header, std::span<const uint8_t> bytes, unsigned threads);
+/// Encodes `bytes`, whose figures are `stats`, with the code lengths and layout of `header`, whose sizes, offsets and
+/// hashes are still open.
+Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats, std::span<const uint8_t> bytes,
+                                           unsigned threads);
 
 /// What the codes of such a payload would take.
 Result<CodeWords> estimateHuffmanWords(const Header &header, const TensorStats &stats);

@@ -58,17 +58,17 @@ static uint64_t countStoredWords(uint64_t end, std::span<uint64_t> emptySlots) {
   return end;
 }
 
-uint64_t TileEncoder::encode(const RowsView &rows, uint64_t paddedColumns) {
+uint64_t TileEncoder::encode(const RowsView &rows, uint64_t paddedColumns, uint8_t *rest) {
   const EncodeKernels &kernels = encodeKernels();
-  bool isNumbered = 2 * laneCount + paddedColumns / 2 * laneCount <= 0xFFFF; // by the kernel's slots
-  return kernels.encodeLanes && isNumbered ? encodeWithKernel(kernels, rows, paddedColumns)
-                                           : encodeLaneByLane(rows, paddedColumns);
-}
-
-uint64_t TileEncoder::encodeWithKernel(const EncodeKernels &kernels, const RowsView &rows, uint64_t paddedColumns) {
   elements.resize(paddedColumns * laneCount);
   kernels.reorderTile(rows, paddedColumns, padding, elements.data());
+  kernels.encodeRest(type, elements.data(), paddedColumns / getRestUnit(type).columns, rest);
   uint64_t steps = paddedColumns / 2;
+  bool isNumbered = 2 * laneCount + steps * laneCount <= 0xFFFF; // by the kernel's slots
+  return kernels.encodeLanes && isNumbered ? encodeWithKernel(kernels, steps) : encodeLaneByLane(rows, paddedColumns);
+}
+
+uint64_t TileEncoder::encodeWithKernel(const EncodeKernels &kernels, uint64_t steps) {
   stream.resize(2 * laneCount + steps * laneCount + 1);
   LaneEnds ends;
   kernels.encodeLanes(type, codes, elements.data(), steps, stream.data(), ends);

@@ -11,9 +11,9 @@ class TileEncoder {
 public:
   TileEncoder(const CanonicalCode &code, ElementType type);
 
-  /// Codes the tile with the elements `rows` and returns how many words its stream stores. [stream_c2] [stream_c3]
-  /// [stream_c4]
-  uint64_t encode(const RowsView &rows, uint64_t paddedColumns);
+  /// Codes the tile with the elements `rows`, writes its rest plane to `rest`, and returns how many words its stream
+  /// stores. [stream_c2] [stream_c3] [stream_c4] [rest_c1] [rest_c2]
+  uint64_t encode(const RowsView &rows, uint64_t paddedColumns, uint8_t *rest);
 
   /// The words that the last `encode` counted, valid until the next.
   const uint16_t *words() const { return stream.data(); }
@@ -29,8 +29,8 @@ private:
   LaneEnd encodeLane(const uint8_t *elements, uint64_t steps, uint16_t *words, uint32_t *fillSteps);
 
   uint64_t encodeLaneByLane(const RowsView &rows, uint64_t paddedColumns);
-  /// The same with all lanes at once.
-  uint64_t encodeWithKernel(const EncodeKernels &kernels, const RowsView &rows, uint64_t paddedColumns);
+  /// The same with all lanes at once, from `elements`.
+  uint64_t encodeWithKernel(const EncodeKernels &kernels, uint64_t steps);
 
   /// The codes of the two symbols of a step.
   struct Pair {
