@@ -71,6 +71,44 @@ ECF8_AVX512_INLINE void loadBlock(const RowsView &rows, uint64_t column, __m512i
   transposeUnits(steps);
 }
 
+/// Writes 32 steps of tile order to 64 columns of a strip from `column` on; padding is dropped. `steps` is changed.
+ECF8_AVX512_INLINE void storeBlock(const MutableRowsView &rows, uint64_t column, __m512i steps[32]) {
+  transposeUnits(steps);
+  if (column >= rows.columns)
+    return;
+  uint8_t *target = rows.data + column;
+  uint64_t columns = rows.columns - column;
+  if (columns >= blockColumns && rows.rows == laneCount) {
+    for (unsigned lane = 0; lane < laneCount; ++lane)
+      _mm512_storeu_si512(target + laneToRow(lane) * rows.stride, steps[lane]);
+  } else {
+    for (unsigned lane = 0; lane < laneCount; ++lane)
+      if (laneToRow(lane) < rows.rows)
+        _mm512_mask_storeu_epi8(target + laneToRow(lane) * rows.stride, lowBits(columns), steps[lane]);
+  }
+}
+
+/// Reads 64 bytes at `offset` of the payload, or the last 64 when there are fewer: such bytes are not needed.
+/// [stream_c6] [codes_c7]
+ECF8_AVX512_INLINE __m512i loadWithin(std::span<const uint8_t> payload, uint64_t offset) {
+  return _mm512_loadu_si512(payload.data() + std::min<uint64_t>(offset, payload.size() - 64));
+}
+
+/// The rest of step `step` of a tile of f8E5M2, from the group of 8 steps that holds it. [rest_c2]
+ECF8_AVX512_INLINE __m512i loadRestE5M2(const uint8_t *group, unsigned step) {
+  __m512i mantissas = _mm512_loadu_si512(group + step / 4 * 64), signs = _mm512_loadu_si512(group + 128);
+  mantissas = _mm512_and_si512(_mm512_srli_epi32(mantissas, step % 4 * 2), _mm512_set1_epi8(3));
+  signs = _mm512_and_si512(_mm512_slli_epi32(signs, 7 - step), _mm512_set1_epi8(char(0x80)));
+  return _mm512_or_si512(mantissas, signs);
+}
+
+/// The rest of the first or the second step of a unit of f8E4M3FN, added to `symbols`. [rest_c1]
+ECF8_AVX512_INLINE __m512i addRestE4M3(__m512i unit, bool isSecond, __m512i symbols) {
+  if (isSecond) // bits 4, 5, 6 and 3 come to 0, 1, 2 and 7, the others become 0
+    return _mm512_or_si512(symbols, _mm512_gf2p8affine_epi64_epi8(unit, _mm512_set1_epi64(0x1020400000000008), 0));
+  return _mm512_ternarylogic_epi32(unit, _mm512_set1_epi8(char(0x87)), symbols, 0xEA); // (unit & mask) | symbols
+}
+
 } // namespace ecf8
 
 #endif // ECF8_LIB_CODEC_AVX512_H

@@ -66,4 +66,18 @@ const EncodeKernels &encodeKernels() {
   return genericEncodeKernels();
 }
 
+const DecodeKernels &decodeKernels() {
+#if defined(__x86_64__)
+  switch (currentInstructionSet()) {
+  case InstructionSet::AVX512:
+    return avx512DecodeKernels();
+  case InstructionSet::AVX2:
+    return avx2DecodeKernels();
+  case InstructionSet::Generic:
+    break;
+  }
+#endif
+  return genericDecodeKernels();
+}
+
 } // namespace ecf8

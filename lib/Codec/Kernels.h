@@ -83,13 +83,54 @@ struct EncodeKernels {
                            uint8_t *out, uint8_t *escapes);
 };
 
+/// A tile of a payload and where its elements go.
+struct TileSource {
+  uint64_t streamOffset, streamBytes; ///< of its codes in the payload; no bytes where there are none
+  const uint8_t *last;                ///< its part of the last section: rest, units or elements
+  uint64_t steps;                     ///< with padding
+  MutableRowsView rows;
+};
+
+/// The code of a tensor as tables by what a lane's window holds: encoding huffman.
+struct HuffmanTables {
+  ElementType type;
+  /// By the next 8 bits, for group 1: the symbol at its place in an element, and the length of its code.
+  std::array<uint8_t, 256> symbols{}, lengths{};
+  /// By the next 12 bits: the two symbols of a step at their places in two elements, the second in the upper byte, and
+  /// from bit 16 on the bits that both take. `isLong` instead of all that where these are more than 12.
+  std::vector<uint32_t> pairs;
+  static constexpr uint32_t isLong = uint32_t(1) << 31;
+  static constexpr unsigned pairBits = 12;
+};
+
+/// The ranks of a tensor: encoding planes.
+struct PlanesTables {
+  ElementType type;
+  std::array<PlaneSymbols, 2> symbols; ///< any where there is none
+};
+
+/// Decoders of tiles: they check no stream, and keep to the memory of the payload and of the elements whatever it says
+/// [stream_c6] [codes_c7]. `payload` is the whole one, of at least 64 bytes; `scratch` may be grown.
+struct DecodeKernels {
+  /// Copies the elements of a tile in tile order that are no padding to their rows. [tile_c2]
+  void (*scatterTile)(const uint8_t *elements, const MutableRowsView &rows);
+  void (*decodeHuffman)(const HuffmanTables &tables, std::span<const uint8_t> payload,
+                        std::span<const TileSource> tiles, std::vector<uint8_t> &scratch);
+  void (*decodePlanes)(const PlanesTables &tables, std::span<const uint8_t> payload, std::span<const TileSource> tiles,
+                       std::vector<uint8_t> &scratch);
+};
+
 /// Those of `currentInstructionSet`.
 const EncodeKernels &encodeKernels();
+const DecodeKernels &decodeKernels();
 
 const EncodeKernels &genericEncodeKernels();
+const DecodeKernels &genericDecodeKernels();
 #if defined(__x86_64__)
 const EncodeKernels &avx2EncodeKernels();
+const DecodeKernels &avx2DecodeKernels();
 const EncodeKernels &avx512EncodeKernels();
+const DecodeKernels &avx512DecodeKernels();
 #endif
 
 } // namespace ecf8
