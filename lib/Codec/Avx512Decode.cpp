@@ -26,6 +26,12 @@ struct Lanes {
   uint64_t next; ///< where in the payload the next word of the stream is
 };
 
+/// A tile that is being decoded.
+struct TileState {
+  Lanes lanes;
+  RowsWriter writer;
+};
+
 ECF8_AVX512_INLINE Lanes openLanes(std::span<const uint8_t> payload, const TileSource &tile) {
   return {loadWithin(payload, tile.streamOffset), loadWithin(payload, tile.streamOffset + 64), _mm512_setzero_si512(),
           tile.streamOffset + 128};
@@ -41,7 +47,8 @@ ECF8_AVX512_INLINE __m512i decodeStep(const TableVectors &tables, std::span<cons
   __m512i window = _mm512_shrdv_epi16(lanes.first, lanes.second, lanes.position);
   __m512i firstLength = codeLengths(tables, window);
   __m512i secondWindow = _mm512_srlv_epi16(window, firstLength);
-  __m512i secondLength = codeLengths(tables, secondWindow);
+  // Its upper bytes are not needed clean: of positions only the low 5 bits matter.
+  __m512i secondLength = _mm512_permutex2var_epi8(tables.lengths[0], secondWindow, tables.lengths[1]);
   __m512i position = _mm512_add_epi16(lanes.position, _mm512_add_epi16(firstLength, secondLength));
   __mmask32 usedUp = _mm512_test_epi16_mask(position, _mm512_set1_epi16(16));
   lanes.first = _mm512_mask_mov_epi16(lanes.first, usedUp, lanes.second);
@@ -59,57 +66,65 @@ ECF8_AVX512_INLINE __m512i decodeStep(const TableVectors &tables, std::span<cons
 /// Decodes `count` steps, at most 32, of `tileCount` tiles from step `begin` on, and writes them to their rows.
 template <ElementType type, unsigned tileCount>
 ECF8_AVX512 void decodeBlock(const TableVectors &tables, std::span<const uint8_t> payload, const TileSource *tiles,
-                             Lanes *state, uint64_t begin, unsigned count) {
-  __m512i steps[tileCount][32];
+                             TileState *const *states, uint64_t begin, unsigned count) {
+  Block blocks[tileCount];
   Lanes lanes[tileCount];
   const uint8_t *rests[tileCount];
   for (unsigned i = 0; i < tileCount; ++i) {
-    lanes[i] = state[i];
+    lanes[i] = states[i]->lanes;
     rests[i] = tiles[i].last + (type == ElementType::F8E5M2 ? begin * 24 : begin * 32);
   }
   if constexpr (type == ElementType::F8E5M2) {
     for (unsigned step = 0; step < count; ++step)
       for (unsigned i = 0; i < tileCount; ++i)
-        steps[i][step] =
+        blocks[i].rows[step] =
             _mm512_or_si512(decodeStep(tables, payload, lanes[i]), loadRestE5M2(rests[i] + step / 8 * 192, step % 8));
   } else {
     for (unsigned step = 0; step < count; step += 2) {
       for (unsigned i = 0; i < tileCount; ++i)
-        steps[i][step] = addRestE4M3(_mm512_loadu_si512(rests[i] + step * 32), /*isSecond=*/false,
-                                     decodeStep(tables, payload, lanes[i]));
+        blocks[i].rows[step] = addRestE4M3(_mm512_loadu_si512(rests[i] + step * 32), /*isSecond=*/false,
+                                           decodeStep(tables, payload, lanes[i]));
       for (unsigned i = 0; i < tileCount; ++i)
-        steps[i][step + 1] = addRestE4M3(_mm512_loadu_si512(rests[i] + step * 32), /*isSecond=*/true,
-                                         decodeStep(tables, payload, lanes[i]));
+        blocks[i].rows[step + 1] = addRestE4M3(_mm512_loadu_si512(rests[i] + step * 32), /*isSecond=*/true,
+                                               decodeStep(tables, payload, lanes[i]));
     }
   }
   for (unsigned i = 0; i < tileCount; ++i) {
-    state[i] = lanes[i];
-    for (unsigned step = count; step < 32; ++step)
-      steps[i][step] = _mm512_setzero_si512();
-    storeBlock(tiles[i].rows, begin * 2, steps[i]);
+    states[i]->lanes = lanes[i];
+    for (unsigned step = count; step < blockSteps; ++step)
+      blocks[i].rows[step] = _mm512_setzero_si512();
+    states[i]->writer.write(begin * 2, blocks[i]);
   }
 }
 
 /// Decodes the steps [begin, end) of `tileCount` tiles.
 template <ElementType type, unsigned tileCount>
 ECF8_AVX512 void decodeSteps(const TableVectors &tables, std::span<const uint8_t> payload, const TileSource *tiles,
-                             Lanes *lanes, uint64_t begin, uint64_t end) {
-  for (uint64_t step = begin; step < end; step += 32)
-    decodeBlock<type, tileCount>(tables, payload, tiles, lanes, step, unsigned(std::min<uint64_t>(32, end - step)));
+                             TileState *const *states, uint64_t begin, uint64_t end) {
+  for (uint64_t step = begin; step < end; step += blockSteps)
+    decodeBlock<type, tileCount>(tables, payload, tiles, states, step,
+                                 unsigned(std::min<uint64_t>(blockSteps, end - step)));
 }
 
 /// Decodes `tileCount` tiles: together as far as all of them go, then the longer ones alone.
 template <ElementType type, unsigned tileCount>
 ECF8_AVX512 void decodeTiles(const TableVectors &tables, std::span<const uint8_t> payload, const TileSource *tiles) {
-  Lanes lanes[tileCount];
-  uint64_t common = tiles[0].steps;
+  TileState states[tileCount];
+  TileState *pointers[tileCount];
+  uint64_t common = tiles[0].steps, longest = 0;
   for (unsigned i = 0; i < tileCount; ++i) {
-    lanes[i] = openLanes(payload, tiles[i]);
+    states[i].lanes = openLanes(payload, tiles[i]);
+    states[i].writer.open(tiles[i].rows);
+    pointers[i] = states + i;
     common = std::min(common, tiles[i].steps);
+    longest = std::max(longest, tiles[i].steps);
   }
-  decodeSteps<type, tileCount>(tables, payload, tiles, lanes, 0, common);
+  if (common < longest)
+    common = common / blockSteps * blockSteps; // so that only the last block of a tile is a part of one
+  decodeSteps<type, tileCount>(tables, payload, tiles, pointers, 0, common);
   for (unsigned i = 0; i < tileCount; ++i)
-    decodeSteps<type, 1>(tables, payload, tiles + i, lanes + i, common, tiles[i].steps);
+    decodeSteps<type, 1>(tables, payload, tiles + i, pointers + i, common, tiles[i].steps);
+  RowsWriter::finish();
 }
 
 template <ElementType type>
@@ -138,20 +153,23 @@ void decodeHuffman(const HuffmanTables &tables, std::span<const uint8_t> payload
 }
 
 ECF8_AVX512 void scatterTile(const uint8_t *elements, const MutableRowsView &rows) {
+  RowsWriter writer;
+  writer.open(rows);
   for (uint64_t column = 0; column < rows.columns; column += blockColumns) {
-    __m512i steps[32];
-    uint64_t count = std::min<uint64_t>(32, (rows.columns - column + 1) / 2);
-    for (unsigned step = 0; step < 32; ++step)
-      steps[step] = step < count ? _mm512_loadu_si512(elements + column * laneCount + step * stepElements)
-                                 : _mm512_setzero_si512();
-    storeBlock(rows, column, steps);
+    Block block;
+    uint64_t count = std::min<uint64_t>(blockSteps, (rows.columns - column + 1) / 2);
+    for (unsigned step = 0; step < blockSteps; ++step)
+      block.rows[step] = step < count ? _mm512_loadu_si512(elements + column * laneCount + step * stepElements)
+                                      : _mm512_setzero_si512();
+    writer.write(column, block);
   }
+  RowsWriter::finish();
 }
 
 } // namespace
 
 const DecodeKernels &avx512DecodeKernels() {
-  static constexpr DecodeKernels kernels = {scatterTile, decodeHuffman, decodePlanesAvx512};
+  static constexpr DecodeKernels kernels = {/*usesPairs=*/false, scatterTile, decodeHuffman, decodePlanesAvx512};
   return kernels;
 }
 

@@ -148,16 +148,9 @@ void countSymbols(ElementType type, std::span<const uint8_t> bytes, SymbolCounts
 }
 
 ECF8_AVX512 void reorderTile(const RowsView &rows, uint64_t paddedColumns, uint8_t padding, uint8_t *out) {
-  __m512i steps[32];
   for (uint64_t column = 0; column < paddedColumns; column += blockColumns) {
-    loadBlock(rows, column, _mm512_set1_epi8(char(padding)), steps);
-    uint64_t count = std::min<uint64_t>(paddedColumns - column, blockColumns) / 2;
-    if (count == 32)
-      for (unsigned step = 0; step < 32; ++step, out += stepElements)
-        _mm512_storeu_si512(out, steps[step]);
-    else
-      for (unsigned step = 0; step < count; ++step, out += stepElements)
-        _mm512_storeu_si512(out, steps[step]);
+    unsigned count = unsigned(std::min<uint64_t>(paddedColumns - column, blockColumns) / 2);
+    loadBlock(rows, column, count, _mm512_set1_epi8(char(padding)), out + column * laneCount);
   }
 }
 

@@ -57,47 +57,68 @@ ECF8_AVX512 void decodeEscapes(const PlanesTables &tables, std::span<const uint8
   }
 }
 
+/// Decodes a tile whose first column is `firstColumn` of those that `writer` writes.
 template <ElementType type>
-ECF8_AVX512 void decodeTile(const PlanesTables &tables, const TileSource &tile, const uint8_t *escapes) {
-  constexpr unsigned unitSteps = type == ElementType::F8E5M2 ? 8 : 4, restBytes = unitSteps * 32 / 4 * 3;
+ECF8_AVX512 void decodeTile(const PlanesTables &tables, const TileSource &tile, const uint8_t *escapes,
+                            uint64_t firstColumn, RowsWriter &writer) {
+  constexpr unsigned unitSteps = type == ElementType::F8E5M2 ? 8 : 4;
   PlaneVectors plane = makeVectors(tables.symbols[0]);
   const uint8_t *unit = tile.last;
-  for (uint64_t begin = 0; begin < tile.steps; begin += 32) {
-    __m512i steps[32];
-    unsigned count = unsigned(std::min<uint64_t>(32, tile.steps - begin));
+  for (uint64_t begin = 0; begin < tile.steps; begin += blockSteps) {
+    Block block;
+    unsigned count = unsigned(std::min<uint64_t>(blockSteps, tile.steps - begin));
     for (unsigned step = 0; step < count; step += unitSteps) {
-      const uint8_t *masks = unit + (type == ElementType::F8E5M2 ? restBytes : 128);
+      const uint8_t *masks = unit + (type == ElementType::F8E5M2 ? 192 : 128);
       for (unsigned i = 0; i < unitSteps; ++i, masks += 16) {
         __m512i symbols;
         escapes += decodePlane(plane, masks, _mm512_loadu_si512(escapes), symbols);
         if constexpr (type == ElementType::F8E5M2) // [units_c3]
-          steps[step + i] = _mm512_or_si512(symbols, loadRestE5M2(unit, i));
+          block.rows[step + i] = _mm512_or_si512(symbols, loadRestE5M2(unit, i));
         else // [units_c2]
-          steps[step + i] = addRestE4M3(_mm512_loadu_si512(unit + i / 2 * 64), i % 2 != 0, symbols);
+          block.rows[step + i] = addRestE4M3(_mm512_loadu_si512(unit + i / 2 * 64), i % 2 != 0, symbols);
       }
       unit = masks;
     }
-    for (unsigned step = count; step < 32; ++step)
-      steps[step] = _mm512_setzero_si512();
-    storeBlock(tile.rows, begin * 2, steps);
+    for (unsigned step = count; step < blockSteps; ++step)
+      block.rows[step] = _mm512_setzero_si512();
+    writer.write(firstColumn + begin * 2, block);
   }
+}
+
+/// Whether the columns of `tile` come after those of `before` in the same rows, and these are whole blocks.
+bool continues(const TileSource &before, const TileSource &tile) {
+  return tile.rows.data == before.rows.data + before.rows.columns && tile.rows.rows == before.rows.rows &&
+         before.rows.columns % blockColumns == 0 && before.rows.columns < before.rows.stride;
 }
 
 } // namespace
 
 ECF8_AVX512 void decodePlanesAvx512(const PlanesTables &tables, std::span<const uint8_t> payload,
                                     std::span<const TileSource> tiles, std::vector<uint8_t> &scratch) {
-  for (const TileSource &tile : tiles) {
+  RowsWriter writer;
+  uint64_t firstColumn = 0;
+  for (size_t i = 0; i < tiles.size(); ++i) {
+    const TileSource &tile = tiles[i];
+    // Neighbouring tiles of whole blocks are written as if they were one.
+    if (i == 0 || !continues(tiles[i - 1], tile)) {
+      MutableRowsView rows = tile.rows;
+      for (size_t next = i + 1; next < tiles.size() && continues(tiles[next - 1], tiles[next]); ++next)
+        rows.columns += tiles[next].rows.columns;
+      writer.open(rows);
+      firstColumn = 0;
+    }
     // Escapes are at most all elements; a read of the next ones may go 64 bytes beyond.
     size_t room = tile.steps * stepElements + 2 * stepElements;
     if (scratch.size() < 2 * room)
       scratch.resize(2 * room);
     decodeEscapes(tables, payload, tile, scratch.data(), scratch.data() + room);
     if (tables.type == ElementType::F8E5M2)
-      decodeTile<ElementType::F8E5M2>(tables, tile, scratch.data());
+      decodeTile<ElementType::F8E5M2>(tables, tile, scratch.data(), firstColumn, writer);
     else
-      decodeTile<ElementType::F8E4M3FN>(tables, tile, scratch.data());
+      decodeTile<ElementType::F8E4M3FN>(tables, tile, scratch.data(), firstColumn, writer);
+    firstColumn += tile.rows.columns;
   }
+  RowsWriter::finish();
 }
 
 } // namespace ecf8

@@ -15,13 +15,15 @@ constexpr uint64_t minPieceElements = uint64_t(1) << 16;
 /// Tiles that a piece of work has at least: kernels decode several at once.
 constexpr uint64_t minPieceTiles = 4;
 
-HuffmanTables makeTables(const Payload &payload) {
+HuffmanTables makeTables(const Payload &payload, bool withPairs) {
   HuffmanTables tables = {.type = payload.header.elementType, .symbols = {}, .lengths = {}, .pairs = {}};
   for (uint32_t window = 0; window < 256; ++window) {
     auto [symbol, bits] = payload.code.decodeSymbol(window);
     tables.symbols[window] = payload.header.split().elementOf(symbol, 0);
     tables.lengths[window] = uint8_t(bits);
   }
+  if (!withPairs)
+    return tables;
   tables.pairs.resize(size_t(1) << HuffmanTables::pairBits);
   for (uint32_t window = 0; window < tables.pairs.size(); ++window) {
     unsigned first = window & 0xFF, second = window >> tables.lengths[first] & 0xFF;
@@ -41,6 +43,10 @@ PlanesTables makePlanesTables(const Payload &payload) {
   return tables;
 }
 
+/// Matrices from this size on are written around the caches: their first rows would be gone from them in the end
+/// anyway.
+constexpr uint64_t bypassBytes = uint64_t(16) << 20;
+
 /// The tiles of `strips` strips from `firstStrip` on; their elements go to `out`, which is the first one's.
 std::vector<TileSource> makeSources(const Payload &payload, uint64_t firstStrip, uint64_t strips, uint8_t *out) {
   const Header &header = payload.header;
@@ -58,7 +64,8 @@ std::vector<TileSource> makeSources(const Payload &payload, uint64_t firstStrip,
           payload.bytes.data() + header.restOffset + grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn;
       source.steps = grid.paddedWidth(tile) / 2;
       source.rows = {out + (strip - firstStrip) * laneCount * grid.shape.columns + tile * grid.tileColumns,
-                     grid.shape.columns, grid.stripRows(strip), grid.tileWidth(tile)};
+                     grid.shape.columns, grid.stripRows(strip), grid.tileWidth(tile),
+                     header.elementCount() >= bypassBytes};
       sources.push_back(source);
     }
   return sources;
@@ -99,7 +106,7 @@ Status decodeUnchecked(const Payload &payload, std::span<uint8_t> out, unsigned 
     });
     break;
   case Encoding::Huffman: {
-    HuffmanTables tables = makeTables(payload);
+    HuffmanTables tables = makeTables(payload, kernels.usesPairs);
     forEachPiece(payload, out, threads, [&](const std::vector<TileSource> &tiles) {
       std::vector<uint8_t> scratch;
       kernels.decodeHuffman(tables, payload.bytes, tiles, scratch);

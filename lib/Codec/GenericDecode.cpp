@@ -148,7 +148,7 @@ void decodePlanes(const PlanesTables &tables, std::span<const uint8_t> payload, 
 } // namespace
 
 const DecodeKernels &genericDecodeKernels() {
-  static constexpr DecodeKernels kernels = {scatterTile, decodeHuffman, decodePlanes};
+  static constexpr DecodeKernels kernels = {/*usesPairs=*/true, scatterTile, decodeHuffman, decodePlanes};
   return kernels;
 }
 

@@ -26,6 +26,7 @@ struct RowsView {
 struct MutableRowsView {
   uint8_t *data;
   uint64_t stride, rows, columns;
+  bool bypassesCaches = false; ///< the whole matrix does not fit them: write around them where that is possible
 };
 
 /// Codes by symbol, at their place in a byte: encoding huffman with codes of at most 8 bits.
@@ -112,6 +113,7 @@ struct PlanesTables {
 /// Decoders of tiles: they check no stream, and keep to the memory of the payload and of the elements whatever it says
 /// [stream_c6] [codes_c7]. `payload` is the whole one, of at least 64 bytes; `scratch` may be grown.
 struct DecodeKernels {
+  bool usesPairs; ///< of HuffmanTables
   /// Copies the elements of a tile in tile order that are no padding to their rows. [tile_c2]
   void (*scatterTile)(const uint8_t *elements, const MutableRowsView &rows);
   void (*decodeHuffman)(const HuffmanTables &tables, std::span<const uint8_t> payload,

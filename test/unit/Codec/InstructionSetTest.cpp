@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 using namespace ecf8;
 using test::Distribution;
 using test::UsedInstructionSet;
@@ -58,6 +60,36 @@ TEST(InstructionSets, AllGiveTheSameBytes) {
       for (ElementType type : elementTypes)
         for (const EncodeOptions &options : tiledOptions())
           check(options, type, dims, test::makeElements(distribution, type, dims[0] * dims[1]));
+}
+
+TEST(InstructionSets, RowsMayStartAnywhere) {
+  // Rows of whole cache lines, at all distances from one that matter, and rows of other lengths. The last two shapes
+  // are large enough to be written around the caches.
+  const std::vector<uint64_t> shapes[] = {{64, 256}, {32, 2112}, {40, 128}, {33, 200}, {1056, 16384}, {1056, 16400}};
+  for (const auto &dims : shapes) {
+    bool isLarge = dims[0] > 1000;
+    std::vector<uint8_t> elements = test::makeElements(Distribution::Uniform, ElementType::F8E4M3FN, dims[0] * dims[1]);
+    for (const EncodeOptions &options : {EncodeOptions::rawRows32(), EncodeOptions::huffman(), EncodeOptions::planes(),
+                                         EncodeOptions::planes(80), EncodeOptions::huffman(8, 1040)}) {
+      if (isLarge && options.tileColumns % 64 != 0)
+        continue;
+      std::vector<uint8_t> payload =
+          encodeWith(availableInstructionSets().back(), options, ElementType::F8E4M3FN, dims, elements);
+      Payload read = *readPayload(payload, false);
+      for (InstructionSet set : availableInstructionSets())
+        for (size_t offset : {0, 1, 16, 48, 63}) {
+          if (isLarge && (set == InstructionSet::Generic || offset > 16))
+            continue;
+          UsedInstructionSet used(set);
+          std::vector<uint8_t> room(elements.size() + 256, 0xA5);
+          uint8_t *begin = room.data() + 64 + (64 - reinterpret_cast<uintptr_t>(room.data()) % 64) % 64 + offset;
+          ASSERT_TRUE(decodeUnchecked(read, {begin, elements.size()}).isOk());
+          EXPECT_TRUE(std::equal(elements.begin(), elements.end(), begin)) << getName(set) << " at " << offset;
+          EXPECT_EQ(begin[-1], 0xA5);
+          EXPECT_EQ(begin[elements.size()], 0xA5);
+        }
+    }
+  }
 }
 
 TEST(InstructionSets, AllCountTheSame) {
