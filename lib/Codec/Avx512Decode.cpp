@@ -145,7 +145,9 @@ ECF8_AVX512 void decodeHuffmanOf(const HuffmanTables &tables, std::span<const ui
 }
 
 void decodeHuffman(const HuffmanTables &tables, std::span<const uint8_t> payload, std::span<const TileSource> tiles,
-                   std::vector<uint8_t> &) {
+                   std::vector<uint8_t> &scratch) {
+  if (tables.group == 2)
+    return avx2DecodeKernels().decodeHuffman(tables, payload, tiles, scratch);
   if (tables.type == ElementType::F8E5M2)
     decodeHuffmanOf<ElementType::F8E5M2>(tables, payload, tiles);
   else

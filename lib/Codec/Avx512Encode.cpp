@@ -170,23 +170,47 @@ struct Lanes {
   __m512i slots, nextSlots; ///< where in the stream that word goes, and the next one
 };
 
-/// Codes the two symbols of each lane. The words that they fill go to the stream, in the order of the lanes; for each
-/// of them the decoder fetches a word at this point, so a lane that fills one gets the next slot. [stream_c3]
+/// Codes of one step: those of each lane in 16 bits, and how many bits they are.
+struct StepCodes {
+  __m512i bits, lengths;
+};
+
+/// The codes of the two symbols of each lane, which have at most 16 bits.
 template <ElementType type>
-ECF8_AVX512_INLINE uint32_t codeStep(__m512i elements, __m512i bitsTable, __m512i lengthTable, Lanes &lanes,
-                                     uint32_t end, uint32_t spare, uint16_t *stream) {
+ECF8_AVX512_INLINE StepCodes codesOfStep(__m512i elements, __m512i bitsTable, __m512i lengthTable) {
   __m512i symbols = symbolsOf<type>(elements);
   __m512i bits = lookUp<type>(bitsTable, symbols), lengths = lookUp<type>(lengthTable, symbols);
-  const __m512i lowByte = _mm512_set1_epi16(0xFF), sixteen = _mm512_set1_epi16(16);
-  // The first symbol of a lane is in the low byte. Two codes have at most 16 bits.
+  // The first symbol of a lane is in the low byte.
+  const __m512i lowByte = _mm512_set1_epi16(0xFF);
   __m512i firstLength = _mm512_and_si512(lengths, lowByte);
   __m512i second = _mm512_sllv_epi16(_mm512_srli_epi16(bits, 8), firstLength);
-  __m512i pair = _mm512_ternarylogic_epi32(bits, lowByte, second, 0xEA); // (bits & lowByte) | second
-  __m512i pairLength = _mm512_maddubs_epi16(lengths, _mm512_set1_epi8(1));
+  return {_mm512_ternarylogic_epi32(bits, lowByte, second, 0xEA), // (bits & lowByte) | second
+          _mm512_maddubs_epi16(lengths, _mm512_set1_epi8(1))};
+}
 
-  __m512i word = _mm512_or_si512(lanes.words, _mm512_sllv_epi16(pair, lanes.positions));
-  __m512i carried = _mm512_srlv_epi16(pair, _mm512_sub_epi16(sixteen, lanes.positions));
-  __m512i position = _mm512_add_epi16(lanes.positions, pairLength);
+/// The codes of the pair of each lane.
+ECF8_AVX512_INLINE StepCodes codesOfPairs(__m512i elements, const __m512i table[8]) {
+  // The low 8 bits: bits 3 to 6 of the first element, then those of the second, which are bits 11 to 14 of both.
+  __m512i pair = _mm512_ternarylogic_epi32(_mm512_set1_epi16(0x0F), _mm512_srli_epi16(elements, 3),
+                                           _mm512_srli_epi16(elements, 7), 0xCA); // mask ? first : second
+  __mmask32 bit6 = _mm512_test_epi16_mask(pair, _mm512_set1_epi16(0x40));
+  __mmask32 bit7 = _mm512_test_epi16_mask(pair, _mm512_set1_epi16(0x80));
+  __m512i entries[4];
+  for (unsigned i = 0; i < 4; ++i) // by the low 6 bits
+    entries[i] = _mm512_permutex2var_epi16(table[2 * i], pair, table[2 * i + 1]);
+  __m512i low = _mm512_mask_mov_epi16(entries[0], bit6, entries[1]);
+  __m512i high = _mm512_mask_mov_epi16(entries[2], bit6, entries[3]);
+  __m512i entry = _mm512_mask_mov_epi16(low, bit7, high);
+  return {_mm512_and_si512(entry, _mm512_set1_epi16(0xFFF)), _mm512_srli_epi16(entry, 12)};
+}
+
+/// Appends the codes of a step. The words that they fill go to the stream, in the order of the lanes; for each of them
+/// the decoder fetches a word at this point, so a lane that fills one gets the next slot. [stream_c3]
+ECF8_AVX512_INLINE uint32_t appendCodes(StepCodes codes, Lanes &lanes, uint32_t end, uint32_t spare, uint16_t *stream) {
+  const __m512i sixteen = _mm512_set1_epi16(16);
+  __m512i word = _mm512_or_si512(lanes.words, _mm512_sllv_epi16(codes.bits, lanes.positions));
+  __m512i carried = _mm512_srlv_epi16(codes.bits, _mm512_sub_epi16(sixteen, lanes.positions));
+  __m512i position = _mm512_add_epi16(lanes.positions, codes.lengths);
   __mmask32 full = _mm512_test_epi16_mask(position, sixteen);
   lanes.words = _mm512_mask_mov_epi16(word, full, carried);
   lanes.positions = _mm512_and_si512(position, _mm512_set1_epi16(15));
@@ -222,24 +246,46 @@ ECF8_AVX512_INLINE uint32_t codeStep(__m512i elements, __m512i bitsTable, __m512
   return end + count;
 }
 
-template <ElementType type>
-ECF8_AVX512 void encodeLanesOf(const CodeTable &codes, const uint8_t *elements, uint64_t steps, uint16_t *stream,
-                               LaneEnds &ends) {
-  __m512i bitsTable = makeTable<type>(codes.bits), lengthTable = makeTable<type>(codes.lengths);
-  std::array<uint16_t, laneCount> firstSlots;
+ECF8_AVX512_INLINE Lanes openLanes() {
+  std::array<uint16_t, laneCount> slots;
   for (unsigned lane = 0; lane < laneCount; ++lane)
-    firstSlots[lane] = uint16_t(lane);
-  Lanes lanes = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_loadu_si512(firstSlots.data()), {}};
-  lanes.nextSlots = _mm512_add_epi16(lanes.slots, _mm512_set1_epi16(laneCount));
-  uint32_t end = 2 * laneCount, spare = uint32_t(2 * laneCount + steps * laneCount);
-  for (uint64_t step = 0; step < steps; ++step)
-    end = codeStep<type>(_mm512_loadu_si512(elements + step * stepElements), bitsTable, lengthTable, lanes, end, spare,
-                         stream);
+    slots[lane] = uint16_t(lane);
+  __m512i first = _mm512_loadu_si512(slots.data());
+  return {_mm512_setzero_si512(), _mm512_setzero_si512(), first, _mm512_add_epi16(first, _mm512_set1_epi16(laneCount))};
+}
+
+ECF8_AVX512_INLINE void closeLanes(const Lanes &lanes, uint32_t end, LaneEnds &ends) {
   _mm512_storeu_si512(ends.words.data(), lanes.words);
   _mm512_storeu_si512(ends.positions.data(), lanes.positions);
   _mm512_storeu_si512(ends.slots.data(), lanes.slots);
   _mm512_storeu_si512(ends.nextSlots.data(), lanes.nextSlots);
   ends.end = end;
+}
+
+template <ElementType type>
+ECF8_AVX512 void encodeLanesOf(const CodeTable &codes, const uint8_t *elements, uint64_t steps, uint16_t *stream,
+                               LaneEnds &ends) {
+  __m512i bitsTable = makeTable<type>(codes.bits), lengthTable = makeTable<type>(codes.lengths);
+  Lanes lanes = openLanes();
+  uint32_t end = 2 * laneCount, spare = uint32_t(2 * laneCount + steps * laneCount);
+  for (uint64_t step = 0; step < steps; ++step) {
+    __m512i two = _mm512_loadu_si512(elements + step * stepElements);
+    end = appendCodes(codesOfStep<type>(two, bitsTable, lengthTable), lanes, end, spare, stream);
+  }
+  closeLanes(lanes, end, ends);
+}
+
+ECF8_AVX512 void encodePairLanes(const PairTable &codes, const uint8_t *elements, uint64_t steps, uint16_t *stream,
+                                 LaneEnds &ends) {
+  __m512i table[8];
+  for (unsigned i = 0; i < 8; ++i)
+    table[i] = _mm512_loadu_si512(codes.data() + i * 32);
+  Lanes lanes = openLanes();
+  uint32_t end = 2 * laneCount, spare = uint32_t(2 * laneCount + steps * laneCount);
+  for (uint64_t step = 0; step < steps; ++step)
+    end =
+        appendCodes(codesOfPairs(_mm512_loadu_si512(elements + step * stepElements), table), lanes, end, spare, stream);
+  closeLanes(lanes, end, ends);
 }
 
 void encodeLanes(ElementType type, const CodeTable &codes, const uint8_t *elements, uint64_t steps, uint16_t *stream,
@@ -253,8 +299,8 @@ void encodeLanes(ElementType type, const CodeTable &codes, const uint8_t *elemen
 } // namespace
 
 const EncodeKernels &avx512EncodeKernels() {
-  static constexpr EncodeKernels kernels = {countSymbols,       reorderTile,       encodeRest,        encodeLanes,
-                                            countEscapesAvx512, encodeUnitsAvx512, encodeGroupsAvx512};
+  static constexpr EncodeKernels kernels = {countSymbols,    reorderTile,        encodeRest,        encodeLanes,
+                                            encodePairLanes, countEscapesAvx512, encodeUnitsAvx512, encodeGroupsAvx512};
   return kernels;
 }
 

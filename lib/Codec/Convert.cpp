@@ -86,6 +86,9 @@ Result<std::vector<uint8_t>> extractSlice(const Payload &payload, const Slice &s
     return made;
   std::vector<uint8_t> &out = *made;
 
+  if (header.elementCount() != 0) // [huffman_c5]
+    std::copy_n(payload.bytes.begin() + ptrdiff_t(whole.lengthsOffset), header.lengthsBytes,
+                out.begin() + ptrdiff_t(header.lengthsOffset));
   uint64_t bytesPerColumn = header.storage().bytesPerColumn;
   uint64_t words = 0;
   for (uint64_t strip = 0; strip < strips; ++strip) {

@@ -32,7 +32,7 @@ Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats
                                                    std::to_string(stats.elementCount));
   Header header;
   header.elementType = stats.elementType;
-  header.minor = getMinorVersion(options.encoding);
+  header.minor = getMinorVersion(options.encoding, options.group);
   header.encoding = options.encoding;
   header.order = options.order;
   header.rank = uint8_t(dims.size());
@@ -45,9 +45,12 @@ Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats
     header.tileColumns = options.tileColumns;
   if (options.encoding == Encoding::Huffman) {
     header.stream = Stream::Interleaved;
-    header.group = 1;
+    header.group = uint8_t(options.group);
     header.maxCodeLength = uint8_t(options.maxCodeLength);
-    header.codeLengths = buildCodeLengths(stats.symbolCounts, options.maxCodeLength);
+    if (options.group == 2)
+      header.requiredFlags = RequiresWideCode; // the lengths follow from the pairs, not from the figures
+    else
+      header.codeLengths = buildCodeLengths(stats.symbolCounts, options.maxCodeLength);
   } else if (options.encoding == Encoding::Planes) {
     header.codeLengths = buildRankNibbles(stats.symbolCounts);
   }
@@ -70,6 +73,19 @@ Result<std::vector<uint8_t>> encodeRaw(Header header, std::span<const uint8_t> b
   }
   finishPayload(header, bytes, *payload);
   return payload;
+}
+
+/// The sizes of a payload whose codes take `codes`.
+Result<SizeEstimate> sizesOf(Header header, const CodeWords &codes) {
+  SizeEstimate estimate;
+  for (auto [words, result] : {std::pair(codes.min, &estimate.minBytes), std::pair(codes.max, &estimate.maxBytes)}) {
+    header.codesBytes = words * 2;
+    Result<SectionLayout> layout = computeLayout(header);
+    if (!layout)
+      return layout.status();
+    *result = layout->payloadBytes;
+  }
+  return estimate;
 }
 
 Status checkElementType(ElementType type) {
@@ -100,7 +116,12 @@ Status checkEncodeOptions(const EncodeOptions &options) {
   if (options.order != Order::Rows32 && (!isRaw || options.order != Order::RowMajor))
     return unsupported(std::string(isRaw ? "expected order row_major or rows32 for " : "expected order rows32 for ") +
                        encoding + ", got " + std::string(getName(options.order)) + " [header_c9]");
-  if (isHuffman && options.maxCodeLength != 7 && options.maxCodeLength != 8)
+  if (isHuffman && options.group != 1 && options.group != 2)
+    return unsupported("expected group 1 or 2, got " + std::to_string(options.group) + " [header_c12]");
+  if (isHuffman && options.group == 2 && options.maxCodeLength != 12)
+    return unsupported("expected code length limit 12 for group 2, got " + std::to_string(options.maxCodeLength) +
+                       " [header_c12]");
+  if (isHuffman && options.group == 1 && options.maxCodeLength != 7 && options.maxCodeLength != 8)
     return unsupported("expected code length limit 7 or 8, got " + std::to_string(options.maxCodeLength) +
                        " [header_c12]");
   if (options.order == Order::Rows32 && (options.tileColumns == 0 || options.tileColumns % 16 != 0))
@@ -136,6 +157,8 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorSt
   case Encoding::Raw:
     return encodeRaw(*header, bytes, threads);
   case Encoding::Huffman:
+    if (options.group == 2)
+      return encodeHuffmanPairs(*header, countPairs(stats.elementType, header->shape, bytes, threads), bytes, threads);
     return encodeHuffman(*header, stats, bytes, threads);
   case Encoding::Planes:
     break;
@@ -158,15 +181,45 @@ Result<SizeEstimate> estimatePayloadBytes(const EncodeOptions &options, const Te
   } else if (options.encoding == Encoding::Planes) {
     codes = estimatePlanesWords(header, stats);
   }
-  SizeEstimate estimate;
-  for (auto [words, result] : {std::pair(codes.min, &estimate.minBytes), std::pair(codes.max, &estimate.maxBytes)}) {
-    header.codesBytes = words * 2;
-    Result<SectionLayout> layout = computeLayout(header);
-    if (!layout)
-      return layout.status();
-    *result = layout->payloadBytes;
+  return sizesOf(header, codes);
+}
+
+Result<std::vector<uint8_t>> encodeForStorage(ElementType elementType, std::span<const uint64_t> dims,
+                                              std::span<const uint8_t> bytes, unsigned threads) {
+  if (Status status = checkElementType(elementType); !status.isOk())
+    return status;
+  threads = usefulThreads(threads, bytes.size());
+  TensorStats stats = collectSymbolStats(elementType, bytes, threads);
+  EncodeOptions single = EncodeOptions::huffman(), pairs = EncodeOptions::huffmanPairs();
+  Result<Header> pairHeader = makeHeader(pairs, stats, dims);
+  if (!pairHeader)
+    return pairHeader.status();
+  std::vector<uint64_t> pairCounts = countPairs(elementType, pairHeader->shape, bytes, threads);
+  Result<SizeEstimate> singleSize = estimatePayloadBytes(single, stats, dims);
+  if (!singleSize)
+    return singleSize.status();
+  Result<CodeWords> pairWords = estimatePairWords(*pairHeader, pairCounts);
+  if (!pairWords)
+    return pairWords.status();
+  Result<SizeEstimate> pairSize = sizesOf(*pairHeader, *pairWords);
+  if (!pairSize)
+    return pairSize.status();
+
+  Result<std::vector<uint8_t>> best = std::vector<uint8_t>();
+  if (singleSize->minBytes <= pairSize->maxBytes)
+    best = encodeSmallest(single, stats, dims, bytes, threads);
+  if (best && pairSize->minBytes < singleSize->maxBytes) {
+    Result<std::vector<uint8_t>> other = encodeHuffmanPairs(*pairHeader, pairCounts, bytes, threads);
+    if (!other || best->empty() || other->size() < best->size())
+      best = std::move(other);
   }
-  return estimate;
+  EncodeOptions raw = EncodeOptions::raw();
+  Result<SizeEstimate> rawSize = estimatePayloadBytes(raw, stats, dims);
+  if (!rawSize)
+    return rawSize.status();
+  if (best && best->size() >= rawSize->maxBytes)
+    return encode(raw, stats, dims, bytes, threads);
+  return best;
 }
 
 Result<std::vector<uint8_t>> encodeSmallest(const EncodeOptions &preferred, const TensorStats &stats,

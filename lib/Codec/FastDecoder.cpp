@@ -15,15 +15,15 @@ constexpr uint64_t minPieceElements = uint64_t(1) << 16;
 /// Tiles that a piece of work has at least: kernels decode several at once.
 constexpr uint64_t minPieceTiles = 4;
 
-HuffmanTables makeTables(const Payload &payload, bool withPairs) {
-  HuffmanTables tables = {.type = payload.header.elementType, .symbols = {}, .lengths = {}, .pairs = {}};
+/// Sets the symbols and lengths by 8 bits, and the pairs by 12 bits, of a code of group 1.
+void setTables(const Payload &payload, bool withPairs, HuffmanTables &tables) {
   for (uint32_t window = 0; window < 256; ++window) {
     auto [symbol, bits] = payload.code.decodeSymbol(window);
     tables.symbols[window] = payload.header.split().elementOf(symbol, 0);
     tables.lengths[window] = uint8_t(bits);
   }
   if (!withPairs)
-    return tables;
+    return;
   tables.pairs.resize(size_t(1) << HuffmanTables::pairBits);
   for (uint32_t window = 0; window < tables.pairs.size(); ++window) {
     unsigned first = window & 0xFF, second = window >> tables.lengths[first] & 0xFF;
@@ -32,6 +32,33 @@ HuffmanTables makeTables(const Payload &payload, bool withPairs) {
                                ? HuffmanTables::isLong
                                : tables.symbols[first] | uint32_t(tables.symbols[second]) << 8 | length << 16;
   }
+}
+
+/// The entry of a table of pairs for a code of group 2.
+uint32_t pairEntry(const ElementSplit &split, unsigned symbol, unsigned length) {
+  return split.elementOf(symbol % split.symbolCount, 0) |
+         uint32_t(split.elementOf(symbol / split.symbolCount, 0)) << 8 | length << 16;
+}
+
+/// Sets the pairs of a code of group 2, whose codes have at most 12 bits: code by code, since there are many windows.
+void setPairs(const Payload &payload, HuffmanTables &tables) {
+  const CanonicalCode &code = payload.code;
+  const ElementSplit &split = payload.header.split();
+  tables.pairs.assign(size_t(1) << HuffmanTables::pairBits, pairEntry(split, code.paddingSymbol(), 0));
+  for (unsigned length = 1; length <= HuffmanTables::pairBits; ++length)
+    for (unsigned i = 0; i < code.codesOf(length).count; ++i) {
+      unsigned symbol = code.symbolAt(code.codesOf(length).firstIndex + i);
+      for (size_t window = code.streamBits(symbol); window < tables.pairs.size(); window += size_t(1) << length)
+        tables.pairs[window] = pairEntry(split, symbol, length);
+    }
+}
+
+HuffmanTables makeTables(const Payload &payload, bool withPairs) {
+  HuffmanTables tables = {.type = payload.header.elementType, .group = payload.header.group, .code = payload.code};
+  if (tables.group == 2)
+    setPairs(payload, tables);
+  else
+    setTables(payload, withPairs, tables);
   return tables;
 }
 

@@ -147,8 +147,9 @@ uint8_t *encodeGroups(ElementType type, const PlaneSymbols &symbols, const uint8
 } // namespace
 
 const EncodeKernels &genericEncodeKernels() {
-  static constexpr EncodeKernels kernels = {countSymbols, reorderTile, encodeRest,  /*encodeLanes=*/nullptr,
-                                            countEscapes, encodeUnits, encodeGroups};
+  static constexpr EncodeKernels kernels = {
+      countSymbols, reorderTile, encodeRest,  /*encodeLanes=*/nullptr, /*encodePairLanes=*/nullptr,
+      countEscapes, encodeUnits, encodeGroups};
   return kernels;
 }
 

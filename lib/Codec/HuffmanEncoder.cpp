@@ -21,8 +21,46 @@ struct StripCodes {
   std::vector<uint64_t> tileWords; ///< number of words of each tile
 };
 
-Result<CanonicalCode> makeCode(const Header &header) {
-  return CanonicalCode::create(header.codeLengths, header.split().symbolCount, header.maxCodeLength);
+/// The code of a tensor, and what its words take.
+struct TensorCode {
+  CanonicalCode code;
+  std::vector<uint8_t> wideLengths; ///< of a wide code
+  CodeWords words;
+};
+
+/// What coded elements take that have `counts` coded symbols, and otherwise padding. [huffman_c6]
+CodeWords countWords(const Header &header, const CanonicalCode &code, std::span<const uint64_t> counts) {
+  TileGrid grid = header.grid();
+  uint64_t elements = grid.tileCount() == 0 ? 0 : grid.strips() * grid.paddedColumns() * laneCount;
+  uint64_t padding = elements / header.group, bits = 0;
+  for (unsigned symbol = 0; symbol < counts.size(); ++symbol)
+    if (counts[symbol] != 0) {
+      bits += counts[symbol] * code.streamLength(symbol);
+      padding -= counts[symbol];
+    }
+  bits += padding * code.streamLength(code.paddingSymbol());
+  uint64_t min = (bits + wordBits - 1) / wordBits;
+  // Each lane leaves at most two words unfilled at its end; without any bits nothing is stored.
+  return {min, bits == 0 ? 0 : min + grid.tileCount() * laneCount * 2};
+}
+
+Result<TensorCode> makeCode(const Header &header, const TensorStats &stats) {
+  Result<CanonicalCode> code =
+      CanonicalCode::create(header.codeLengths, header.split().symbolCount, header.maxCodeLength);
+  if (!code)
+    return code.status();
+  std::span<const uint64_t> counts = std::span(stats.symbolCounts).first(header.split().symbolCount);
+  CodeWords words = countWords(header, *code, counts);
+  return TensorCode{code.take(), {}, words};
+}
+
+Result<TensorCode> makePairCode(const Header &header, std::span<const uint64_t> pairCounts) {
+  std::vector<uint8_t> lengths = buildWideCodeLengths(pairCounts, header.maxCodeLength);
+  Result<CanonicalCode> code = CanonicalCode::createWide(lengths, header.maxCodeLength);
+  if (!code)
+    return code.status();
+  CodeWords words = countWords(header, *code, pairCounts);
+  return TensorCode{code.take(), std::move(lengths), words};
 }
 
 /// Encodes a strip: its rest to `rest`, where the strip's place is.
@@ -74,25 +112,45 @@ void storeWords(std::span<const uint16_t> words, uint8_t *out) {
     storeLittle(out + i * 2, words[i]);
 }
 
-} // namespace
+/// Adds how often each pair of neighbours occurs in `row`, from its first element on; a last one without a neighbour is
+/// paired with itself. At most 2^31 elements.
+void addPairCounts(const ElementSplit &split, std::span<const uint8_t> row, std::vector<uint64_t> &counts) {
+  // Four pairs at a time, each with a table of its own, so that equal ones do not wait for each other.
+  std::vector<uint32_t> tables(4 * counts.size());
+  uint32_t *table[4];
+  for (size_t i = 0; i < 4; ++i)
+    table[i] = tables.data() + i * counts.size();
+  const unsigned symbolBits = unsigned(std::bit_width(split.symbolCount) - 1), symbolMask = split.symbolCount - 1;
+  const uint64_t firstMask = symbolMask * uint64_t(0x0001000100010001), secondMask = firstMask << symbolBits;
+  size_t i = 0;
+  for (; i + 8 <= row.size(); i += 8) {
+    uint64_t symbols = loadLittle<uint64_t>(row.data() + i) >> split.symbolShift;
+    uint64_t pairs = (symbols & firstMask) | (symbols >> (8 - symbolBits) & secondMask);
+    for (size_t pair = 0; pair < 4; ++pair)
+      ++table[pair][pairs >> (16 * pair) & 0xFFFF];
+  }
+  for (; i < row.size(); i += 2) {
+    unsigned first = split.symbolOf(row[i]), second = i + 1 < row.size() ? split.symbolOf(row[i + 1]) : first;
+    ++table[0][first | second << symbolBits];
+  }
+  for (size_t pair = 0; pair < counts.size(); ++pair)
+    for (size_t j = 0; j < 4; ++j)
+      counts[pair] += table[j][pair];
+}
 
-Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats, std::span<const uint8_t> bytes,
-                                           unsigned threads) {
-  Result<CanonicalCode> code = makeCode(header);
-  if (!code)
-    return code.status();
-  Result<CodeWords> estimate = estimateHuffmanWords(header, stats);
-  if (!estimate)
-    return estimate.status();
+/// Encodes `bytes` with `code`.
+Result<std::vector<uint8_t>> encodeWith(const TensorCode &code, Header header, std::span<const uint8_t> bytes,
+                                        unsigned threads) {
   // The rest goes to its place in the one pass over the elements: nearly its place, since the words are not counted
   // yet.
-  header.codesBytes = estimate->max * 2;
+  header.codesBytes = code.words.max * 2;
   Result<std::vector<uint8_t>> payload = makePayload(header);
   if (!payload)
     return payload;
+  std::ranges::copy(code.wideLengths, payload->begin() + ptrdiff_t(header.lengthsOffset));
   TileGrid grid = header.grid();
   uint64_t strips = grid.tileCount() == 0 ? 0 : grid.strips();
-  const TileEncoder prototype(*code, header.elementType);
+  const TileEncoder prototype(code.code, header.elementType, header.group);
   std::vector<StripCodes> codes(strips);
   parallelFor(strips, threads, [&](uint64_t strip) {
     TileEncoder encoder = prototype;
@@ -124,18 +182,63 @@ Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &sta
   return payload;
 }
 
+} // namespace
+
+std::vector<uint64_t> countPairs(ElementType type, const MatrixShape &shape, std::span<const uint8_t> bytes,
+                                 unsigned threads) {
+  const ElementSplit &split = getElementSplit(type);
+  uint64_t pairs = uint64_t(split.symbolCount) * split.symbolCount;
+  // Rows of an even number of elements are counted as if they were one; pieces of at most 2^31 elements.
+  bool isEven = shape.columns % 2 == 0;
+  uint64_t pieceElements =
+      isEven ? uint64_t(1) << 20 : std::max<uint64_t>(1, (uint64_t(1) << 20) / shape.columns) * shape.columns;
+  size_t pieces = size_t((bytes.size() + pieceElements - 1) / pieceElements);
+  std::vector<std::vector<uint64_t>> counts(pieces);
+  parallelFor(pieces, threads, [&](size_t piece) {
+    counts[piece].resize(pairs);
+    std::span<const uint8_t> part = bytes.subspan(piece * pieceElements);
+    part = part.first(std::min<uint64_t>(part.size(), pieceElements));
+    uint64_t rowElements = isEven ? part.size() : shape.columns;
+    for (; !part.empty(); part = part.subspan(rowElements))
+      addPairCounts(split, part.first(rowElements), counts[piece]);
+  });
+  std::vector<uint64_t> sum(pairs);
+  for (const std::vector<uint64_t> &piece : counts)
+    for (size_t pair = 0; pair < pairs; ++pair)
+      sum[pair] += piece[pair];
+  return sum;
+}
+
+Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats, std::span<const uint8_t> bytes,
+                                           unsigned threads) {
+  Result<TensorCode> code = makeCode(header, stats);
+  return code ? encodeWith(*code, header, bytes, threads) : code.status();
+}
+
+Result<std::vector<uint8_t>> encodeHuffmanPairs(Header header, std::span<const uint64_t> pairCounts,
+                                                std::span<const uint8_t> bytes, unsigned threads) {
+  Result<TensorCode> code = makePairCode(header, pairCounts);
+  return code ? encodeWith(*code, header, bytes, threads) : code.status();
+}
+
 Result<CodeWords> estimateHuffmanWords(const Header &header, const TensorStats &stats) {
-  Result<CanonicalCode> code = makeCode(header);
+  if (header.group == 2) {
+    TileGrid grid = header.grid();
+    uint64_t elements = grid.tileCount() == 0 ? 0 : grid.strips() * grid.paddedColumns() * laneCount;
+    uint64_t most = (elements / 2 * header.maxCodeLength + wordBits - 1) / wordBits;
+    return CodeWords{0, most + grid.tileCount() * laneCount * 2};
+  }
+  Result<TensorCode> code = makeCode(header, stats);
   if (!code)
     return code.status();
-  TileGrid grid = header.grid();
-  uint64_t storedElements = grid.tileCount() == 0 ? 0 : grid.strips() * grid.paddedColumns() * laneCount;
-  uint64_t bits = (storedElements - stats.elementCount) * code->streamLength(code->paddingSymbol());
-  for (unsigned symbol = 0; symbol < maxSymbolCount; ++symbol)
-    bits += stats.symbolCounts[symbol] * code->streamLength(symbol);
-  uint64_t min = (bits + wordBits - 1) / wordBits;
-  // Each lane leaves at most two words unfilled at its end; without any bits nothing is stored.
-  return CodeWords{min, bits == 0 ? 0 : min + grid.tileCount() * laneCount * 2};
+  return code->words;
+}
+
+Result<CodeWords> estimatePairWords(const Header &header, std::span<const uint64_t> pairCounts) {
+  Result<TensorCode> code = makePairCode(header, pairCounts);
+  if (!code)
+    return code.status();
+  return code->words;
 }
 
 } // namespace ecf8

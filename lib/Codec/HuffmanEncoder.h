@@ -12,8 +12,19 @@ namespace ecf8 {
 Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats, std::span<const uint8_t> bytes,
                                            unsigned threads);
 
-/// What the codes of such a payload would take.
+/// What the codes of such a payload would take: for group 2 hardly more than nothing is known.
 Result<CodeWords> estimateHuffmanWords(const Header &header, const TensorStats &stats);
+
+/// How often each coded symbol of group 2 occurs; pairs of padding do not count. [huffman_c6] [huffman_c7]
+std::vector<uint64_t> countPairs(ElementType type, const MatrixShape &shape, std::span<const uint8_t> bytes,
+                                 unsigned threads);
+
+/// Encodes `bytes` with group 2, given the counts of its pairs.
+Result<std::vector<uint8_t>> encodeHuffmanPairs(Header header, std::span<const uint64_t> pairCounts,
+                                                std::span<const uint8_t> bytes, unsigned threads);
+
+/// What the codes of such a payload would take.
+Result<CodeWords> estimatePairWords(const Header &header, std::span<const uint64_t> pairCounts);
 
 } // namespace ecf8
 

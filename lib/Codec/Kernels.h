@@ -35,6 +35,9 @@ struct CodeTable {
   std::array<uint8_t, maxSymbolCount> lengths{};
 };
 
+/// Codes by pair of symbols, for 256 of them: the bits as above, and from bit 12 on their number. Huffman of group 2.
+using PairTable = std::array<uint16_t, 256>;
+
 /// Where the lanes of a tile stand after its last step [stream_c3].
 struct LaneEnds {
   std::array<uint16_t, laneCount> words;            ///< bits of the word that is not full yet
@@ -70,6 +73,10 @@ struct EncodeKernels {
   void (*encodeLanes)(ElementType type, const CodeTable &codes, const uint8_t *elements, uint64_t steps,
                       uint16_t *stream, LaneEnds &ends);
 
+  /// The same for group 2 of an element type with 16 symbols.
+  void (*encodePairLanes)(const PairTable &codes, const uint8_t *elements, uint64_t steps, uint16_t *stream,
+                          LaneEnds &ends);
+
   /// The escapes among `rows`: with T the table, T[symbol] & 1 marks one of the first plane, & 2 one of the second.
   EscapeCounts (*countEscapes)(ElementType type, const std::array<uint8_t, maxSymbolCount> &table,
                                const RowsView &rows);
@@ -95,11 +102,13 @@ struct TileSource {
 /// The code of a tensor as tables by what a lane's window holds: encoding huffman.
 struct HuffmanTables {
   ElementType type;
+  unsigned group;
+  const CanonicalCode &code;
   /// By the next 8 bits, for group 1: the symbol at its place in an element, and the length of its code.
   std::array<uint8_t, 256> symbols{}, lengths{};
   /// By the next 12 bits: the two symbols of a step at their places in two elements, the second in the upper byte, and
   /// from bit 16 on the bits that both take. `isLong` instead of all that where these are more than 12.
-  std::vector<uint32_t> pairs;
+  std::vector<uint32_t> pairs = {};
   static constexpr uint32_t isLong = uint32_t(1) << 31;
   static constexpr unsigned pairBits = 12;
 };

@@ -20,6 +20,8 @@ Result<std::vector<uint8_t>> makePayload(Header &header) {
   Result<SectionLayout> layout = computeLayout(header);
   if (!layout)
     return layout.status();
+  header.lengthsOffset = layout->lengthsOffset;
+  header.lengthsBytes = layout->lengthsBytes;
   header.tileTableOffset = layout->tileTableOffset;
   header.codesOffset = layout->codesOffset;
   header.restOffset = layout->restOffset;
@@ -29,7 +31,7 @@ Result<std::vector<uint8_t>> makePayload(Header &header) {
 
 void finishPayload(Header &header, std::span<const uint8_t> elements, std::vector<uint8_t> &payload) {
   header.contentHash = hashBytes(elements);
-  std::array<uint8_t, headerBytes> bytes = serializeHeader(header);
+  std::vector<uint8_t> bytes = serializeHeader(header);
   std::copy(bytes.begin(), bytes.end(), payload.begin());
   updatePayloadHash(payload);
 }

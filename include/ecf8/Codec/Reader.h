@@ -18,8 +18,9 @@ struct Payload {
   uint64_t tileWordOffset(uint64_t index) const {
     return loadLittle<uint32_t>(bytes.data() + header.tileTableOffset + index * 4);
   }
-  /// What padding elements decode to [raw_c2] [huffman_c6] [planes_c7] [rest_c3].
-  uint8_t paddingElement() const;
+  /// What a padding element of column `column` of a tile decodes to, unless it shares its pair with an element of the
+  /// matrix [raw_c2] [huffman_c6] [planes_c7] [rest_c3].
+  uint8_t paddingElement(uint64_t column) const;
 };
 
 /// Checks `bytes`, which must be exactly one payload, against the header, layout, table and code rules. Each failure

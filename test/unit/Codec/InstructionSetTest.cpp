@@ -15,10 +15,11 @@ namespace {
 constexpr ElementType elementTypes[] = {ElementType::F8E4M3FN, ElementType::F8E5M2};
 
 std::vector<EncodeOptions> tiledOptions() {
-  return {EncodeOptions::rawRows32(48),  EncodeOptions::rawRows32(), EncodeOptions::huffman(8, 16),
-          EncodeOptions::huffman(7, 48), EncodeOptions::huffman(),   EncodeOptions::huffman(8, 8192),
-          EncodeOptions::planes(16),     EncodeOptions::planes(80),  EncodeOptions::planes(),
-          EncodeOptions::planes(1024)};
+  return {EncodeOptions::rawRows32(48),     EncodeOptions::rawRows32(),      EncodeOptions::huffman(8, 16),
+          EncodeOptions::huffman(7, 48),    EncodeOptions::huffman(),        EncodeOptions::huffman(8, 8192),
+          EncodeOptions::planes(16),        EncodeOptions::planes(80),       EncodeOptions::planes(),
+          EncodeOptions::planes(1024),      EncodeOptions::huffmanPairs(16), EncodeOptions::huffmanPairs(),
+          EncodeOptions::huffmanPairs(8192)};
 }
 
 std::vector<uint8_t> encodeWith(InstructionSet set, const EncodeOptions &options, ElementType type,
@@ -31,8 +32,9 @@ std::vector<uint8_t> encodeWith(InstructionSet set, const EncodeOptions &options
 
 void check(const EncodeOptions &options, ElementType type, const std::vector<uint64_t> &dims,
            const std::vector<uint8_t> &elements) {
-  SCOPED_TRACE(std::string(getName(options.encoding)) + " S=" + std::to_string(options.tileColumns) + " " +
-               std::string(getName(type)) + " " + std::to_string(dims[0]) + "x" + std::to_string(dims[1]));
+  SCOPED_TRACE(std::string(getName(options.encoding)) + " g=" + std::to_string(options.group) +
+               " S=" + std::to_string(options.tileColumns) + " " + std::string(getName(type)) + " " +
+               std::to_string(dims[0]) + "x" + std::to_string(dims[1]));
   std::vector<uint8_t> payload = encodeWith(InstructionSet::Generic, options, type, dims, elements);
   ASSERT_EQ(*decode(payload), elements);
   Payload read = *readPayload(payload);
@@ -69,8 +71,9 @@ TEST(InstructionSets, RowsMayStartAnywhere) {
   for (const auto &dims : shapes) {
     bool isLarge = dims[0] > 1000;
     std::vector<uint8_t> elements = test::makeElements(Distribution::Uniform, ElementType::F8E4M3FN, dims[0] * dims[1]);
-    for (const EncodeOptions &options : {EncodeOptions::rawRows32(), EncodeOptions::huffman(), EncodeOptions::planes(),
-                                         EncodeOptions::planes(80), EncodeOptions::huffman(8, 1040)}) {
+    for (const EncodeOptions &options :
+         {EncodeOptions::rawRows32(), EncodeOptions::huffman(), EncodeOptions::planes(), EncodeOptions::planes(80),
+          EncodeOptions::huffman(8, 1040), EncodeOptions::huffmanPairs()}) {
       if (isLarge && options.tileColumns % 64 != 0)
         continue;
       std::vector<uint8_t> payload =

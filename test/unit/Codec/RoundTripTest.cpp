@@ -19,12 +19,14 @@ std::vector<EncodeOptions> allOptions() {
   return {EncodeOptions::raw(),          EncodeOptions::rawRows32(1024),      EncodeOptions::rawRows32(48),
           EncodeOptions::huffman(8, 16), EncodeOptions::huffman(7, 64),       EncodeOptions::huffman(8, 1024),
           EncodeOptions::huffman(7, 80), EncodeOptions::huffman(8, 1u << 20), EncodeOptions::planes(16),
-          EncodeOptions::planes(),       EncodeOptions::planes(1024)};
+          EncodeOptions::planes(),       EncodeOptions::planes(1024),         EncodeOptions::huffmanPairs(16),
+          EncodeOptions::huffmanPairs(), EncodeOptions::huffmanPairs(80)};
 }
 
 std::string describe(const EncodeOptions &options, ElementType type, std::span<const uint64_t> dims) {
-  std::string text = std::string(getName(options.encoding)) + " S=" + std::to_string(options.tileColumns) +
-                     " L=" + std::to_string(options.maxCodeLength) + " " + std::string(getName(type)) + " shape";
+  std::string text = std::string(getName(options.encoding)) + " g=" + std::to_string(options.group) +
+                     " S=" + std::to_string(options.tileColumns) + " L=" + std::to_string(options.maxCodeLength) + " " +
+                     std::string(getName(type)) + " shape";
   for (uint64_t dim : dims)
     text += " " + std::to_string(dim);
   return text;
@@ -170,6 +172,9 @@ TEST(RoundTrip, NegativeOptionsAndShapes) {
   EXPECT_EQ(messageOf({Encoding::Raw, 0, 1024, Order::Mma}),
             "expected order row_major or rows32 for raw, got mma [header_c9]");
   EXPECT_EQ(messageOf(EncodeOptions::huffman(9)), "expected code length limit 7 or 8, got 9 [header_c12]");
+  EXPECT_EQ(messageOf({Encoding::Huffman, 8, 1024, Order::Rows32, 2}),
+            "expected code length limit 12 for group 2, got 8 [header_c12]");
+  EXPECT_EQ(messageOf({Encoding::Huffman, 11, 1024, Order::Rows32, 4}), "expected group 1 or 2, got 4 [header_c12]");
   EXPECT_EQ(messageOf(EncodeOptions::huffman(8, 24)),
             "expected tile columns that are a positive multiple of 16, got 24 [header_c14]");
   EXPECT_EQ(messageOf(EncodeOptions::raw(), ElementType::BF16),
