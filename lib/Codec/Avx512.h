@@ -207,11 +207,12 @@ ECF8_AVX512_INLINE __m512i loadRestE5M2(const uint8_t *group, unsigned step) {
   return _mm512_or_si512(mantissas, signs);
 }
 
-/// The rest of the first or the second step of a unit of f8E4M3FN, added to `symbols`. [rest_c1]
+/// The rest of the first or the second step of a unit of f8E4M3FN, with the symbols that `symbols` has at their places.
+/// [rest_c1]
 ECF8_AVX512_INLINE __m512i addRestE4M3(__m512i unit, bool isSecond, __m512i symbols) {
-  if (isSecond) // bits 4, 5, 6 and 3 come to 0, 1, 2 and 7, the others become 0
-    return _mm512_or_si512(symbols, _mm512_gf2p8affine_epi64_epi8(unit, _mm512_set1_epi64(0x1020400000000008), 0));
-  return _mm512_ternarylogic_epi32(unit, _mm512_set1_epi8(char(0x87)), symbols, 0xEA); // (unit & mask) | symbols
+  if (isSecond) // bits 4, 5, 6 and 3 come to 0, 1, 2 and 7
+    unit = _mm512_gf2p8affine_epi64_epi8(unit, _mm512_set1_epi64(0x1020400000000008), 0);
+  return _mm512_ternarylogic_epi32(_mm512_set1_epi8(char(0x87)), unit, symbols, 0xCA); // mask ? unit : symbols
 }
 
 } // namespace ecf8

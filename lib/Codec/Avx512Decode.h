@@ -9,6 +9,10 @@ namespace ecf8 {
 void decodePlanesAvx512(const PlanesTables &tables, std::span<const uint8_t> payload, std::span<const TileSource> tiles,
                         std::vector<uint8_t> &scratch);
 
+/// Encoding huffman of group 2, f8E4M3FN only.
+void decodePairsAvx512(const HuffmanTables &tables, std::span<const uint8_t> payload,
+                       std::span<const TileSource> tiles);
+
 } // namespace ecf8
 
 #endif // ECF8_LIB_CODEC_AVX512DECODE_H
