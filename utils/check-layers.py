@@ -24,9 +24,10 @@ ALLOWED: dict[str, set[str]] = {
     "Conversion": {"Dialect", "Codec", "Support"},
     "Pipelines": {"Conversion", "Dialect", "Checkpoint", "Codec", "Support"},
     "tools/ecf8-run": {"Runtime", "Support"},
+    "tools/ecf8-pack": {"Checkpoint", "Codec", "Support"},
     "tools": {"Pipelines", "Conversion", "Dialect", "Checkpoint", "Codec", "Support"},
 }
-BELOW_COMPILER = {"Support", "Codec", "Runtime", "Checkpoint", "tools/ecf8-run"}
+BELOW_COMPILER = {"Support", "Codec", "Runtime", "Checkpoint", "tools/ecf8-run", "tools/ecf8-pack"}
 # Plain declarations of no layer: the agreement between compiled code and the runtime, and the tensor exchange standard.
 SHARED_HEADERS = {"ecf8/Runtime/ModuleABI.h", "ecf8-c/DLPack.h"}
 SOURCES = {".h", ".cpp", ".td", ".inc"}
@@ -41,7 +42,8 @@ def layer_of(path: Path) -> str | None:
     if "/".join(parts[1:]) in SHARED_HEADERS:
         return None
     if parts[0] == "tools":
-        return "tools/ecf8-run" if parts[1] == "ecf8-run" else "tools"
+        name = f"tools/{parts[1]}"
+        return name if name in ALLOWED else "tools"
     if parts[0] == "lib" and len(parts) > 2:
         return parts[1]
     if parts[:2] == ("include", "ecf8") and len(parts) > 3:
@@ -107,7 +109,7 @@ def check_links() -> list[str]:
 def check_binaries(build: Path) -> list[str]:
     """The deployed part, as built, must not need LLVM."""
     problems = []
-    for name in ("lib/libECF8Runtime.so", "bin/ecf8-run"):
+    for name in ("lib/libECF8Runtime.so", "bin/ecf8-run", "bin/ecf8-pack"):
         path = build / name
         if not path.exists():
             problems.append(f"{path}: expected a built file, found none")

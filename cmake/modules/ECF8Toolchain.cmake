@@ -12,6 +12,13 @@ if(ECF8_ENABLE_ASAN)
   add_compile_options(-fno-sanitize=vptr,function)
 endif()
 
+if(ECF8_BUILD_FUZZERS)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "expected clang for ECF8_BUILD_FUZZERS, got ${CMAKE_CXX_COMPILER_ID}; use the preset fuzz")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_package(Threads REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)

@@ -37,7 +37,7 @@ Header makeSliceHeader(const Header &whole, const Slice &slice, const TensorStat
   header.maxExponent = stats.maxExponent;
   header.codesBytes = 0;
   if (header.elementCount() == 0)
-    header.codeLengths = {}; // [huffman_c5] [planes_c3]
+    header.codeLengths = {}, std::ranges::fill(header.wideLengths, 0); // [huffman_c5] [planes_c3]
   return header;
 }
 
@@ -86,9 +86,6 @@ Result<std::vector<uint8_t>> extractSlice(const Payload &payload, const Slice &s
     return made;
   std::vector<uint8_t> &out = *made;
 
-  if (header.elementCount() != 0) // [huffman_c5]
-    std::copy_n(payload.bytes.begin() + ptrdiff_t(whole.lengthsOffset), header.lengthsBytes,
-                out.begin() + ptrdiff_t(header.lengthsOffset));
   uint64_t bytesPerColumn = header.storage().bytesPerColumn;
   uint64_t words = 0;
   for (uint64_t strip = 0; strip < strips; ++strip) {

@@ -1,12 +1,14 @@
 // The entry points of the encoder, their checks, and encoding raw. The other encodings have files of their own.
 #include "ecf8/Codec/Encoder.h"
 
+#include "EncodePayload.h"
 #include "HuffmanEncoder.h"
 #include "ParallelFor.h"
 #include "PlanesEncoder.h"
 #include "ecf8/Codec/Planes.h"
 
 #include <algorithm>
+#include <functional>
 #include <string>
 
 namespace ecf8 {
@@ -17,44 +19,6 @@ constexpr uint64_t minElementsPerThread = uint64_t(1) << 16;
 
 unsigned usefulThreads(unsigned threads, uint64_t elements) {
   return unsigned(std::min<uint64_t>(std::max(threads, 1u), 1 + elements / minElementsPerThread));
-}
-
-/// All header fields that follow from the options, the shape and the figures; sizes, offsets and hashes are open.
-Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats, std::span<const uint64_t> dims) {
-  if (Status status = checkEncodeOptions(options); !status.isOk())
-    return status;
-  Result<MatrixShape> shape = getMatrixShape(dims);
-  if (!shape)
-    return shape.status();
-  if (shape->elementCount() != stats.elementCount)
-    return Status(StatusCode::InvalidArgument, "expected " + std::to_string(shape->elementCount()) +
-                                                   " elements for the shape, got " +
-                                                   std::to_string(stats.elementCount));
-  Header header;
-  header.elementType = stats.elementType;
-  header.minor = getMinorVersion(options.encoding, options.group);
-  header.encoding = options.encoding;
-  header.order = options.order;
-  header.rank = uint8_t(dims.size());
-  std::copy(dims.begin(), dims.end(), header.dims.begin());
-  header.shape = *shape;
-  header.dataFlags = stats.dataFlags;
-  header.minExponent = stats.minExponent;
-  header.maxExponent = stats.maxExponent;
-  if (options.order == Order::Rows32)
-    header.tileColumns = options.tileColumns;
-  if (options.encoding == Encoding::Huffman) {
-    header.stream = Stream::Interleaved;
-    header.group = uint8_t(options.group);
-    header.maxCodeLength = uint8_t(options.maxCodeLength);
-    if (options.group == 2)
-      header.requiredFlags = RequiresWideCode; // the lengths follow from the pairs, not from the figures
-    else
-      header.codeLengths = buildCodeLengths(stats.symbolCounts, options.maxCodeLength);
-  } else if (options.encoding == Encoding::Planes) {
-    header.codeLengths = buildRankNibbles(stats.symbolCounts);
-  }
-  return header;
 }
 
 Result<std::vector<uint8_t>> encodeRaw(Header header, std::span<const uint8_t> bytes, unsigned threads) {
@@ -95,7 +59,78 @@ Status checkElementType(ElementType type) {
                 "expected element type f8E4M3FN or f8E5M2, got " + std::string(getName(type)) + " [header_c7]");
 }
 
+/// `encode` for a caller that has also counted the pairs, if the options want them.
+Result<std::vector<uint8_t>> encodeCounted(const EncodeOptions &options, const TensorStats &stats,
+                                           std::span<const uint64_t> pairCounts, std::span<const uint64_t> dims,
+                                           std::span<const uint8_t> bytes, unsigned threads) {
+  Result<Header> header = makeHeader(options, stats, dims, pairCounts);
+  if (!header)
+    return header.status();
+  return encodePayload(*header, stats, bytes, usefulThreads(threads, bytes.size()), pairCounts);
+}
+
+/// What encodes a tensor with some options, known to be valid.
+using EncodeFunction = std::function<Result<std::vector<uint8_t>>(const EncodeOptions &options)>;
+
+/// The payload that `encode` makes with `preferred`, or with row-major raw where that is not larger.
+Result<std::vector<uint8_t>> takeSmallest(const EncodeOptions &preferred, const TensorStats &stats,
+                                          std::span<const uint64_t> dims, const EncodeFunction &encode) {
+  EncodeOptions raw = EncodeOptions::raw();
+  Result<SizeEstimate> preferredSize = estimatePayloadBytes(preferred, stats, dims);
+  if (!preferredSize)
+    return preferredSize.status();
+  Result<SizeEstimate> rawSize = estimatePayloadBytes(raw, stats, dims);
+  if (!rawSize)
+    return rawSize.status();
+  if (preferredSize->minBytes >= rawSize->maxBytes)
+    return encode(raw);
+  Result<std::vector<uint8_t>> payload = encode(preferred);
+  if (!payload || payload->size() < rawSize->maxBytes)
+    return payload;
+  return encode(raw);
+}
+
 } // namespace
+
+Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats, std::span<const uint64_t> dims,
+                          std::span<const uint64_t> pairCounts) {
+  if (Status status = checkEncodeOptions(options); !status.isOk())
+    return status;
+  Result<MatrixShape> shape = getMatrixShape(dims);
+  if (!shape)
+    return shape.status();
+  if (shape->elementCount() != stats.elementCount)
+    return Status(StatusCode::InvalidArgument, "expected " + std::to_string(shape->elementCount()) +
+                                                   " elements for the shape, got " +
+                                                   std::to_string(stats.elementCount));
+  Header header;
+  header.elementType = stats.elementType;
+  header.minor = getMinorVersion(options.encoding, options.group);
+  header.encoding = options.encoding;
+  header.order = options.order;
+  header.rank = uint8_t(dims.size());
+  std::copy(dims.begin(), dims.end(), header.dims.begin());
+  header.shape = *shape;
+  header.dataFlags = stats.dataFlags;
+  header.minExponent = stats.minExponent;
+  header.maxExponent = stats.maxExponent;
+  if (options.order == Order::Rows32)
+    header.tileColumns = options.tileColumns;
+  if (options.encoding == Encoding::Huffman) {
+    header.stream = Stream::Interleaved;
+    header.group = uint8_t(options.group);
+    header.maxCodeLength = uint8_t(options.maxCodeLength);
+    if (options.group == 2) {
+      header.requiredFlags = RequiresWideCode;
+      header.wideLengths = buildWideCodeLengths(pairCounts, options.maxCodeLength);
+    } else {
+      header.codeLengths = buildCodeLengths(stats.symbolCounts, options.maxCodeLength);
+    }
+  } else if (options.encoding == Encoding::Planes) {
+    header.codeLengths = buildRankNibbles(stats.symbolCounts);
+  }
+  return header;
+}
 
 EncodeOptions EncodeOptions::rawFor(std::span<const uint64_t> dims) {
   constexpr uint64_t columnGroup = 16; // the greatest of all element types
@@ -149,21 +184,29 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorSt
     return Status(StatusCode::InvalidArgument, "expected the " + std::to_string(stats.elementCount) +
                                                    " bytes that the figures count, got " +
                                                    std::to_string(bytes.size()));
-  Result<Header> header = makeHeader(options, stats, dims);
-  if (!header)
-    return header.status();
-  threads = usefulThreads(threads, bytes.size());
-  switch (options.encoding) {
+  std::vector<uint64_t> pairCounts;
+  if (options.encoding == Encoding::Huffman && options.group == 2) {
+    Result<MatrixShape> shape = getMatrixShape(dims);
+    if (!shape)
+      return shape.status();
+    if (shape->elementCount() == bytes.size()) // else the next call says what is wrong
+      pairCounts = countPairs(stats.elementType, *shape, bytes, usefulThreads(threads, bytes.size()));
+  }
+  return encodeCounted(options, stats, pairCounts, dims, bytes, threads);
+}
+
+Result<std::vector<uint8_t>> encodePayload(const Header &header, const TensorStats &stats,
+                                           std::span<const uint8_t> bytes, unsigned threads,
+                                           std::span<const uint64_t> pairCounts) {
+  switch (header.encoding) {
   case Encoding::Raw:
-    return encodeRaw(*header, bytes, threads);
+    return encodeRaw(header, bytes, threads);
   case Encoding::Huffman:
-    if (options.group == 2)
-      return encodeHuffmanPairs(*header, countPairs(stats.elementType, header->shape, bytes, threads), bytes, threads);
-    return encodeHuffman(*header, stats, bytes, threads);
+    return encodeHuffman(header, stats, pairCounts, bytes, threads);
   case Encoding::Planes:
     break;
   }
-  return encodePlanes(*header, bytes, threads);
+  return encodePlanes(header, bytes, threads);
 }
 
 Result<SizeEstimate> estimatePayloadBytes(const EncodeOptions &options, const TensorStats &stats,
@@ -184,60 +227,50 @@ Result<SizeEstimate> estimatePayloadBytes(const EncodeOptions &options, const Te
   return sizesOf(header, codes);
 }
 
+Result<EncodeOptions> chooseForStorage(const TensorStats &stats, std::span<const uint64_t> pairCounts,
+                                       std::span<const uint64_t> dims) {
+  EncodeOptions single = EncodeOptions::huffman(), pairs = EncodeOptions::huffmanPairs();
+  Result<SizeEstimate> singleSize = estimatePayloadBytes(single, stats, dims);
+  if (!singleSize)
+    return singleSize.status();
+  Result<Header> header = makeHeader(pairs, stats, dims, pairCounts);
+  if (!header)
+    return header.status();
+  Result<CodeWords> words = countPairWords(*header, pairCounts);
+  if (!words)
+    return words.status();
+  Result<SizeEstimate> pairSize = sizesOf(*header, *words);
+  if (!pairSize)
+    return pairSize.status();
+  // All codes and metadata; what lanes leave empty at the ends of tiles is much the same for both.
+  return pairSize->minBytes < singleSize->minBytes ? pairs : single;
+}
+
 Result<std::vector<uint8_t>> encodeForStorage(ElementType elementType, std::span<const uint64_t> dims,
                                               std::span<const uint8_t> bytes, unsigned threads) {
   if (Status status = checkElementType(elementType); !status.isOk())
     return status;
+  Result<MatrixShape> shape = getMatrixShape(dims);
+  if (!shape)
+    return shape.status();
+  if (shape->elementCount() != bytes.size())
+    return encode(EncodeOptions::raw(), elementType, dims, bytes, threads); // says what is wrong
   threads = usefulThreads(threads, bytes.size());
   TensorStats stats = collectSymbolStats(elementType, bytes, threads);
-  EncodeOptions single = EncodeOptions::huffman(), pairs = EncodeOptions::huffmanPairs();
-  Result<Header> pairHeader = makeHeader(pairs, stats, dims);
-  if (!pairHeader)
-    return pairHeader.status();
-  std::vector<uint64_t> pairCounts = countPairs(elementType, pairHeader->shape, bytes, threads);
-  Result<SizeEstimate> singleSize = estimatePayloadBytes(single, stats, dims);
-  if (!singleSize)
-    return singleSize.status();
-  Result<CodeWords> pairWords = estimatePairWords(*pairHeader, pairCounts);
-  if (!pairWords)
-    return pairWords.status();
-  Result<SizeEstimate> pairSize = sizesOf(*pairHeader, *pairWords);
-  if (!pairSize)
-    return pairSize.status();
-
-  Result<std::vector<uint8_t>> best = std::vector<uint8_t>();
-  if (singleSize->minBytes <= pairSize->maxBytes)
-    best = encodeSmallest(single, stats, dims, bytes, threads);
-  if (best && pairSize->minBytes < singleSize->maxBytes) {
-    Result<std::vector<uint8_t>> other = encodeHuffmanPairs(*pairHeader, pairCounts, bytes, threads);
-    if (!other || best->empty() || other->size() < best->size())
-      best = std::move(other);
-  }
-  EncodeOptions raw = EncodeOptions::raw();
-  Result<SizeEstimate> rawSize = estimatePayloadBytes(raw, stats, dims);
-  if (!rawSize)
-    return rawSize.status();
-  if (best && best->size() >= rawSize->maxBytes)
-    return encode(raw, stats, dims, bytes, threads);
-  return best;
+  std::vector<uint64_t> pairCounts = countPairs(elementType, *shape, bytes, threads);
+  Result<EncodeOptions> options = chooseForStorage(stats, pairCounts, dims);
+  if (!options)
+    return options.status();
+  return takeSmallest(*options, stats, dims, [&](const EncodeOptions &chosen) {
+    return encodeCounted(chosen, stats, pairCounts, dims, bytes, threads);
+  });
 }
 
 Result<std::vector<uint8_t>> encodeSmallest(const EncodeOptions &preferred, const TensorStats &stats,
                                             std::span<const uint64_t> dims, std::span<const uint8_t> bytes,
                                             unsigned threads) {
-  EncodeOptions raw = EncodeOptions::raw();
-  Result<SizeEstimate> preferredSize = estimatePayloadBytes(preferred, stats, dims);
-  if (!preferredSize)
-    return preferredSize.status();
-  Result<SizeEstimate> rawSize = estimatePayloadBytes(raw, stats, dims);
-  if (!rawSize)
-    return rawSize.status();
-  if (preferredSize->minBytes >= rawSize->maxBytes)
-    return encode(raw, stats, dims, bytes, threads);
-  Result<std::vector<uint8_t>> payload = encode(preferred, stats, dims, bytes, threads);
-  if (!payload || payload->size() < rawSize->maxBytes)
-    return payload;
-  return encode(raw, stats, dims, bytes, threads);
+  return takeSmallest(preferred, stats, dims,
+                      [&](const EncodeOptions &options) { return encode(options, stats, dims, bytes, threads); });
 }
 
 } // namespace ecf8

@@ -21,13 +21,6 @@ struct StripCodes {
   std::vector<uint64_t> tileWords; ///< number of words of each tile
 };
 
-/// The code of a tensor, and what its words take.
-struct TensorCode {
-  CanonicalCode code;
-  std::vector<uint8_t> wideLengths; ///< of a wide code
-  CodeWords words;
-};
-
 /// What coded elements take that have `counts` coded symbols, and otherwise padding. [huffman_c6]
 CodeWords countWords(const Header &header, const CanonicalCode &code, std::span<const uint64_t> counts) {
   TileGrid grid = header.grid();
@@ -44,23 +37,14 @@ CodeWords countWords(const Header &header, const CanonicalCode &code, std::span<
   return {min, bits == 0 ? 0 : min + grid.tileCount() * laneCount * 2};
 }
 
-Result<TensorCode> makeCode(const Header &header, const TensorStats &stats) {
-  Result<CanonicalCode> code =
-      CanonicalCode::create(header.codeLengths, header.split().symbolCount, header.maxCodeLength);
-  if (!code)
-    return code.status();
-  std::span<const uint64_t> counts = std::span(stats.symbolCounts).first(header.split().symbolCount);
-  CodeWords words = countWords(header, *code, counts);
-  return TensorCode{code.take(), {}, words};
+std::span<const uint64_t> symbolCounts(const Header &header, const TensorStats &stats) {
+  return std::span(stats.symbolCounts).first(header.split().symbolCount);
 }
 
-Result<TensorCode> makePairCode(const Header &header, std::span<const uint64_t> pairCounts) {
-  std::vector<uint8_t> lengths = buildWideCodeLengths(pairCounts, header.maxCodeLength);
-  Result<CanonicalCode> code = CanonicalCode::createWide(lengths, header.maxCodeLength);
-  if (!code)
-    return code.status();
-  CodeWords words = countWords(header, *code, pairCounts);
-  return TensorCode{code.take(), std::move(lengths), words};
+Result<CanonicalCode> makeCode(const Header &header) {
+  if (header.hasWideCode())
+    return CanonicalCode::createWide(header.wideLengths, header.maxCodeLength);
+  return CanonicalCode::create(header.codeLengths, header.split().symbolCount, header.maxCodeLength);
 }
 
 /// Encodes a strip: its rest to `rest`, where the strip's place is.
@@ -138,19 +122,52 @@ void addPairCounts(const ElementSplit &split, std::span<const uint8_t> row, std:
       counts[pair] += table[j][pair];
 }
 
-/// Encodes `bytes` with `code`.
-Result<std::vector<uint8_t>> encodeWith(const TensorCode &code, Header header, std::span<const uint8_t> bytes,
-                                        unsigned threads) {
+} // namespace
+
+std::vector<uint64_t> countPairs(ElementType type, const MatrixShape &shape, std::span<const uint8_t> bytes,
+                                 unsigned threads) {
+  const ElementSplit &split = getElementSplit(type);
+  uint64_t pairs = uint64_t(split.symbolCount) * split.symbolCount;
+  // Rows of an even number of elements are counted as if they were one; pieces of at most 2^31 elements.
+  bool isEven = shape.columns % 2 == 0;
+  uint64_t pieceElements =
+      isEven ? uint64_t(1) << 20 : std::max<uint64_t>(1, (uint64_t(1) << 20) / shape.columns) * shape.columns;
+  size_t pieces = size_t((bytes.size() + pieceElements - 1) / pieceElements);
+  std::vector<std::vector<uint64_t>> counts(pieces);
+  parallelFor(pieces, threads, [&](size_t piece) {
+    counts[piece].resize(pairs);
+    std::span<const uint8_t> part = bytes.subspan(piece * pieceElements);
+    part = part.first(std::min<uint64_t>(part.size(), pieceElements));
+    uint64_t rowElements = isEven ? part.size() : shape.columns;
+    for (; !part.empty(); part = part.subspan(rowElements))
+      addPairCounts(split, part.first(rowElements), counts[piece]);
+  });
+  std::vector<uint64_t> sum(pairs);
+  for (const std::vector<uint64_t> &piece : counts)
+    for (size_t pair = 0; pair < pairs; ++pair)
+      sum[pair] += piece[pair];
+  return sum;
+}
+
+Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats,
+                                           std::span<const uint64_t> pairCounts, std::span<const uint8_t> bytes,
+                                           unsigned threads) {
+  Result<CanonicalCode> code = makeCode(header);
+  if (!code)
+    return code.status();
+  std::vector<uint64_t> counted;
+  if (header.group == 2 && pairCounts.empty())
+    pairCounts = counted = countPairs(header.elementType, header.shape, bytes, threads);
+  CodeWords estimate = countWords(header, *code, header.group == 2 ? pairCounts : symbolCounts(header, stats));
   // The rest goes to its place in the one pass over the elements: nearly its place, since the words are not counted
   // yet.
-  header.codesBytes = code.words.max * 2;
+  header.codesBytes = estimate.max * 2;
   Result<std::vector<uint8_t>> payload = makePayload(header);
   if (!payload)
     return payload;
-  std::ranges::copy(code.wideLengths, payload->begin() + ptrdiff_t(header.lengthsOffset));
   TileGrid grid = header.grid();
   uint64_t strips = grid.tileCount() == 0 ? 0 : grid.strips();
-  const TileEncoder prototype(code.code, header.elementType, header.group);
+  const TileEncoder prototype(*code, header.elementType, header.group);
   std::vector<StripCodes> codes(strips);
   parallelFor(strips, threads, [&](uint64_t strip) {
     TileEncoder encoder = prototype;
@@ -182,45 +199,6 @@ Result<std::vector<uint8_t>> encodeWith(const TensorCode &code, Header header, s
   return payload;
 }
 
-} // namespace
-
-std::vector<uint64_t> countPairs(ElementType type, const MatrixShape &shape, std::span<const uint8_t> bytes,
-                                 unsigned threads) {
-  const ElementSplit &split = getElementSplit(type);
-  uint64_t pairs = uint64_t(split.symbolCount) * split.symbolCount;
-  // Rows of an even number of elements are counted as if they were one; pieces of at most 2^31 elements.
-  bool isEven = shape.columns % 2 == 0;
-  uint64_t pieceElements =
-      isEven ? uint64_t(1) << 20 : std::max<uint64_t>(1, (uint64_t(1) << 20) / shape.columns) * shape.columns;
-  size_t pieces = size_t((bytes.size() + pieceElements - 1) / pieceElements);
-  std::vector<std::vector<uint64_t>> counts(pieces);
-  parallelFor(pieces, threads, [&](size_t piece) {
-    counts[piece].resize(pairs);
-    std::span<const uint8_t> part = bytes.subspan(piece * pieceElements);
-    part = part.first(std::min<uint64_t>(part.size(), pieceElements));
-    uint64_t rowElements = isEven ? part.size() : shape.columns;
-    for (; !part.empty(); part = part.subspan(rowElements))
-      addPairCounts(split, part.first(rowElements), counts[piece]);
-  });
-  std::vector<uint64_t> sum(pairs);
-  for (const std::vector<uint64_t> &piece : counts)
-    for (size_t pair = 0; pair < pairs; ++pair)
-      sum[pair] += piece[pair];
-  return sum;
-}
-
-Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats, std::span<const uint8_t> bytes,
-                                           unsigned threads) {
-  Result<TensorCode> code = makeCode(header, stats);
-  return code ? encodeWith(*code, header, bytes, threads) : code.status();
-}
-
-Result<std::vector<uint8_t>> encodeHuffmanPairs(Header header, std::span<const uint64_t> pairCounts,
-                                                std::span<const uint8_t> bytes, unsigned threads) {
-  Result<TensorCode> code = makePairCode(header, pairCounts);
-  return code ? encodeWith(*code, header, bytes, threads) : code.status();
-}
-
 Result<CodeWords> estimateHuffmanWords(const Header &header, const TensorStats &stats) {
   if (header.group == 2) {
     TileGrid grid = header.grid();
@@ -228,17 +206,17 @@ Result<CodeWords> estimateHuffmanWords(const Header &header, const TensorStats &
     uint64_t most = (elements / 2 * header.maxCodeLength + wordBits - 1) / wordBits;
     return CodeWords{0, most + grid.tileCount() * laneCount * 2};
   }
-  Result<TensorCode> code = makeCode(header, stats);
+  Result<CanonicalCode> code = makeCode(header);
   if (!code)
     return code.status();
-  return code->words;
+  return countWords(header, *code, symbolCounts(header, stats));
 }
 
-Result<CodeWords> estimatePairWords(const Header &header, std::span<const uint64_t> pairCounts) {
-  Result<TensorCode> code = makePairCode(header, pairCounts);
+Result<CodeWords> countPairWords(const Header &header, std::span<const uint64_t> pairCounts) {
+  Result<CanonicalCode> code = makeCode(header);
   if (!code)
     return code.status();
-  return code->words;
+  return countWords(header, *code, pairCounts);
 }
 
 } // namespace ecf8

@@ -8,8 +8,9 @@
 namespace ecf8 {
 
 /// Encodes `bytes`, whose figures are `stats`, with the code lengths and layout of `header`, whose sizes, offsets and
-/// hashes are still open.
-Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats, std::span<const uint8_t> bytes,
+/// hashes are still open. For group 2 `pairCounts` may be what countPairs gives for `bytes`, to save the counting.
+Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats,
+                                           std::span<const uint64_t> pairCounts, std::span<const uint8_t> bytes,
                                            unsigned threads);
 
 /// What the codes of such a payload would take: for group 2 hardly more than nothing is known.
@@ -19,12 +20,8 @@ Result<CodeWords> estimateHuffmanWords(const Header &header, const TensorStats &
 std::vector<uint64_t> countPairs(ElementType type, const MatrixShape &shape, std::span<const uint8_t> bytes,
                                  unsigned threads);
 
-/// Encodes `bytes` with group 2, given the counts of its pairs.
-Result<std::vector<uint8_t>> encodeHuffmanPairs(Header header, std::span<const uint64_t> pairCounts,
-                                                std::span<const uint8_t> bytes, unsigned threads);
-
-/// What the codes of such a payload would take.
-Result<CodeWords> estimatePairWords(const Header &header, std::span<const uint64_t> pairCounts);
+/// What the codes of a payload of group 2 would take that has these pairs.
+Result<CodeWords> countPairWords(const Header &header, std::span<const uint64_t> pairCounts);
 
 } // namespace ecf8
 

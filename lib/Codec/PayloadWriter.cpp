@@ -33,6 +33,7 @@ void finishPayload(Header &header, std::span<const uint8_t> elements, std::vecto
   header.contentHash = hashBytes(elements);
   std::vector<uint8_t> bytes = serializeHeader(header);
   std::copy(bytes.begin(), bytes.end(), payload.begin());
+  std::copy(header.wideLengths.begin(), header.wideLengths.end(), payload.begin() + ptrdiff_t(header.lengthsOffset));
   updatePayloadHash(payload);
 }
 

@@ -18,7 +18,7 @@ Status checkCodeWords(uint64_t words);
 /// Lays out the sections that `header` describes, with zeros in them, and fills in the header's sizes and offsets.
 Result<std::vector<uint8_t>> makePayload(Header &header);
 
-/// Writes the header and both hashes.
+/// Writes the header, the code lengths of a wide code, and both hashes.
 void finishPayload(Header &header, std::span<const uint8_t> elements, std::vector<uint8_t> &payload);
 
 /// The rows of a tile in the matrix `bytes`.

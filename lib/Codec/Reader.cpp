@@ -41,17 +41,21 @@ Status unsupported(std::string_view expected, std::string_view got, uint64_t off
 /// Checks in turn; the first broken rule is the result.
 class HeaderReader {
 public:
-  HeaderReader(std::span<const uint8_t> bytes, bool verifyHash) : bytes(bytes), verifyHash(verifyHash) {}
+  /// `bytes` is the whole payload, or at least its header.
+  HeaderReader(std::span<const uint8_t> bytes, uint64_t payloadBytes, bool verifyHash)
+      : bytes(bytes), payloadBytes(payloadBytes), verifyHash(verifyHash) {}
 
   Status read(Header &header) {
     for (Status (HeaderReader::*check)(Header &) :
          {&HeaderReader::checkFraming, &HeaderReader::checkKinds, &HeaderReader::checkParameters,
-          &HeaderReader::checkShape, &HeaderReader::checkContentFields, &HeaderReader::checkSections,
-          &HeaderReader::checkGaps})
+          &HeaderReader::checkShape, &HeaderReader::checkContentFields, &HeaderReader::checkSections})
       if (Status status = (this->*check)(header); !status.isOk())
         return status;
     return Status::ok();
   }
+
+  /// The bytes between the sections; of the whole payload.
+  Status checkGaps(const Header &header);
 
 private:
   template <typename T> T field(uint64_t offset) const { return loadLittle<T>(bytes.data() + offset); }
@@ -63,10 +67,10 @@ private:
   Status checkShape(Header &header);
   Status checkContentFields(Header &header);
   Status checkSections(Header &header);
-  Status checkGaps(Header &header);
   Status checkZero(uint64_t begin, uint64_t end, const char *rule) const;
 
   std::span<const uint8_t> bytes;
+  uint64_t payloadBytes;
   bool verifyHash;
 };
 
@@ -90,9 +94,9 @@ Status HeaderReader::checkFraming(Header &header) {
   if (bytes.size() < header.sizeBytes())
     return corrupt("a payload of at least 256 bytes", std::to_string(bytes.size()) + " bytes", 0, "header_c5");
   header.payloadBytes = field<uint64_t>(at::payloadBytes);
-  if (header.payloadBytes != bytes.size())
+  if (header.payloadBytes != payloadBytes)
     return corrupt("a payload of " + std::to_string(header.payloadBytes) + " bytes",
-                   std::to_string(bytes.size()) + " bytes", at::payloadBytes, "header_c5");
+                   std::to_string(payloadBytes) + " bytes", at::payloadBytes, "header_c5");
   header.payloadHash = field<uint64_t>(at::payloadHash);
   header.contentHash = field<uint64_t>(at::contentHash);
   if (verifyHash)
@@ -236,6 +240,11 @@ Status HeaderReader::checkSections(Header &header) {
                      "layout_c1");
     if (header.lengthsBytes != layout->lengthsBytes)
       return corrupt("bytes of code lengths", layout->lengthsBytes, header.lengthsBytes, at::lengthsBytes, "layout_c1");
+    if (header.lengthsOffset + header.lengthsBytes > bytes.size())
+      return corrupt("code lengths up to byte " + std::to_string(header.lengthsOffset + header.lengthsBytes),
+                     std::to_string(bytes.size()) + " bytes", header.lengthsOffset, "layout_c2");
+    header.wideLengths.assign(bytes.begin() + ptrdiff_t(header.lengthsOffset),
+                              bytes.begin() + ptrdiff_t(header.lengthsOffset + header.lengthsBytes));
   }
   if (header.tileTableOffset != layout->tileTableOffset)
     return corrupt("tile table offset", layout->tileTableOffset, header.tileTableOffset, at::tileTableOffset,
@@ -249,7 +258,7 @@ Status HeaderReader::checkSections(Header &header) {
   return Status::ok();
 }
 
-Status HeaderReader::checkGaps(Header &header) {
+Status HeaderReader::checkGaps(const Header &header) {
   SectionLayout layout = *computeLayout(header);
   if (header.hasCodes()) {
     uint64_t tableEnd = header.tileTableOffset + (header.grid().tileCount() + 1) * 4;
@@ -316,7 +325,7 @@ Status readCode(Payload &payload) {
   const Header &header = payload.header;
   std::span<const uint8_t> lengths = header.codeLengths;
   if (header.hasWideCode())
-    lengths = payload.bytes.subspan(header.lengthsOffset, header.lengthsBytes);
+    lengths = header.wideLengths;
   // Raw has the limit 0 and with it no code lengths at all.
   unsigned symbolCount = header.encoding == Encoding::Huffman ? header.split().symbolCount : 0;
   Result<CanonicalCode> code = header.hasWideCode()
@@ -361,17 +370,33 @@ uint8_t Payload::paddingElement(uint64_t column) const {
   return split.elementOf(ranks.symbolOf(0), 0);
 }
 
+/// [huffman_c1] to [huffman_c5], [planes_c1] to [planes_c3]
+static Status readCodeOrRanks(Payload &payload) {
+  return payload.header.encoding == Encoding::Planes ? readRanks(payload) : readCode(payload);
+}
+
 Result<Payload> readPayload(std::span<const uint8_t> bytes, bool verifyHash) {
   Payload payload;
   payload.bytes = bytes;
-  const Header &header = payload.header;
-  if (Status status = HeaderReader(bytes, verifyHash).read(payload.header); !status.isOk())
+  HeaderReader reader(bytes, bytes.size(), verifyHash);
+  if (Status status = reader.read(payload.header); !status.isOk())
     return status;
-  if (Status status = header.encoding == Encoding::Planes ? readRanks(payload) : readCode(payload); !status.isOk())
+  if (Status status = reader.checkGaps(payload.header); !status.isOk())
     return status;
-  if (header.hasCodes())
+  if (Status status = readCodeOrRanks(payload); !status.isOk())
+    return status;
+  if (payload.header.hasCodes())
     if (Status status = checkTable(payload); !status.isOk())
       return status;
+  return payload;
+}
+
+Result<Payload> readPayloadHeader(std::span<const uint8_t> bytes, uint64_t payloadBytes) {
+  Payload payload;
+  if (Status status = HeaderReader(bytes, payloadBytes, /*verifyHash=*/false).read(payload.header); !status.isOk())
+    return status;
+  if (Status status = readCodeOrRanks(payload); !status.isOk())
+    return status;
   return payload;
 }
 

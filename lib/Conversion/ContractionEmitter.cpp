@@ -13,6 +13,8 @@ using namespace mlir::ecf8;
 static constexpr int64_t kPackedRows = 8;
 /// What the packed activations may take, but for the least number of rows.
 static constexpr int64_t kPackedBytes = 4 << 20, kLeastChunkRows = 8;
+/// Up to as many bytes of them are on the stack: 8 rows of 8192 columns in f32.
+static constexpr int64_t kPackedStackBytes = 256 << 10;
 
 void ContractionEmitter::emit() {
   if (contraction.epilogue)
@@ -69,10 +71,30 @@ void ContractionEmitter::checkShapes(const MatrixSlice &slice) {
 static int64_t columnsPerSlot(bool pairs) { return pairs ? 2 : 1; }
 static Type slotType(LaneBuilder &b, bool pairs) { return pairs ? Type(b.getI32Type()) : Type(b.getF32Type()); }
 
-/// A buffer for `rows` rows of activations as the kernels read them (ContractionSinks.h).
-Value ContractionEmitter::allocatePacked(bool pairs, Value blocks, Value rows) {
+/// A buffer for `rows` rows of activations as the kernels read them (ContractionSinks.h). Few rows, as in a loop over
+/// experts, take no memory from the heap.
+ContractionEmitter::PackedBuffer ContractionEmitter::allocatePacked(bool pairs, Value blocks, Value rows) {
   auto type = MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic, kPackedSlots}, slotType(b, pairs));
-  return memref::AllocOp::create(b, type, ValueRange{blocks, rows}, b.getI64IntegerAttr(64));
+  Value bytes = b.mul(b.mul(blocks, rows), 4 * kPackedSlots);
+  Value isOnHeap = b.compare(arith::CmpIPredicate::ugt, bytes, kPackedStackBytes);
+  SmallVector<Value> sizes{blocks, rows};
+  IntegerAttr alignment = b.getI64IntegerAttr(64);
+  auto buffer = scf::IfOp::create(
+      b, isOnHeap,
+      [&](OpBuilder &inner, Location loc) {
+        scf::YieldOp::create(inner, loc, memref::AllocOp::create(inner, loc, type, sizes, alignment)->getResults());
+      },
+      [&](OpBuilder &inner, Location loc) {
+        scf::YieldOp::create(inner, loc, memref::AllocaOp::create(inner, loc, type, sizes, alignment)->getResults());
+      });
+  return {buffer.getResult(0), isOnHeap};
+}
+
+void ContractionEmitter::releasePacked(const PackedBuffer &buffer) {
+  scf::IfOp::create(b, buffer.isOnHeap, [&](OpBuilder &inner, Location loc) {
+    memref::DeallocOp::create(inner, loc, buffer.packed);
+    scf::YieldOp::create(inner, loc);
+  });
 }
 
 /// Packs `rows` rows of activations from `firstRow` on.
@@ -149,7 +171,8 @@ void ContractionEmitter::emitKernels(Value tables, Products products, ArrayRef<i
   Value fitting = arith::DivUIOp::create(b, b.index(kPackedBytes), b.mul(b.add(blocks, 1), 4 * kPackedSlots));
   Value chunk = b.minU(arith::MaxUIOp::create(b, b.andI(fitting, -kLeastChunkRows), b.index(kLeastChunkRows)),
                        b.index(kChunkRows));
-  Value packed = allocatePacked(pairs, blocks, b.minU(rowCount, chunk));
+  PackedBuffer buffer = allocatePacked(pairs, blocks, b.minU(rowCount, chunk));
+  Value packed = buffer.packed;
   SmallVector<Value> operands(function.getArguments());
   std::string suffix = pairs ? "_pairs" : "";
   {
@@ -175,7 +198,7 @@ void ContractionEmitter::emitKernels(Value tables, Products products, ArrayRef<i
     emitParallel("_panel" + suffix, operands, tables, weightRows,
                  [&](func::FuncOp body) { emitPanelGroup(body, products); });
   }
-  memref::DeallocOp::create(b, packed);
+  releasePacked(buffer);
 }
 
 static ScaleOperands scaleOf(func::FuncOp body, const ContractionSpec &contraction) {

@@ -29,7 +29,12 @@ private:
 
   MatrixSlice sliceOf(const PayloadLayout &layout, func::FuncOp body);
   void checkShapes(const MatrixSlice &slice);
-  Value allocatePacked(bool pairs, Value blocks, Value rows);
+  struct PackedBuffer {
+    Value packed;
+    Value isOnHeap; ///< i1
+  };
+  PackedBuffer allocatePacked(bool pairs, Value blocks, Value rows);
+  void releasePacked(const PackedBuffer &buffer);
   void pack(bool pairs, Value packed, Value firstRow, Value rows);
   Value isForPairs(const PayloadLayout &layout);
   void emitLoops(Value tables) override;

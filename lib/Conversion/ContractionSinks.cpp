@@ -1,5 +1,6 @@
 // The vector sink and the panel sink.
 #include "ContractionSinks.h"
+#include "CanonicalNaN.h"
 
 using namespace mlir;
 using namespace mlir::ecf8;
@@ -55,6 +56,8 @@ void moveSums(LaneBuilder &b, Value out, Value row, Value strip, Value weightRow
       Value moved = vector::ShuffleOp::create(b, low, high, order);
       if (transfer == Transfer::Add)
         moved = arith::AddFOp::create(b, vector::LoadOp::create(b, halfType(b), to, target[half]), moved);
+      if (toOut)
+        moved = canonicalizeNaN(b, moved);
       vector::StoreOp::create(b, moved, to, target[half]);
     }
   }
@@ -65,6 +68,8 @@ void moveSums(LaneBuilder &b, Value out, Value row, Value strip, Value weightRow
     Value moved = memref::LoadOp::create(b, toOut ? sums : out, toOut ? inner : outer);
     if (transfer == Transfer::Add)
       moved = arith::AddFOp::create(b, memref::LoadOp::create(b, out, outer), moved);
+    if (toOut)
+      moved = canonicalizeNaN(b, moved);
     memref::StoreOp::create(b, moved, toOut ? out : sums, toOut ? outer : inner);
   });
 }

@@ -1,5 +1,6 @@
 // The ops of an epilogue on vectors and on scalars.
 #include "Epilogue.h"
+#include "CanonicalNaN.h"
 #include "StepArithmetic.h"
 #include "ecf8/Conversion/Decoders.h"
 
@@ -18,7 +19,7 @@ public:
     auto vector = dyn_cast<VectorType>(sums.getType());
     Block &body = spec.epilogue->front();
     IRMapping mapping;
-    mapping.map(body.getArgument(0), sums);
+    mapping.map(body.getArgument(0), canonicalizeNaN(b, sums));
     for (auto [argument, matrix] : llvm::zip_equal(body.getArguments().drop_front(), extra))
       mapping.map(argument, load(matrix, row, column, vector));
     for (Operation &op : body.without_terminator())

@@ -19,6 +19,8 @@ using namespace mlir::ecf8;
 namespace {
 
 bool isFP8(Type type) { return isa<Float8E4M3FNType, Float8E5M2Type>(type); }
+/// The type of scales of the OCP microscaling formats: powers of two.
+bool isE8M0(Type type) { return isa<Float8E8M0FNUType>(type); }
 
 /// Scalars and vectors; tensors are lowered by linalg first.
 bool isScalarOrVector(Type type) { return isa<FloatType, VectorType>(type); }
@@ -51,7 +53,7 @@ private:
   static bool isSmallFloat(Type type) { return isFP8(type) || type.isBF16() || type.isF16(); }
 
   bool isExpandedConversion(Type type) const {
-    return isFP8(type) || (type.isBF16() && expandBF16) || (type.isF16() && expandF16);
+    return isFP8(type) || isE8M0(type) || (type.isBF16() && expandBF16) || (type.isF16() && expandF16);
   }
 
   template <typename Predicate> static bool anyType(Operation *op, Predicate predicate) {
@@ -134,6 +136,8 @@ private:
       return success();
     }
     auto truncate = cast<arith::TruncFOp>(op);
+    if (isE8M0(to))
+      return op->emitOpError() << "expected a result type that numbers are rounded to, got " << to;
     if (auto mode = truncate.getRoundingmode(); mode && *mode != arith::RoundingMode::to_nearest_even)
       return op->emitOpError() << "expected rounding mode 'to_nearest_even', got '"
                                << arith::stringifyRoundingMode(*mode) << "'";

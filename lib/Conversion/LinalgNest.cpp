@@ -1,5 +1,6 @@
 // Emits the loops of a structured op: parallel blocks, tails, and the code of a block in vectors or scalars.
 #include "LinalgNest.h"
+#include "CanonicalNaN.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -195,6 +196,10 @@ void NestEmitter::emitBlock(Piece block) {
   SmallVector<Value> results = emitInnerLoops(block, dims, accumulators, loaded);
   if (!hasReductions())
     return;
+  if (linalg::isaContractionOpInterface(op))
+    for (Value &result : results)
+      if (isa<FloatType>(getElementTypeOrSelf(result)))
+        result = canonicalizeNaN(builder, result);
   auto result = results.begin();
   for (OpOperand &init : op.getDpsInitsMutable())
     for (int64_t row = 0; row < block.rows; ++row)

@@ -156,6 +156,7 @@ struct LowerContract : public OpConversionPattern<ContractOp> {
     if (op.getResult())
       return rewriter.notifyMatchFailure(op, "not bufferized");
     Location loc = op.getLoc();
+    checkRows(op, adaptor, rewriter);
     ContractionSpec spec = ContractionSpec::of(op);
     func::FuncOp function = getOrCreateContraction(op->getParentOfType<ModuleOp>(), spec);
     SmallVector<Value> operands{adaptor.getWeight(), adaptor.getActivations(), adaptor.getAccumulator()};
@@ -176,6 +177,17 @@ struct LowerContract : public OpConversionPattern<ContractOp> {
   }
 
 private:
+  /// Asserts what the types leave open. The kernel does so, too, but it is shared by contractions in many places.
+  static void checkRows(ContractOp op, OpAdaptor adaptor, OpBuilder &builder) {
+    auto isDynamic = [](Value value) { return cast<MemRefType>(value.getType()).isDynamicDim(0); };
+    if (!isDynamic(adaptor.getActivations()) && !isDynamic(adaptor.getAccumulator()))
+      return;
+    auto rows = [&](Value value) { return memref::DimOp::create(builder, op.getLoc(), value, 0).getResult(); };
+    Value isEqual = arith::CmpIOp::create(builder, op.getLoc(), arith::CmpIPredicate::eq,
+                                          rows(adaptor.getAccumulator()), rows(adaptor.getActivations()));
+    cf::AssertOp::create(builder, op.getLoc(), isEqual, "expected an output of as many rows as the activations");
+  }
+
   /// `extra` as an argument of `type`. The stride of a single column does not matter, but the type states 1.
   static Value castExtra(OpBuilder &builder, Location loc, Value extra, MemRefType type) {
     auto given = cast<MemRefType>(extra.getType());

@@ -123,11 +123,25 @@ Value narrowToHalf(const Emitter &emit, Value magnitude) {
   return emit.resize(emit.select(emit.notBelow(magnitude, single.infinity()), special, nonzero), 16);
 }
 
+/// The f32 of a power of two without sign and mantissa: its exponent in f32's place. Code 0 is 2^-127, a subnormal f32.
+Value extendPowerOfTwo(const Emitter &emit, Value code) {
+  Value wide = emit.resize(code, 32);
+  Value finite = emit.select(emit.below(wide, 1), emit.constant(32, 1 << 22), emit.shiftLeft(wide, 23));
+  Value bits = emit.select(emit.below(wide, 0xFF), finite, emit.constant(32, 0x7FC00000));
+  return emit.bitcast(bits, emit.builder.getF32Type());
+}
+
 } // namespace
 
 Value mlir::ecf8::extendSmallFloat(ImplicitLocOpBuilder &builder, Value value, FloatType resultElement) {
   Emitter emit(builder, value.getType());
   auto source = cast<FloatType>(getElementTypeOrSelf(value));
+  if (isa<Float8E8M0FNUType>(source)) {
+    Value single = extendPowerOfTwo(emit, emit.bitcast(value, builder.getI8Type()));
+    if (resultElement.isF64())
+      return arith::ExtFOp::create(builder, emit.shaped(resultElement), single);
+    return resultElement.isF32() ? single : roundToSmallFloat(builder, single, resultElement);
+  }
   const Format from(source);
   Value code = emit.bitcast(value, builder.getIntegerType(from.bits));
 

@@ -30,6 +30,7 @@ std::optional<SafetensorsDType> getSafetensorsDType(StringRef dtype) {
   return StringSwitch<std::optional<SafetensorsDType>>(dtype)
       .Case("f8E4M3FN", SafetensorsDType::F8_E4M3)
       .Case("f8E5M2", SafetensorsDType::F8_E5M2)
+      .Case("f8E8M0FNU", SafetensorsDType::F8_E8M0)
       .Case("f16", SafetensorsDType::F16)
       .Case("bf16", SafetensorsDType::BF16)
       .Case("f32", SafetensorsDType::F32)

@@ -21,7 +21,7 @@ static std::optional<BundleTensorType> getBundleType(Type type) {
   }
   // An index is a 64-bit integer in memory and in registers.
   result.dtype = elementType.isIndex() ? "i64" : getDTypeName(elementType);
-  if (result.dtype.empty())
+  if (result.dtype.empty() || isa<Float8E8M0FNUType>(elementType)) // which only weights have
     return std::nullopt;
   return result;
 }

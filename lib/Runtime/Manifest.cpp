@@ -13,6 +13,7 @@ using nlohmann::json;
 static constexpr ElementType elementTypes[] = {
     {"f8E4M3FN", {kDLFloat8_e4m3fn, 8, 1}, SafetensorsDType::F8_E4M3, 0},
     {"f8E5M2", {kDLFloat8_e5m2, 8, 1}, SafetensorsDType::F8_E5M2, 1},
+    {"f8E8M0FNU", {kDLFloat8_e8m0fnu, 8, 1}, SafetensorsDType::F8_E8M0, -1}, // of weights only
     {"f16", {kDLFloat, 16, 1}, SafetensorsDType::F16, -1},
     {"bf16", {kDLBfloat, 16, 1}, SafetensorsDType::BF16, -1},
     {"f32", {kDLFloat, 32, 1}, SafetensorsDType::F32, -1},

@@ -2,6 +2,7 @@
 #include "Model.h"
 
 #include "CpuFeatures.h"
+#include "ThreadPool.h"
 
 #include "ecf8/Support/Hash.h"
 
@@ -257,6 +258,8 @@ Status Model::readManifest() {
 }
 
 Result<std::unique_ptr<Model>> Model::load(const std::string &folder, const LoadOptions &options) {
+  if (Status status = checkThreadsOfEnvironment(); !status.isOk())
+    return status;
   auto model = std::make_unique<Model>();
   model->folder = folder;
   if (Status status = model->readManifest(); !status.isOk())

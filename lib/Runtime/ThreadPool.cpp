@@ -4,7 +4,9 @@
 #include "FloatingPointState.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <pthread.h>
 #include <sched.h>
 
@@ -149,13 +151,25 @@ ProcessPool &processPool() {
 
 } // namespace
 
+/// What ECF8_NUM_THREADS asks for; 0 where it is not set or empty.
+static Result<unsigned> threadsOfEnvironment() {
+  const char *text = std::getenv("ECF8_NUM_THREADS");
+  if (!text || *text == '\0')
+    return 0u;
+  unsigned count = 0;
+  const char *last = text + std::strlen(text);
+  auto [end, error] = std::from_chars(text, last, count);
+  if (error != std::errc() || end != last || count < 1 || count > 1024)
+    return Status(StatusCode::InvalidArgument,
+                  "ECF8_NUM_THREADS: expected a number of threads from 1 to 1024, got '" + std::string(text) + "'");
+  return count;
+}
+
+Status ecf8::checkThreadsOfEnvironment() { return threadsOfEnvironment().status(); }
+
 static unsigned defaultThreads() {
-  if (const char *text = std::getenv("ECF8_NUM_THREADS")) {
-    char *end = nullptr;
-    long count = std::strtol(text, &end, 10);
-    if (end != text && *end == '\0' && count >= 1 && count <= 1024)
-      return static_cast<unsigned>(count);
-  }
+  if (Result<unsigned> count = threadsOfEnvironment(); count && *count != 0)
+    return *count;
   cpu_set_t cpus;
   if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
     return static_cast<unsigned>(std::max(CPU_COUNT(&cpus), 1));

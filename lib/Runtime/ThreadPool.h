@@ -2,6 +2,7 @@
 #ifndef ECF8_LIB_RUNTIME_THREADPOOL_H
 #define ECF8_LIB_RUNTIME_THREADPOOL_H
 
+#include "ecf8/Support/Status.h"
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -56,6 +57,8 @@ private:
 std::shared_ptr<ThreadPool> currentPool();
 /// 0: the default (ECF8_NUM_THREADS, else the CPUs in the process's affinity mask).
 void setThreads(unsigned count);
+/// Fails where ECF8_NUM_THREADS is set and no number from 1 to 1024; loops would use the CPUs of the process.
+Status checkThreadsOfEnvironment();
 
 } // namespace ecf8
 

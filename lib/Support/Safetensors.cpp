@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <set>
+#include <tuple>
 
 using namespace ecf8;
 using nlohmann::json;
@@ -105,61 +106,33 @@ static Result<SafetensorsTensor> parseEntry(const std::string &name, const json 
   return tensor;
 }
 
-Result<SafetensorsFile> SafetensorsFile::open(const std::string &path) {
-  Result<MappedFile> mapped = MappedFile::open(path);
-  if (!mapped)
-    return mapped.status();
-  SafetensorsFile result;
-  result.file = mapped.take();
-  ByteSpan bytes = result.file.bytes();
-  auto bad = [&](const std::string &message) { return Status(StatusCode::Corrupt, path + ": " + message); };
-
-  // safetensors_r1
-  if (bytes.size() < 8)
-    return bad("expected a safetensors file of at least 8 bytes, got " + std::to_string(bytes.size()) +
+/// The header's length, given the first 8 bytes of a file. safetensors_r1
+static Result<uint64_t> parseLength(std::span<const uint8_t> first, uint64_t fileBytes) {
+  auto bad = [](const std::string &message) { return Status(StatusCode::Corrupt, message); };
+  if (fileBytes < 8)
+    return bad("expected a safetensors file of at least 8 bytes, got " + std::to_string(fileBytes) +
                " bytes (truncated?)");
   uint64_t headerBytes = 0;
   for (unsigned i = 0; i < 8; ++i)
-    headerBytes |= uint64_t(bytes[i]) << (8 * i);
+    headerBytes |= uint64_t(first[i]) << (8 * i);
   if (headerBytes < 2 || headerBytes > safetensorsMaxHeaderBytes)
     return bad("byte 0: expected a safetensors header length of 2 to " + std::to_string(safetensorsMaxHeaderBytes) +
                ", got " + std::to_string(headerBytes));
-  if (headerBytes > bytes.size() - 8)
+  if (headerBytes > fileBytes - 8)
     return bad("byte 8: expected a header of " + std::to_string(headerBytes) +
-               " bytes, got the end of the file at byte " + std::to_string(bytes.size()) + " (truncated?)");
-  if (bytes[8] != '{')
-    return bad("byte 8: expected a header that begins with '{', got byte value " + std::to_string(bytes[8]));
+               " bytes, got the end of the file at byte " + std::to_string(fileBytes) + " (truncated?)");
+  return headerBytes;
+}
 
-  // safetensors_r2
-  Result<json> header =
-      parseJson({reinterpret_cast<const char *>(bytes.data()) + 8, static_cast<size_t>(headerBytes)}, /*baseOffset=*/8);
-  if (!header)
-    return header.status().in(path + ": header");
-
-  for (const auto &[name, entry] : header->items()) {
-    if (name == "__metadata__") {
-      // safetensors_r6
-      if (!entry.is_object())
-        return bad("__metadata__: expected an object, got " + std::string(entry.type_name()));
-      for (const auto &[key, value] : entry.items()) {
-        if (!value.is_string())
-          return bad("__metadata__: expected a string for '" + key + "', got " + value.type_name());
-        result.metadataMap.emplace(key, value.get<std::string>());
-      }
-      continue;
-    }
-    Result<SafetensorsTensor> tensor = parseEntry(name, entry);
-    if (!tensor)
-      return tensor.status().in(path);
-    result.entries.push_back(tensor.take());
-  }
-
-  // safetensors_r5; empty tensors sort before the one that begins at the same place
-  std::sort(result.entries.begin(), result.entries.end(), [](const SafetensorsTensor &a, const SafetensorsTensor &b) {
+/// safetensors_r5
+static Status placeTensors(std::vector<SafetensorsTensor> &tensors, uint64_t dataStart, uint64_t fileBytes) {
+  auto bad = [](const std::string &message) { return Status(StatusCode::Corrupt, message); };
+  // Empty tensors sort before the one that begins at the same place.
+  std::sort(tensors.begin(), tensors.end(), [](const SafetensorsTensor &a, const SafetensorsTensor &b) {
     return std::tie(a.fileOffset, a.sizeBytes, a.name) < std::tie(b.fileOffset, b.sizeBytes, b.name);
   });
-  uint64_t dataStart = 8 + headerBytes, dataBytes = bytes.size() - dataStart, covered = 0;
-  for (SafetensorsTensor &tensor : result.entries) {
+  uint64_t dataBytes = fileBytes - dataStart, covered = 0;
+  for (SafetensorsTensor &tensor : tensors) {
     if (tensor.fileOffset != covered)
       return bad("tensor '" + tensor.name + "': expected data at byte " + std::to_string(dataStart + covered) +
                  " (no holes, no overlaps), got byte offset " + std::to_string(tensor.fileOffset) + " after byte " +
@@ -167,7 +140,7 @@ Result<SafetensorsFile> SafetensorsFile::open(const std::string &path) {
     if (tensor.sizeBytes > dataBytes - covered)
       return bad("tensor '" + tensor.name + "': expected " + std::to_string(tensor.sizeBytes) + " bytes at byte " +
                  std::to_string(dataStart + covered) + ", got the end of the file at byte " +
-                 std::to_string(bytes.size()) + " (truncated?)");
+                 std::to_string(fileBytes) + " (truncated?)");
     covered += tensor.sizeBytes;
     tensor.fileOffset += dataStart;
   }
@@ -175,6 +148,82 @@ Result<SafetensorsFile> SafetensorsFile::open(const std::string &path) {
     return bad("byte " + std::to_string(dataStart + covered) +
                ": expected the end of the file after the last tensor, got " + std::to_string(dataBytes - covered) +
                " more bytes");
+  return Status::ok();
+}
+
+Result<SafetensorsHeader> ecf8::parseSafetensorsHeader(std::string_view text, uint64_t fileBytes) {
+  auto bad = [](const std::string &message) { return Status(StatusCode::Corrupt, message); };
+  // safetensors_r1
+  uint8_t length[8];
+  for (unsigned i = 0; i < 8; ++i)
+    length[i] = static_cast<uint8_t>(uint64_t(text.size()) >> (8 * i));
+  if (Result<uint64_t> headerBytes = parseLength(length, fileBytes); !headerBytes)
+    return headerBytes.status();
+  if (text[0] != '{')
+    return bad("byte 8: expected a header that begins with '{', got byte value " +
+               std::to_string(static_cast<uint8_t>(text[0])));
+
+  // safetensors_r2
+  Result<json> parsed = parseJson(text, /*baseOffset=*/8);
+  if (!parsed)
+    return parsed.status().in("header");
+
+  SafetensorsHeader header;
+  header.text = text;
+  for (const auto &[name, entry] : parsed->items()) {
+    if (name == "__metadata__") {
+      // safetensors_r6
+      if (!entry.is_object())
+        return bad("__metadata__: expected an object, got " + std::string(entry.type_name()));
+      for (const auto &[key, value] : entry.items()) {
+        if (!value.is_string())
+          return bad("__metadata__: expected a string for '" + key + "', got " + value.type_name());
+        header.metadata.emplace(key, value.get<std::string>());
+      }
+      continue;
+    }
+    Result<SafetensorsTensor> tensor = parseEntry(name, entry);
+    if (!tensor)
+      return tensor.status();
+    header.tensors.push_back(tensor.take());
+  }
+  if (Status status = placeTensors(header.tensors, header.dataOffset(), fileBytes); !status.isOk())
+    return status;
+  return header;
+}
+
+Result<SafetensorsHeader> ecf8::readSafetensorsHeader(const InputFile &file) {
+  uint8_t first[8] = {};
+  if (Status status = file.readAt(0, std::span(first).first(std::min<uint64_t>(file.sizeBytes(), 8))); !status.isOk())
+    return status;
+  Result<uint64_t> headerBytes = parseLength(first, file.sizeBytes());
+  if (!headerBytes)
+    return headerBytes.status().in(file.path());
+  std::string text(*headerBytes, '\0');
+  if (Status status = file.readAt(8, {reinterpret_cast<uint8_t *>(text.data()), text.size()}); !status.isOk())
+    return status;
+  Result<SafetensorsHeader> header = parseSafetensorsHeader(text, file.sizeBytes());
+  if (!header)
+    return header.status().in(file.path());
+  return header;
+}
+
+Result<SafetensorsFile> SafetensorsFile::open(const std::string &path) {
+  Result<MappedFile> mapped = MappedFile::open(path);
+  if (!mapped)
+    return mapped.status();
+  SafetensorsFile result;
+  result.file = mapped.take();
+  ByteSpan bytes = result.file.bytes();
+  Result<uint64_t> headerBytes = parseLength(bytes, bytes.size());
+  if (!headerBytes)
+    return headerBytes.status().in(path);
+  Result<SafetensorsHeader> header = parseSafetensorsHeader(
+      {reinterpret_cast<const char *>(bytes.data()) + 8, static_cast<size_t>(*headerBytes)}, bytes.size());
+  if (!header)
+    return header.status().in(path);
+  result.entries = std::move(header->tensors);
+  result.metadataMap = std::move(header->metadata);
   for (size_t i = 0; i < result.entries.size(); ++i)
     result.indexByName.emplace(result.entries[i].name, i);
   return result;
@@ -187,6 +236,17 @@ const SafetensorsTensor *SafetensorsFile::find(std::string_view name) const {
 
 //===-- Writer
 //------------------------------------------------------------------------------------------------------===//
+
+Result<std::string> ecf8::printSafetensorsEntry(std::string_view name, SafetensorsDType dtype,
+                                                const std::vector<uint64_t> &shape, uint64_t dataOffset,
+                                                uint64_t sizeBytes) {
+  Result<std::string> key = printJson(name);
+  if (!key)
+    return key;
+  json entry = {
+      {"dtype", safetensorsDTypeName(dtype)}, {"shape", shape}, {"data_offsets", {dataOffset, dataOffset + sizeBytes}}};
+  return *key + ":" + entry.dump();
+}
 
 /// Larger comes first in the file.
 static unsigned placementRank(const SafetensorsSpec &spec, uint64_t sizeBytes) {
@@ -228,18 +288,20 @@ Result<SafetensorsWriter> SafetensorsWriter::create(const std::string &path, std
 
   // Keys in the order of the data, as upstream's writer does; put together here because a JSON object would sort them.
   std::string text = "{";
-  auto addKey = [&](const std::string &key, const json &value) {
-    text += (text.size() > 1 ? "," : "") + json(key).dump() + ":" + value.dump();
-  };
-  try {
-    if (!metadata.empty())
-      addKey("__metadata__", metadata);
-    for (size_t i : order)
-      addKey(places[i].name, {{"dtype", safetensorsDTypeName(places[i].dtype)},
-                              {"shape", places[i].shape},
-                              {"data_offsets", {places[i].fileOffset, places[i].fileOffset + places[i].sizeBytes}}});
-  } catch (const json::exception &) {
-    return bad("expected names and metadata in UTF-8, got other bytes");
+  auto addEntry = [&](const std::string &entry) { text += (text.size() > 1 ? "," : "") + entry; };
+  if (!metadata.empty()) {
+    Result<std::string> entry = printJson(metadata);
+    if (!entry)
+      return bad("expected names and metadata in UTF-8, got other bytes");
+    addEntry("\"__metadata__\":" + *entry);
+  }
+  for (size_t i : order) {
+    const SafetensorsTensor &place = places[i];
+    Result<std::string> entry =
+        printSafetensorsEntry(place.name, place.dtype, place.shape, place.fileOffset, place.sizeBytes);
+    if (!entry)
+      return bad("expected names and metadata in UTF-8, got other bytes");
+    addEntry(*entry);
   }
   text += "}";
   text.resize((8 + text.size() + 63) / 64 * 64 - 8, ' ');

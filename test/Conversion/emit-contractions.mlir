@@ -92,16 +92,21 @@ func.func private @rows(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?
 func.func private @sums(memref<?xi8>, !matrix, !matrix, !matrix, index, index, index)
     attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = rows32, tile_columns = 64>>, ecf8.scale = "blocks", ecf8.scales_sums}
 
-// Nothing is coded: no tables. Activations are packed; one packed row is a vector. The scale of a block is loaded in the
+// Nothing is coded: no tables. Activations are packed, few of them on the stack; one packed row is a vector. The scale of a block is loaded in the
 // loop over blocks.
 // CHECK-LABEL: func.func private @blocks(
 // CHECK-NOT:     prefix code
-// CHECK:         %[[PACKED:.*]] = memref.alloc({{.*}} : memref<?x?x16xf32>
-// CHECK-NOT:     memref.alloc(
+// CHECK:         %[[HEAP:.*]] = arith.cmpi ugt, %{{.*}}, %c262144
+// CHECK:         %[[PACKED:.*]] = scf.if %[[HEAP]] -> (memref<?x?x16xf32>) {
+// CHECK-NEXT:      memref.alloc({{.*}} : memref<?x?x16xf32>
+// CHECK:         } else {
+// CHECK-NEXT:      memref.alloca({{.*}} : memref<?x?x16xf32>
+// CHECK-NOT:     memref.alloc
 // CHECK:         %[[ROW:.*]] = memref.collapse_shape %[[PACKED]]
 // CHECK:         func.call @blocks_vector(%{{[^,]*}}, %[[ROW]],
 // CHECK:         func.call @blocks_panel(%{{[^,]*}}, %[[PACKED]],
-// CHECK:         memref.dealloc %[[PACKED]]
+// CHECK:         scf.if %[[HEAP]] {
+// CHECK-NEXT:      memref.dealloc %[[PACKED]]
 // CHECK:         return
 // CHECK-LABEL: func.func private @blocks_vector(
 // CHECK:         arith.divui
@@ -129,7 +134,10 @@ func.func private @blocks(memref<?xi8>, !matrix, !matrix, !matrix, index, index,
 // CHECK:         vector.shuffle %[[LOW:.*]], %[[HIGH:.*]] [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30]
 // CHECK:         vector.shuffle %[[LOW]], %[[HIGH]] [1, 3, 5, 7,
 // CHECK:         scf.for
-// CHECK:           %[[S:.*]] = vector.load %[[SUMS]]
+// CHECK:           %[[L:.*]] = vector.load %[[SUMS]]
+// CHECK:           %[[N:.*]] = arith.cmpf uno, %[[L]], %[[L]] : vector<16xf32>
+// CHECK:           %[[NAN:.*]] = arith.constant dense<0x7FC00000> : vector<16xf32>
+// CHECK:           %[[S:.*]] = arith.select %[[N]], %[[NAN]], %[[L]] : vector<16xi1>, vector<16xf32>
 // CHECK:           %[[T:.*]] = vector.load %[[B]][%c0{{.*}}, %{{.*}}]
 // CHECK:           %[[U:.*]] = memref.load %[[R]][%[[ROW]], %c0{{.*}}]
 // CHECK:           %[[V:.*]] = vector.broadcast %[[U]] : bf16 to vector<16xbf16>

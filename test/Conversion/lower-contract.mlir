@@ -1,4 +1,5 @@
 // RUN: ecf8-opt %s -ecf8-lower-storage -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: ecf8-opt %s -ecf8-lower-storage -split-input-file -verify-diagnostics -mlir-print-debuginfo | FileCheck %s --check-prefix=PLACE
 
 !small = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
 !large = !ecf8.compressed<256x64xf8E4M3FN, #ecf8.huffman>
@@ -14,6 +15,15 @@
 // CHECK-DAG: func.func private @ecf8_epilogue_1(%{{.*}}: f32) -> bf16 {
 // CHECK-DAG: func.func private @ecf8_contract_huffman_L8_S1024_f8E4M3FN_f32_epilogue_0_1xN({{.*}}) attributes {ecf8.contraction = {{.*}}, ecf8.epilogue = @ecf8_epilogue_0}
 
+// Rows that do not match are found where the contraction is, not in the function that others call, too.
+// PLACE-LABEL: func @two_shapes(
+// PLACE:         cf.assert %{{.*}}, "expected an output of as many rows as the activations" loc(#[[FIRST:.*]])
+// PLACE:         cf.assert %{{.*}}, "expected an output of as many rows as the activations" loc(#[[SECOND:.*]])
+// PLACE-LABEL: func @scaled_rows(
+// PLACE-NOT:     cf.assert
+// PLACE-LABEL: func @scaled_blocks(
+// PLACE-DAG:   #[[FIRST]] = loc("{{.*}}lower-contract.mlir":[[#@LINE+10]]:
+// PLACE-DAG:   #[[SECOND]] = loc("{{.*}}lower-contract.mlir":[[#@LINE+10]]:
 // CHECK-LABEL: func @two_shapes(
 // CHECK-SAME:    %[[C:[a-z0-9]+]]: memref<?xi8>, %[[D:[a-z0-9]+]]: memref<?xi8>
 // CHECK:         %[[X:.*]] = memref.cast %{{.*}} : memref<?x128xf32> to memref<?x?xf32, strided<[?, 1], offset: ?>>

@@ -10,7 +10,8 @@
 #w = affine_map<(d0, d1, d2) -> (d1, d2)>
 #y = affine_map<(d0, d1, d2) -> (d0, d1)>
 
-// One accumulator per output, the sum in the order of the columns, products rounded before they are added.
+// One accumulator per output, the sum in the order of the columns, products rounded before they are added. A NaN is the
+// same one in the end, whatever it came from.
 // WIDE-LABEL:  func @matmul(
 // WIDE:          arith.mulf {{.*}} : vector<16xf32>
 // CHECK-LABEL: func @matmul(
@@ -21,6 +22,9 @@
 // CHECK:             %[[PRODUCT:.*]] = arith.mulf {{.*}} : vector<4xf32>
 // CHECK:             arith.addf {{.*}} : vector<4xf32>
 // CHECK-NOT:         math.fma
+// CHECK:           %[[ISNAN:.*]] = arith.cmpf uno, %[[SUM:.*]], %[[SUM]] : vector<4xf32>
+// CHECK:           %[[NAN:.*]] = arith.constant dense<0x7FC00000> : vector<4xf32>
+// CHECK:           %[[RESULT:.*]] = arith.select %[[ISNAN]], %[[NAN]], %[[SUM]]
 // CHECK:           vector.store
 func.func @matmul(%a: memref<8x64xf32>, %b: memref<64x32xf32>, %c: memref<8x32xf32>) {
   linalg.matmul ins(%a, %b : memref<8x64xf32>, memref<64x32xf32>) outs(%c : memref<8x32xf32>)

@@ -57,8 +57,8 @@ Result<std::vector<uint8_t>> encodeSmallest(const EncodeOptions &preferred, cons
                                             std::span<const uint64_t> dims, std::span<const uint8_t> bytes,
                                             unsigned threads = 1);
 
-/// The smallest of huffman of group 1 with codes of up to 8 bits, huffman of group 2, and row-major raw, by true size;
-/// the earlier one among equals, raw first. Encodes twice where the figures do not decide.
+/// Huffman of group 1 with codes of up to 8 bits, or of group 2, whichever has fewer bits of codes and metadata; or
+/// row-major raw where that is not larger.
 Result<std::vector<uint8_t>> encodeForStorage(ElementType elementType, std::span<const uint64_t> dims,
                                               std::span<const uint8_t> bytes, unsigned threads = 1);
 

@@ -152,6 +152,7 @@ struct Header {
   uint64_t codesOffset = 0;
   uint64_t codesBytes = 0;
   std::array<uint8_t, maxSymbolCount> codeLengths{}; ///< nibbles; for planes rank + 1; 0 with a wide code
+  std::vector<uint8_t> wideLengths;                  ///< of a wide code, by coded symbol: their section
   uint64_t lengthsOffset = 0;                        ///< only with a wide code
   uint64_t lengthsBytes = 0;                         ///< the same
   std::array<uint64_t, maxRank> dims{};

@@ -29,6 +29,13 @@ struct Payload {
 /// understand gives StatusCode::Unsupported. `verifyHash` also compares payloadHash, which reads all bytes.
 Result<Payload> readPayload(std::span<const uint8_t> bytes, bool verifyHash = true);
 
+/// What `readPayloadHeader` reads of a payload that has so many bytes: the header, and the code lengths of a wide code.
+inline constexpr uint64_t payloadHeadBytes = wideHeaderBytes + maxCodedSymbolCount;
+
+/// Checks the first `payloadHeadBytes` bytes, or all, of a payload of `payloadBytes` bytes: all rules that header and
+/// code can break. The result has no bytes, only the header and what it says of the code.
+Result<Payload> readPayloadHeader(std::span<const uint8_t> bytes, uint64_t payloadBytes);
+
 } // namespace ecf8
 
 #endif // ECF8_CODEC_READER_H

@@ -167,16 +167,16 @@ def PrepareContractionsPass : Pass<"ecf8-prepare-contractions", "::mlir::func::F
 def LowerLinalgPass : Pass<"ecf8-lower-linalg", "::mlir::func::FuncOp"> {
   let summary = "Turn structured ops on memrefs into loops over vectors that keep the order of every sum";
   let description = [{
-    In: `linalg` ops on memrefs. Out: an outer `scf.parallel` over blocks, with `ecf8.grain`, and sequential loops inside.
-    A block is a few rows of vectors along a dimension in which the outputs are contiguous; the reduction loops run inside
-    it, in the order of the op's loops, with one accumulator per output element, so that the results are the bytes that
-    plain loops give. Multiplications and additions are not fused. An input that lies contiguous along the innermost sum
-    instead, such as a weight stored as [N, K], is read in square blocks that are transposed in registers. A sum whose
-    destination was filled right before begins with that value, and the fill goes. Dimensions of size 1 are dropped first, so
-    that a sum with shape [N, 1] is one in vectors, too. Ops that cannot work on vectors, such as look-ups with
-    `cf.assert`, become scalar loops. Copies between strided memrefs become loops, others stay. What is known only at run
-    time is checked by `cf.assert`: that the shapes of the operands match, that look-ups stay inside their tables, and
-    that the sizes are there which a `memref.cast` promises.
+    In: `linalg` ops on memrefs. Out: an outer `scf.parallel` over blocks, with `ecf8.grain`, and sequential loops inside. A
+    block is a few rows of vectors along a dimension in which the outputs are contiguous; the reduction loops run inside it,
+    in the order of the op's loops, with one accumulator per output element, so that the results are the bytes that plain
+    loops give; a contraction's NaNs end as the positive quiet one. Multiplications and additions are not fused. An input that
+    lies contiguous along the innermost sum instead, such as a weight stored as [N, K], is read in square blocks that are
+    transposed in registers. A sum whose destination was filled right before begins with that value, and the fill goes.
+    Dimensions of size 1 are dropped first, so that a sum with shape [N, 1] is one in vectors, too. Ops that cannot work on
+    vectors, such as look-ups with `cf.assert`, become scalar loops. Copies between strided memrefs become loops, others stay.
+    What is known only at run time is checked by `cf.assert`: that the shapes of the operands match, that look-ups stay inside
+    their tables, and that the sizes are there which a `memref.cast` promises.
     Left alone: everything else. Place in the pipeline: after bufferization, before `ecf8-expand-fp8`.
 
     Example: `test/Conversion/lower-linalg.mlir`.

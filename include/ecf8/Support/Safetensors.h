@@ -5,6 +5,7 @@
 
 #include "ecf8/Support/File.h"
 #include "ecf8/Support/Status.h"
+#include "ecf8/Support/StreamFile.h"
 
 #include <cstdint>
 #include <map>
@@ -61,7 +62,7 @@ using SafetensorsMetadata = std::map<std::string, std::string>;
 /// The longest header that readers accept (the same limit as upstream's).
 inline constexpr uint64_t safetensorsMaxHeaderBytes = 100'000'000;
 
-/// A mapped safetensors file whose header was checked completely:
+/// A header that was checked completely:
 ///  * safetensors_r1: the header length is 2 to 100,000,000 bytes and inside the file; the header begins with '{'
 ///  * safetensors_r2: the header is one JSON object (spaces may follow), no key occurs twice
 ///  * safetensors_r3: each tensor has exactly dtype (a known name), shape (non-negative integers), data_offsets [begin,
@@ -70,6 +71,27 @@ inline constexpr uint64_t safetensorsMaxHeaderBytes = 100'000'000;
 ///  * safetensors_r5: the tensors cover the data without holes or overlaps, from its first byte to the end of the file
 ///  * safetensors_r6: `__metadata__` maps strings to strings
 /// Messages carry the rule's subject, the file, the tensor and the byte offset.
+struct SafetensorsHeader {
+  std::string text;                       ///< the header's bytes, padding included
+  std::vector<SafetensorsTensor> tensors; ///< in the order of their data in the file
+  SafetensorsMetadata metadata;
+
+  /// Where the data of the first tensor starts in the file.
+  uint64_t dataOffset() const { return 8 + text.size(); }
+};
+
+/// Checks `text`, the header of a file of `fileBytes` bytes. The messages do not name the file.
+Result<SafetensorsHeader> parseSafetensorsHeader(std::string_view text, uint64_t fileBytes);
+
+/// Reads and checks the header of `file`.
+Result<SafetensorsHeader> readSafetensorsHeader(const InputFile &file);
+
+/// The entry of a header for one tensor: `"name":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}`, the offset counted
+/// from the data section. Fails when the name is not UTF-8.
+Result<std::string> printSafetensorsEntry(std::string_view name, SafetensorsDType dtype,
+                                          const std::vector<uint64_t> &shape, uint64_t dataOffset, uint64_t sizeBytes);
+
+/// A mapped safetensors file whose header was checked.
 class SafetensorsFile {
 public:
   static Result<SafetensorsFile> open(const std::string &path);

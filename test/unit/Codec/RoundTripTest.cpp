@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 using namespace ecf8;
 using test::Distribution;
@@ -151,6 +152,48 @@ TEST(RoundTrip, SmallestChoosesByTrueSize) {
     auto smallest = encodeSmallest(EncodeOptions::huffman(), stats, dims, elements);
     ASSERT_TRUE(huffman && raw && smallest);
     EXPECT_EQ(*smallest, huffman->size() < raw->size() ? *huffman : *raw);
+  }
+}
+
+TEST(RoundTrip, StorageTakesTheSmallest) {
+  // Group 2 gains where exponents are few or their neighbours tell something; its code lengths cost 320 bytes and more.
+  std::set<int> taken;
+  for (const std::vector<uint64_t> &dims : {std::vector<uint64_t>{512, 1024}, {32, 40}, {0, 4}, {33, 333}})
+    for (ElementType type : elementTypes)
+      for (Distribution distribution : test::allDistributions) {
+        std::vector<uint8_t> elements = makeElements(distribution, type, countOf(dims));
+        auto storage = encodeForStorage(type, dims, elements, 2);
+        auto single = encode(EncodeOptions::huffman(), type, dims, elements);
+        auto pairs = encode(EncodeOptions::huffmanPairs(), type, dims, elements);
+        auto raw = encode(EncodeOptions::raw(), type, dims, elements);
+        ASSERT_TRUE(storage && single && pairs && raw);
+        EXPECT_EQ(*decode(*storage), elements);
+        EXPECT_TRUE(*storage == *single || *storage == *pairs || *storage == *raw);
+        // Only what lanes leave empty at the ends of tiles may tip the scales, 128 bytes a tile at most.
+        uint64_t tiles = (dims[0] + 31) / 32 * ((dims[1] + 1023) / 1024);
+        EXPECT_LE(storage->size(), std::min({single->size(), pairs->size(), raw->size()}) + tiles * 128);
+        EXPECT_LE(storage->size(), raw->size());
+        taken.insert(*storage == *raw ? 0 : *storage == *single ? 1 : 2);
+      }
+  EXPECT_EQ(taken, (std::set<int>{0, 1, 2}));
+  std::vector<uint8_t> elements(16);
+  uint64_t dims[] = {4, 5};
+  EXPECT_EQ(encodeForStorage(ElementType::F8E4M3FN, dims, elements).status().message(),
+            "expected 20 elements for the shape, got 16");
+  EXPECT_EQ(encodeForStorage(ElementType::BF16, dims, elements).status().message(),
+            "expected element type f8E4M3FN or f8E5M2, got bf16 [header_c7]");
+}
+
+TEST(RoundTrip, StorageIsCloseToTheEntropy) {
+  // Like trained weights, 4 M of them, metadata included. (Pairs of nearly constant exponents still take half a bit
+  // each.)
+  uint64_t dims[] = {4096, 1024};
+  for (Distribution distribution : {Distribution::Geometric, Distribution::Gaussian}) {
+    std::vector<uint8_t> elements = makeElements(distribution, ElementType::F8E4M3FN, countOf(dims));
+    double bound = collectStats(ElementType::F8E4M3FN, elements).entropyBound();
+    auto payload = encodeForStorage(ElementType::F8E4M3FN, dims, elements);
+    ASSERT_TRUE(payload);
+    EXPECT_LE(8.0 * double(payload->size()) / double(elements.size()), bound + 0.08) << int(distribution);
   }
 }
 

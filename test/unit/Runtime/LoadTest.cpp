@@ -251,6 +251,20 @@ TEST_F(Load, c2_instruction_sets) {
   EXPECT_EQ(ecf8_bundle_verify(bundle.path().c_str()), ECF8_OK);
 }
 
+TEST_F(Load, EnvironmentOfThreads) {
+  for (const char *text : {"abc", "2x", "0", "-1", "1025", "99999999999999999999", " 2"}) {
+    setenv("ECF8_NUM_THREADS", text, 1);
+    EXPECT_FALSE(load(bundle)) << text;
+    EXPECT_EQ(std::string(ecf8_last_error()),
+              std::string("ECF8_NUM_THREADS: expected a number of threads from 1 to 1024, got '") + text + "'");
+  }
+  for (const char *text : {"1", "1024", ""}) {
+    setenv("ECF8_NUM_THREADS", text, 1);
+    EXPECT_TRUE(load(bundle)) << text;
+  }
+  unsetenv("ECF8_NUM_THREADS");
+}
+
 TEST_F(Load, c3_module) {
   bundle.manifest["entry_points"][0]["symbol"] = "no_such";
   EXPECT_EQ(error(ECF8_CORRUPT, false), "/code/generic.so: expected symbol 'no_such', got none");

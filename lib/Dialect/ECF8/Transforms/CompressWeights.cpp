@@ -20,7 +20,10 @@ using namespace mlir::ecf8;
 
 static constexpr StringLiteral kCategory = "ecf8-compress-weights";
 
-static bool isEightBitFloat(Type type) { return isa<FloatType>(type) && type.getIntOrFloatBitWidth() == 8; }
+/// Types of weights: f8E8M0FNU, of scales alone, is none.
+static bool isEightBitFloat(Type type) {
+  return isa<FloatType>(type) && type.getIntOrFloatBitWidth() == 8 && !isa<Float8E8M0FNUType>(type);
+}
 
 /// Puts one decode of `value`, an operand of compressed type, before the first of `uses` in value's block, or before
 /// the op there that holds it: out of loops, and dominating all. Rewires `uses` to it.

@@ -151,6 +151,19 @@ private:
     return linalg::TransposeOp::create(builder, loc, value, empty, order)->getResult(0);
   }
 
+  /// `value` for each index into the dimensions `dims` of `result`, which become the first ones.
+  static Value repeat(OpBuilder &builder, Location loc, Value value, Value result, ArrayRef<int64_t> dims) {
+    if (dims.empty())
+      return value;
+    SmallVector<OpFoldResult> sizes;
+    for (int64_t dim : dims)
+      sizes.push_back(tensor::getMixedSize(builder, loc, result, dim));
+    llvm::append_range(sizes, tensor::getMixedSizes(builder, loc, value));
+    Value empty = tensor::EmptyOp::create(builder, loc, sizes, getElementTypeOrSelf(value.getType()));
+    auto first = llvm::to_vector(llvm::seq<int64_t>(0, dims.size()));
+    return linalg::BroadcastOp::create(builder, loc, value, empty, first)->getResult(0);
+  }
+
   /// [M, ...] of `value` at `expert` of its first dimension.
   static tensor::ExtractSliceOp sliceExpert(OpBuilder &builder, Location loc, Value value, Value expert) {
     auto type = cast<RankedTensorType>(value.getType());
@@ -212,6 +225,7 @@ private:
     Value activations = candidate.activations->get();
     if (candidate.chain.extendedFrom)
       activations = getBeforeExtension(activations, candidate.chain.extendedFrom);
+    activations = repeat(builder, loc, activations, op.getDpsInits()[0], candidate.repeatedDims);
     activations = inOrder(builder, loc, activations, candidate.activationsOrder);
     Value accumulator = inOrder(builder, loc, op.getDpsInits()[0], candidate.resultOrder);
     activations = withColumns(builder, loc, activations, getColumnCount(candidate.chain.weight));

@@ -80,7 +80,8 @@ static Value skipExtensions(Value value, Block *body) {
   return value;
 }
 
-FailureOr<WeightChain> WeightChain::followGeneric(linalg::GenericOp op, OpOperand &operand, std::string &reason) const {
+FailureOr<WeightChain> WeightChain::followStructured(linalg::LinalgOp op, OpOperand &operand,
+                                                    std::string &reason) const {
   if (op.getNumParallelLoops() != op.getNumLoops() || op.getNumDpsInits() != 1 || !op.hasPureTensorSemantics() ||
       op.isDpsInit(&operand))
     return decline(reason, "reader: " + nameOf(op) + " that is not elementwise on one result");
@@ -93,7 +94,7 @@ FailureOr<WeightChain> WeightChain::followGeneric(linalg::GenericOp op, OpOperan
   next.index = space.apply(out, *loops);
 
   // From the result back to the weight, then forward.
-  Block *body = op.getBody();
+  Block *body = op.getBlock();
   SmallVector<std::pair<Operation *, Value>> links; // an op and the factor of the weight, if it has one
   Value weightArgument = op.getMatchingBlockArgument(&operand);
   Value at = body->getTerminator()->getOperand(0);
@@ -196,8 +197,8 @@ FailureOr<WeightChain> WeightChain::follow(OpOperand &operand, std::string &reas
     next.index = std::move(*at);
     return next;
   };
-  if (auto generic = dyn_cast<linalg::GenericOp>(op))
-    return followGeneric(generic, operand, reason);
+  if (auto structured = dyn_cast<linalg::LinalgOp>(op))
+    return followStructured(structured, operand, reason);
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
     return reshaped(
         WeightSpace(weight).split(expand.getReassociationIndices(), expand.getResultType().getShape(), index));
@@ -208,19 +209,15 @@ FailureOr<WeightChain> WeightChain::follow(OpOperand &operand, std::string &reas
     return followPad(pad, reason);
   if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
     return followSlice(slice, reason);
-  if (auto transpose = dyn_cast<linalg::TransposeOp>(op);
-      transpose && operand.getOperandNumber() == 0 && transpose->getNumResults() == 1) {
-    for (auto [to, from] : llvm::enumerate(transpose.getPermutation()))
-      next.index[to] = index[from];
-    return next;
-  }
-  if (auto broadcast = dyn_cast<linalg::BroadcastOp>(op);
-      broadcast && operand.getOperandNumber() == 0 && broadcast->getNumResults() == 1) {
-    next.index.assign(broadcast.getInit().getType().getRank(), WeightSpace(weight).every());
-    unsigned from = 0;
-    for (auto [dim, at] : llvm::enumerate(next.index))
-      if (!llvm::is_contained(broadcast.getDimensions(), dim))
-        at = index[from++];
+  if (auto cast = dyn_cast<tensor::CastOp>(op); cast && isa<RankedTensorType>(cast.getType()))
+    return next; // the same dimensions, whose sizes are known to fewer or more readers
+  if (isa<arith::MulFOp>(op)) {
+    unsigned other = 1 - operand.getOperandNumber();
+    if (op->getOperand(other) == operand.get())
+      return decline(reason, "arithmetic: the weight squared");
+    AffineMap identity = AffineMap::getMultiDimIdentityMap(index.size(), op->getContext());
+    if (failed(next.setScale(op->getOperand(other), identity, index, reason)))
+      return failure();
     return next;
   }
   if (isa<arith::ExtFOp, arith::TruncFOp>(op)) {

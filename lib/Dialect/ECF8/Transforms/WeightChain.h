@@ -27,7 +27,7 @@ struct WeightChain {
   FailureOr<WeightChain> follow(OpOperand &operand, std::string &reason) const;
 
 private:
-  FailureOr<WeightChain> followGeneric(linalg::GenericOp op, OpOperand &operand, std::string &reason) const;
+  FailureOr<WeightChain> followStructured(linalg::LinalgOp op, OpOperand &operand, std::string &reason) const;
   FailureOr<WeightChain> followPad(tensor::PadOp op, std::string &reason) const;
   FailureOr<WeightChain> followSlice(tensor::ExtractSliceOp op, std::string &reason) const;
   LogicalResult cast(Operation *op, std::string &reason);

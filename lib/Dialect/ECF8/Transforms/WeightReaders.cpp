@@ -74,6 +74,15 @@ static LogicalResult matchLayout(WeightContraction &candidate, OpOperand &use, O
     if (iterators[loop] == utils::IteratorType::reduction && loop != columnLoop && size != 1)
       return reason = "layout: a sum over more than the columns of the weight", failure();
   AffineMap in = op.getMatchingIndexingMap(candidate.activations), out = op.getMatchingIndexingMap(&accumulator);
+  SmallVector<AffineExpr> repeated;
+  for (auto [dim, result] : llvm::enumerate(out.getResults()))
+    if (unsigned loop = cast<AffineDimExpr>(result).getPosition();
+        loop != rowLoop && loop != expertLoop && !in.isFunctionOfDim(loop)) {
+      candidate.repeatedDims.push_back(dim);
+      repeated.push_back(result);
+    }
+  llvm::append_range(repeated, in.getResults());
+  in = AffineMap::get(in.getNumDims(), 0, repeated, in.getContext());
   candidate.isPerExpert = expertLoop.has_value();
   candidate.sharesActivations = expertLoop && !in.isFunctionOfDim(*expertLoop);
   if (in.getNumResults() + candidate.sharesActivations != out.getNumResults())

@@ -103,20 +103,6 @@ func.func @scaled_for_other_activations(%c: !weight, %x: tensor<?x128xbf16>, %ac
   return %y : tensor<?x64xf32>
 }
 
-// Each matrix of the result has the same activations.
-// CHECK-LABEL: func @activations_without_batch(
-// CHECK:         ecf8.decode
-// CHECK-NOT:     ecf8.contract
-func.func @activations_without_batch(%c: !weight, %x: tensor<4x128xf32>, %acc: tensor<2x4x64xf32>) -> tensor<2x4x64xf32> {
-  // expected-remark@+1 {{Function=activations_without_batch | Reason="layout: activations and result that differ in more than columns and rows"}}
-  %w = ecf8.decode %c : !weight
-  %e = tensor.empty() : tensor<2x64x128xf8E4M3FN>
-  %b = linalg.broadcast ins(%w : !plain) outs(%e : tensor<2x64x128xf8E4M3FN>) dimensions = [0]
-  %y = linalg.batch_matmul indexing_maps = [affine_map<(b, m, n, k) -> (m, k)>, affine_map<(b, m, n, k) -> (b, n, k)>, affine_map<(b, m, n, k) -> (b, m, n)>]
-      ins(%x, %b : tensor<4x128xf32>, tensor<2x64x128xf8E4M3FN>) outs(%acc : tensor<2x4x64xf32>) -> tensor<2x4x64xf32>
-  return %y : tensor<2x4x64xf32>
-}
-
 // The rows are those of the activations, too: as many numbers of dimensions, but others.
 // CHECK-LABEL: func @rows_of_the_activations(
 // CHECK:         ecf8.decode

@@ -85,7 +85,7 @@ func.func @one_reader_of_two(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @elementwise_op(%c: !weight) -> !wide {
-  // expected-remark@+1 {{Function=elementwise_op | Reason="reader: 'linalg.add'"}}
+  // expected-remark@+1 {{Function=elementwise_op | Reason="arithmetic: 'arith.addf'"}}
   %w = ecf8.decode %c : !weight
   %e = arith.extf %w : !plain to !wide
   %f = tensor.empty() : !wide

@@ -230,3 +230,54 @@ func.func @blocks_of_columns(%c: !weight, %x: tensor<2x128xf32>, %acc: tensor<2x
   %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %j : tensor<2x128xf32>, !wide) outs(%acc : tensor<2x64xf32>) -> tensor<2x64xf32>
   return %y : tensor<2x64xf32>
 }
+
+// Each matrix of the result has the same activations.
+// CHECK-LABEL: func @activations_without_batch(
+// CHECK-SAME:    %{{.*}}: !ecf8.compressed<{{.*}}>, %[[X:[a-z0-9]+]]: tensor<4x128xf32>
+// CHECK:         %[[R:.*]] = linalg.broadcast ins(%[[X]] : tensor<4x128xf32>) outs(%{{.*}} : tensor<2x4x128xf32>) dimensions = [0]
+// CHECK:         tensor.collapse_shape %[[R]] {{.*}} into tensor<8x128xf32>
+// CHECK:         ecf8.contract {{.*}} outs(%{{.*}} : tensor<8x64xf32>)
+func.func @activations_without_batch(%c: !weight, %x: tensor<4x128xf32>, %acc: tensor<2x4x64xf32>) -> tensor<2x4x64xf32> {
+  %w = ecf8.decode %c : !weight
+  %e = tensor.empty() : tensor<2x64x128xf8E4M3FN>
+  %b = linalg.broadcast ins(%w : !plain) outs(%e : tensor<2x64x128xf8E4M3FN>) dimensions = [0]
+  %y = linalg.batch_matmul indexing_maps = [affine_map<(b, m, n, k) -> (m, k)>, affine_map<(b, m, n, k) -> (b, n, k)>, affine_map<(b, m, n, k) -> (b, m, n)>]
+      ins(%x, %b : tensor<4x128xf32>, tensor<2x64x128xf8E4M3FN>) outs(%acc : tensor<2x4x64xf32>) -> tensor<2x4x64xf32>
+  return %y : tensor<2x4x64xf32>
+}
+
+// matmul's own broadcast of a vector.
+// CHECK-LABEL: func @vector_for_all_rows(
+// CHECK:         %[[M:.*]] = tensor.dim %{{.*}}, %c0
+// CHECK:         %[[E:.*]] = tensor.empty(%[[M]]) : tensor<?x128xf32>
+// CHECK:         %[[R:.*]] = linalg.broadcast ins(%{{.*}} : tensor<128xf32>) outs(%[[E]] : tensor<?x128xf32>) dimensions = [0]
+// CHECK:         ecf8.contract ins(%[[R]],
+func.func @vector_for_all_rows(%c: !weight, %x: tensor<128xf32>, %acc: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %w = ecf8.decode %c : !weight
+  %y = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (k)>, #w, #y] ins(%x, %w : tensor<128xf32>, !plain) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// Scales as products of tensors, and as named ops. A cast of the shape is no reason to decode the weight as a whole.
+// CHECK-LABEL: func @products_of_tensors(
+// CHECK-SAME:    %[[S:[a-z0-9]+]]: tensor<64x1xf32>
+// CHECK-COUNT-4: ecf8.contract {{.*}} scale(%[[S]] : tensor<64x1xf32>) block [1, 128]
+// CHECK-NOT:     ecf8.decode
+func.func @products_of_tensors(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %s: tensor<64x1xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>) {
+  %w = ecf8.decode %c : !weight
+  %a = arith.extf %w : !plain to !wide
+  %e = tensor.empty() : !wide
+  %column = tensor.collapse_shape %s [[0, 1]] : tensor<64x1xf32> into tensor<64xf32>
+  %r = linalg.broadcast ins(%column : tensor<64xf32>) outs(%e : !wide) dimensions = [1]
+  %0 = arith.mulf %r, %a : !wide
+  %1 = linalg.mul ins(%a, %r : !wide, !wide) outs(%e : !wide) -> !wide
+  %2 = linalg.elementwise kind = #linalg.elementwise_kind<mul> ins(%a, %r : !wide, !wide) outs(%e : !wide) -> !wide
+  %3 = linalg.map { arith.mulf } ins(%a, %r : !wide, !wide) outs(%e : !wide)
+  %4 = tensor.cast %0 : !wide to tensor<?x128xf32>
+  %5 = tensor.cast %4 : tensor<?x128xf32> to !wide
+  %u = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %5 : tensor<?x128xf32>, !wide) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %v = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %1 : tensor<?x128xf32>, !wide) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %2 : tensor<?x128xf32>, !wide) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %z = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %3 : tensor<?x128xf32>, !wide) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %u, %v, %y, %z : tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>
+}

@@ -129,3 +129,22 @@ func.func @one_row(%x: tensor<?x300xf32>, %acc: tensor<?x1xf32>, %weight: tensor
   %r = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x300xf32>, tensor<1x300xf32>) outs(%acc : tensor<?x1xf32>) -> tensor<?x1xf32>
   return %r : tensor<?x1xf32>
 }
+
+// Scales repeated by named ops and multiplied as tensors.
+func.func @products(%x: tensor<?x300xf32>, %acc: tensor<?x160xf32>, %weight: !weight {ecf8.weight = "w"}, %scale: tensor<160xbf16> {ecf8.weight = "row"}) -> tensor<?x160xf32> {
+  %a = arith.extf %weight : !weight to !wide
+  %s = arith.extf %scale : tensor<160xbf16> to tensor<160xf32>
+  %e = tensor.empty() : !wide
+  %r = linalg.broadcast ins(%s : tensor<160xf32>) outs(%e : !wide) dimensions = [1]
+  %p = arith.mulf %r, %a : !wide
+  %c = tensor.cast %p : !wide to tensor<?x300xf32>
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %c : tensor<?x300xf32>, tensor<?x300xf32>) outs(%acc : tensor<?x160xf32>) -> tensor<?x160xf32>
+  return %y : tensor<?x160xf32>
+}
+
+// The same activations for each row of the result.
+func.func @one_for_all(%x: tensor<300xf32>, %acc: tensor<?x160xf32>, %weight: !weight {ecf8.weight = "w"}) -> tensor<?x160xf32> {
+  %a = arith.extf %weight : !weight to !wide
+  %y = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (k)>, #w, #y] ins(%x, %a : tensor<300xf32>, !wide) outs(%acc : tensor<?x160xf32>) -> tensor<?x160xf32>
+  return %y : tensor<?x160xf32>
+}

@@ -41,6 +41,9 @@ def main() -> None:
         x = generator.standard_normal((m, COLUMNS)).astype(np.float32)
         accumulator = generator.standard_normal((m, ROWS)).astype(np.float32)
         cases += [(name, x, accumulator, sums(blocks, x, accumulator)) for name in ("repeated", "padded")]
+        unrounded = wide * rows[1].astype(np.float32)[:, None]
+        cases.append(("products", x, accumulator, sums(unrounded, x, accumulator)))
+        cases.append(("one_for_all", x[0], accumulator, sums(wide, np.repeat(x[:1], m, 0), accumulator)))
         cases.append(("one_row", x, accumulator[:, :1], sums(blocks[:1], x, accumulator[:, :1])))
         x = x.astype(BF16)
         cases += [(name, x, accumulator, sums(channels, x, accumulator)) for name in ("stacked", "extended")]

@@ -75,13 +75,15 @@ def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
 def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
   let summary = "Move each decode into the contractions that read the weight";
   let description = [{
-    In: `ecf8.decode`s of matrices, or of several in one tensor [E, N, K] (experts), whose readers extend, scale, round, transpose, reshape, pad, cut and repeat the weight,
-    and end in contractions: `linalg.matmul` with any indexing maps, `matvec`, `vecmat`, `batch_matmul` with one weight
-    for all matrices, and `linalg.generic`s that are contractions, with activations of any rank.
+    In: `ecf8.decode`s of matrices, or of several in one tensor [E, N, K] (experts), whose readers extend, scale, round,
+    transpose, reshape, pad, cut and repeat the weight, as `linalg.generic`s, named ops or elementwise ops on tensors, and
+    end in contractions: `linalg.matmul` with any indexing maps, `matvec`, `vecmat`, `batch_matmul` with one weight for
+    all matrices, and `linalg.generic`s that are contractions, with activations of any rank. Activations that are the same
+    for an index of the result are repeated for it.
     A scale is one for the tensor, for each row, or for blocks, ragged ones included; where the program repeats it for
-    each weight (`repeat_interleave`; `expand` and `view`), the tensor before the repetition is taken. Padding must be cut
-    off again before the contraction. Where a scaled and rounded weight is extended again, the activations must be an
-    extension from the same type, and are taken before it.
+    each weight (`repeat_interleave`; `expand` and `view`), the tensor before the repetition is taken, transposed
+    where its columns come before its rows. Padding must be cut off again before the contraction. Where a scaled and
+    rounded weight is extended again, the activations must be an extension from the same type, and are taken before it.
     Out: one `ecf8.contract` for each contraction, between transpositions of activations and result where these do not
     lie as [..., K] and [..., N]. The decode and what was done to the weight are gone. Of experts, one contraction reads
     the matrix that the program takes as a slice, by a static or dynamic offset; or each reads its own, in a loop around

@@ -1,0 +1,66 @@
+// The encoder for tensors that do not fit memory: two passes over strips of rows, the same bytes as `encode`.
+#ifndef ECF8_CODEC_STREAMENCODER_H
+#define ECF8_CODEC_STREAMENCODER_H
+
+#include "ecf8/Codec/ByteStream.h"
+#include "ecf8/Codec/Encoder.h"
+
+namespace ecf8 {
+
+/// One tensor on its way to a payload. The first pass, `scan`, counts; the second, `encode`, writes. Memory: a few
+/// windows per thread, `retainedBytes`, and one byte per 3000 elements.
+class StreamEncoder {
+public:
+  /// Reads the elements of a tensor of shape `dims` once and hands them to `visit`, if given. `elements` must outlive
+  /// the encoder.
+  static Result<StreamEncoder> scan(ElementType elementType, std::span<const uint64_t> dims, const ByteSource &elements,
+                                    const StreamLimits &limits, const InOrderVisitor &visit = {});
+
+  /// Of the whole tensor; without the figures by byte (byteCounts, the entropies).
+  const TensorStats &stats() const { return total; }
+  /// [content_c1]
+  uint64_t contentHash() const { return hash; }
+
+  /// Writes the payload that `encode` gives to `sink`, from offset 0 on, and returns its size. Fails when elements are
+  /// not those of the first pass. Encodings in strips need at most `maxStreamedColumns` columns.
+  Result<uint64_t> encode(const EncodeOptions &options, ByteSink &sink) const;
+
+  /// The same for `encodeSmallest`; tensors with too many columns become row-major raw, too. What was written beyond
+  /// the returned size means nothing.
+  Result<uint64_t> encodeSmallest(const EncodeOptions &preferred, ByteSink &sink) const;
+
+  /// The same for `ecf8::encodeForStorage`.
+  Result<uint64_t> encodeForStorage(ByteSink &sink) const;
+
+private:
+  /// What the first pass keeps of a window.
+  struct Window {
+    SymbolCounts symbolCounts{};
+    uint64_t contentHash = 0;
+  };
+
+  StreamEncoder(const ByteSource &elements, const StreamLimits &limits) : elements(&elements), limits(limits) {}
+  uint64_t windowBegin(uint64_t window) const { return window * windowBytes; }
+  uint64_t windowSize(uint64_t window) const;
+  /// Reads a window in the second pass.
+  Status readAgain(uint64_t window, std::vector<uint8_t> &bytes) const;
+  Result<std::vector<uint8_t>> encodeWindow(const Header &whole, uint64_t window, std::vector<uint8_t> &bytes) const;
+  Status writeRowMajor(const Header &header, ByteSink &sink) const;
+  Status writeStrips(Header &header, ByteSink &sink) const;
+  Status finish(Header &header, ByteSink &sink) const;
+
+  const ByteSource *elements;
+  StreamLimits limits;
+  std::vector<uint64_t> dims;
+  MatrixShape shape;
+  uint64_t windowBytes = 1; ///< a multiple of a strip, if the columns allow that
+  bool hasStrips = false;   ///< windows are whole strips
+  std::vector<Window> windows;
+  TensorStats total;
+  std::vector<uint64_t> pairCounts; ///< of huffman of group 2; none without strips
+  uint64_t hash = 0;
+};
+
+} // namespace ecf8
+
+#endif // ECF8_CODEC_STREAMENCODER_H

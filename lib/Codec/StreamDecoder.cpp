@@ -1,0 +1,184 @@
+// Streamed decoding. The sections of some strips, put together in memory, are a payload of their own.
+#include "ecf8/Codec/StreamDecoder.h"
+
+#include "OrderedFor.h"
+#include "ecf8/Codec/Decoder.h"
+#include "ecf8/Codec/Stats.h"
+#include "ecf8/Support/Hash.h"
+
+#include <algorithm>
+#include <string>
+
+namespace ecf8 {
+namespace {
+
+/// "expected X, got Y at byte N [rule]".
+Status corrupt(const std::string &expected, const std::string &got, uint64_t offset, const char *rule) {
+  return Status(StatusCode::Corrupt,
+                "expected " + expected + ", got " + got + " at byte " + std::to_string(offset) + " [" + rule + "]");
+}
+
+} // namespace
+
+Result<StreamDecoder> StreamDecoder::open(const ByteSource &payload, uint64_t payloadBytes) {
+  std::vector<uint8_t> bytes(std::min(payloadBytes, payloadHeadBytes));
+  if (Status status = payload.read(0, bytes); !status.isOk())
+    return status;
+  Result<Payload> head = readPayloadHeader(bytes, payloadBytes);
+  if (!head)
+    return head.status();
+  return StreamDecoder(payload, head.take());
+}
+
+Status StreamDecoder::checkZero(uint64_t begin, uint64_t end) const {
+  std::vector<uint8_t> bytes(end - begin);
+  if (Status status = source->read(begin, bytes); !status.isOk())
+    return status;
+  for (uint64_t i = 0; i < bytes.size(); ++i)
+    if (bytes[i] != 0)
+      return corrupt("byte 0", std::to_string(bytes[i]), begin + i, "layout_c3");
+  return Status::ok();
+}
+
+Status StreamDecoder::checkBytes() const {
+  const Header &header = head.header;
+  Hasher hasher;
+  std::vector<uint8_t> buffer;
+  constexpr uint64_t pieceBytes = uint64_t(1) << 20;
+  for (uint64_t offset = header_offset::contentHash; offset < header.payloadBytes; offset += buffer.size()) {
+    buffer.resize(std::min(header.payloadBytes - offset, pieceBytes));
+    if (Status status = source->read(offset, buffer); !status.isOk())
+      return status;
+    hasher.update(buffer);
+  }
+  if (uint64_t hash = hasher.digest(); hash != header.payloadHash)
+    return corrupt("payload checksum " + hashToHex(header.payloadHash), hashToHex(hash), header_offset::payloadHash,
+                   "header_c6");
+  SectionLayout layout = *computeLayout(header); // the reader has checked that there is one
+  Status status = checkZero(header.restOffset + layout.restBytes, header.payloadBytes);
+  if (status.isOk() && header.hasCodes()) {
+    status = checkZero(header.tileTableOffset + (header.grid().tileCount() + 1) * 4, header.codesOffset);
+    if (status.isOk())
+      status = checkZero(header.codesOffset + header.codesBytes, header.restOffset);
+  }
+  return status;
+}
+
+Result<std::vector<uint8_t>> StreamDecoder::decodeStrips(uint64_t firstStrip, uint64_t endStrip) const {
+  const Header &whole = head.header;
+  const TileGrid grid = whole.grid();
+  const uint64_t columns = whole.shape.columns, firstRow = firstStrip * laneCount;
+  Payload part = head;
+  Header &header = part.header;
+  header.rank = 2;
+  header.shape = {std::min(endStrip * laneCount, whole.shape.rows) - firstRow, columns};
+  header.dims = {header.shape.rows, columns};
+
+  std::vector<uint8_t> table;
+  uint64_t firstTile = firstStrip * grid.tilesPerStrip(), tiles = (endStrip - firstStrip) * grid.tilesPerStrip();
+  uint64_t firstWord = 0;
+  if (whole.hasCodes()) {
+    table.resize((tiles + 1) * 4);
+    uint64_t tableOffset = whole.tileTableOffset + firstTile * 4;
+    if (Status status = source->read(tableOffset, table); !status.isOk())
+      return status;
+    auto entry = [&](uint64_t tile) { return loadLittle<uint32_t>(table.data() + tile * 4); };
+    firstWord = entry(0);
+    if (firstTile == 0 && firstWord != 0)
+      return corrupt("first tile at word 0", std::to_string(firstWord), tableOffset, "table_c1");
+    for (uint64_t tile = 1; tile <= tiles; ++tile)
+      if (entry(tile) < entry(tile - 1))
+        return corrupt("a word offset of at least " + std::to_string(entry(tile - 1)), std::to_string(entry(tile)),
+                       tableOffset + tile * 4, "table_c2");
+    bool isLast = firstTile + tiles == grid.tileCount();
+    if (isLast ? entry(tiles) != whole.codesBytes / 2 : entry(tiles) > whole.codesBytes / 2)
+      return corrupt("last word offset " + std::to_string(whole.codesBytes / 2), std::to_string(entry(tiles)),
+                     tableOffset + tiles * 4, "table_c3");
+    header.codesBytes = (entry(tiles) - firstWord) * 2;
+    for (uint64_t tile = 0; tile <= tiles; ++tile)
+      storeLittle(table.data() + tile * 4, uint32_t(entry(tile) - firstWord));
+  }
+  Result<SectionLayout> layout = computeLayout(header);
+  if (!layout)
+    return layout.status();
+  header.lengthsOffset = layout->lengthsOffset;
+  header.tileTableOffset = layout->tileTableOffset;
+  header.codesOffset = layout->codesOffset;
+  header.restOffset = layout->restOffset;
+  header.payloadBytes = layout->payloadBytes;
+  std::vector<uint8_t> bytes(header.payloadBytes);
+  std::copy(table.begin(), table.end(), bytes.begin() + std::ptrdiff_t(header.tileTableOffset));
+  if (Status status = source->read(whole.codesOffset + firstWord * 2,
+                                   std::span(bytes).subspan(header.codesOffset, header.codesBytes));
+      !status.isOk())
+    return status;
+  uint64_t restBegin = whole.restOffset + grid.columnsBefore(firstStrip, 0) * whole.storage().bytesPerColumn;
+  if (Status status = source->read(restBegin, std::span(bytes).subspan(header.restOffset, layout->restBytes));
+      !status.isOk())
+    return status;
+  part.bytes = bytes;
+  return decodeUnchecked(part);
+}
+
+Status StreamDecoder::read(uint64_t first, std::span<uint8_t> out) const {
+  const Header &header = head.header;
+  if (out.empty())
+    return Status::ok();
+  if (header.order == Order::RowMajor) // [raw_c1]
+    return source->read(header.restOffset + first, out);
+  uint64_t stripElements = header.shape.columns * laneCount;
+  uint64_t firstStrip = first / stripElements, endStrip = (first + out.size() - 1) / stripElements + 1;
+  Result<std::vector<uint8_t>> elements = decodeStrips(firstStrip, endStrip);
+  if (!elements)
+    return elements.status();
+  std::copy_n(elements->begin() + std::ptrdiff_t(first - firstStrip * stripElements), out.size(), out.begin());
+  return Status::ok();
+}
+
+Status StreamDecoder::decode(const StreamLimits &limits, const Writer &write, const InOrderVisitor &visit) const {
+  const Header &header = head.header;
+  uint64_t stepBytes = header.order == Order::RowMajor ? 1 : std::max<uint64_t>(header.shape.columns * laneCount, 1);
+  uint64_t windowBytes = stepBytes * std::max<uint64_t>(limits.windowBytes / stepBytes, 1);
+  uint64_t elementCount = header.elementCount();
+  struct Slot {
+    std::vector<uint8_t> bytes;
+    TensorStats stats;
+  };
+  Hasher hasher;
+  uint32_t flags = 0;
+  unsigned minExponent = elementCount == 0 ? 0 : maxSymbolCount, maxExponent = 0;
+  Status status =
+      orderedFor<Slot>((elementCount + windowBytes - 1) / windowBytes, limits.threads,
+                       [&](size_t i, Slot &slot) {
+                         slot.bytes.resize(std::min(windowBytes, elementCount - i * windowBytes));
+                         if (Status status = read(i * windowBytes, slot.bytes); !status.isOk())
+                           return status;
+                         slot.stats = collectStats(header.elementType, slot.bytes);
+                         return Status::ok();
+                       },
+                       [&](size_t, Slot &slot) {
+                         hasher.update(slot.bytes);
+                         flags |= slot.stats.dataFlags;
+                         minExponent = std::min<unsigned>(minExponent, slot.stats.minExponent);
+                         maxExponent = std::max<unsigned>(maxExponent, slot.stats.maxExponent);
+                         if (visit)
+                           visit(slot.bytes);
+                         return Status::ok();
+                       },
+                       [&](size_t i, Slot &slot) { return write ? write(i * windowBytes, slot.bytes) : Status::ok(); });
+  if (!status.isOk())
+    return status;
+  if (uint64_t hash = hasher.digest(); hash != header.contentHash)
+    return corrupt("content checksum " + hashToHex(hash), hashToHex(header.contentHash), header_offset::contentHash,
+                   "content_c1");
+  if (flags != header.dataFlags)
+    return corrupt("data flags " + std::to_string(flags), std::to_string(header.dataFlags), header_offset::dataFlags,
+                   "header_c15");
+  if (minExponent != header.minExponent || maxExponent != header.maxExponent)
+    return corrupt("exponents from " + std::to_string(minExponent) + " to " + std::to_string(maxExponent),
+                   std::to_string(header.minExponent) + " to " + std::to_string(header.maxExponent),
+                   header_offset::minExponent, "header_c16");
+  return Status::ok();
+}
+
+} // namespace ecf8

@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Builds the fuzz targets of test/fuzz (preset fuzz) and runs each for a while, on all cores.
+
+Starts from generated seeds, the golden files, the inputs in test/fuzz/corpus and what earlier runs found. Prints
+`ok: ...` and `failed: ...` lines, for a finding with the command that repeats it; exit status 0 means no finding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FUZZ = ROOT / "test" / "fuzz"
+GOLDEN = ROOT / "test" / "Inputs" / "golden"
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    name: str
+    max_bytes: int  # of an input
+    dictionary: str | None = None
+    seeds: tuple[Path, ...] = ()  # besides those of ecf8-fuzz-seeds
+    seeds_of: tuple[str, ...] = ()  # other targets whose inputs serve, too
+    covers: tuple[str, ...] = ()  # source files whose lines --coverage reports
+
+
+CODEC = ("lib/Codec",)
+TARGETS = (
+    Target("payload", 8192, seeds=(GOLDEN / "valid", GOLDEN / "invalid"), covers=CODEC),
+    Target("payload-plain", 8192, seeds=(GOLDEN / "valid",), seeds_of=("payload",), covers=CODEC),
+    Target("convert", 6144, covers=CODEC),
+    Target("round-trip", 1024, covers=CODEC),
+    Target("safetensors", 4096, "json.dict", covers=("lib/Support/Safetensors.cpp",)),
+    Target("json", 2048, "json.dict", seeds_of=("manifest",), covers=("lib/Support/Json.cpp",)),
+    Target("manifest", 4096, "json.dict", covers=("lib/Runtime/Manifest.cpp",)),
+    Target("npy", 1024, "npy.dict", covers=("tools/ecf8-run/Npy.cpp",)),
+    Target("tensor-text", 256, "tensor-text.dict", covers=("tools/ecf8-run/Tensor.cpp",)),
+)
+
+
+@dataclass
+class Outcome:
+    """What the processes of one target did together."""
+
+    target: Target
+    runs: int = 0
+    seconds: float = 0
+    edges: int = 0  # reached, of all_edges
+    all_edges: int = 0
+    inputs: int = 0  # in the corpus afterwards
+    findings: list[str] = field(default_factory=list)
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def configure_and_build(build: Path, target: str, *options: str) -> None:
+    if not (build / "build.ninja").exists():
+        flags = [*options, *os.environ.get("ECF8_CMAKE_FLAGS", "").split()]
+        command = ["cmake", "--preset", "fuzz", "-B", str(build), *flags]
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "--quiet", "-C", str(build), target], cwd=ROOT, check=True)
+
+
+def make_seeds(build: Path) -> Path:
+    seeds = build / "seeds"
+    shutil.rmtree(seeds, ignore_errors=True)
+    subprocess.run([str(build / "bin" / "ecf8-fuzz-seeds"), str(seeds)], check=True)
+    return seeds
+
+
+def input_folders(target: Target, build: Path) -> list[Path]:
+    """Where inputs of a target lie; the first is the one that grows."""
+    grown = build / "corpus" / target.name
+    grown.mkdir(parents=True, exist_ok=True)
+    names = (target.name, *target.seeds_of)
+    kept = [folder / name for name in names for folder in (FUZZ / "corpus", build / "seeds")]
+    return [grown, *(folder for folder in (*kept, *target.seeds) if folder.is_dir())]
+
+
+def environment() -> dict[str, str]:
+    result = {**os.environ, **SANITIZERS}
+    if "TMPDIR" not in result and Path("/dev/shm").is_dir():
+        result["TMPDIR"] = "/dev/shm"  # target safetensors writes files and waits until they are on the disk
+    if symbolizer := shutil.which("llvm-symbolizer-22"):
+        result.setdefault("ASAN_SYMBOLIZER_PATH", symbolizer)
+    return result
+
+
+def fuzzer_command(target: Target, build: Path) -> list[str]:
+    command = [str(build / "bin" / f"ecf8-fuzz-{target.name}"), f"-max_len={target.max_bytes}"]
+    if target.dictionary:
+        command.append(f"-dict={FUZZ / 'dictionaries' / target.dictionary}")
+    return command
+
+
+def run_process(target: Target, build: Path, seconds: int, number: int) -> tuple[Path, float]:
+    """Runs one fuzzer process; returns its log and how long it took."""
+    findings = build / "findings" / target.name
+    findings.mkdir(parents=True, exist_ok=True)
+    log = build / "logs" / f"{target.name}-{number}.log"
+    log.parent.mkdir(exist_ok=True)
+    options = [
+        f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1", "-reload=1",
+        f"-artifact_prefix={findings}/",
+    ]  # fmt: skip
+    start = time.monotonic()
+    with log.open("wb") as stream:
+        folders = [str(folder) for folder in input_folders(target, build)]
+        subprocess.run(
+            [*fuzzer_command(target, build), *options, *folders], cwd=ROOT, env=environment(),
+            stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, check=False,
+        )  # fmt: skip
+    return log, time.monotonic() - start
+
+
+def last_number(pattern: str, text: str) -> int:
+    numbers = re.findall(pattern, text)
+    return int(numbers[-1]) if numbers else 0
+
+
+def read_log(outcome: Outcome, log: Path, seconds: float, build: Path) -> None:
+    text = log.read_text(errors="replace")
+    outcome.runs += last_number(r"stat::number_of_executed_units: (\d+)", text)
+    outcome.seconds = max(outcome.seconds, seconds)
+    outcome.edges = max(outcome.edges, last_number(r"cov: (\d+)", text))
+    outcome.all_edges = last_number(r"Loaded \d+ modules\s+\((\d+) inline", text)
+    artifacts = re.findall(r"Test unit written to (\S+)", text)
+    finished = "stat::number_of_executed_units" in text
+    if not artifacts and finished:
+        return
+    reason = re.search(r"a property does not hold: .*|runtime error: .*|SUMMARY: .*|ERROR: .*", text)
+    what = reason.group(0) if reason else "ended early"
+    for artifact in artifacts or [None]:
+        repeat = f"{fuzzer_command(outcome.target, build)[0]} {artifact}" if artifact else f"see {log}"
+        outcome.findings.append(f"{what}\n  {repeat}\n  log: {log}")
+
+
+def fuzz(targets: list[Target], build: Path, seconds: int) -> list[Outcome]:
+    outcomes = {target.name: Outcome(target) for target in targets}
+    processes = max(1, cores() // len(targets))
+    jobs = [(target, number) for target in targets for number in range(processes)]
+
+    def run(job: tuple[Target, int]) -> None:
+        target, number = job
+        log, took = run_process(target, build, seconds, number)
+        read_log(outcomes[target.name], log, took, build)
+
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(run, jobs))
+    for outcome in outcomes.values():
+        outcome.inputs = sum(1 for _ in (build / "corpus" / outcome.target.name).iterdir())
+    return list(outcomes.values())
+
+
+def report(outcomes: list[Outcome]) -> bool:
+    print(f"\n{'target':<15}{'runs':>10}{'runs/s':>9}{'edges':>14}{'inputs':>8}")
+    for outcome in outcomes:
+        rate = outcome.runs / outcome.seconds if outcome.seconds else 0
+        edges = f"{outcome.edges}/{outcome.all_edges}"
+        print(f"{outcome.target.name:<15}{outcome.runs:>10}{rate:>9.0f}{edges:>14}{outcome.inputs:>8}")
+    for outcome in outcomes:
+        for finding in outcome.findings:
+            print(f"\n{outcome.target.name}: {finding}")
+    print()
+    for outcome in outcomes:
+        name = outcome.target.name
+        print(f"failed: fuzz {name}" if outcome.findings else f"ok: fuzz {name}, {outcome.runs} runs")
+    return not any(outcome.findings for outcome in outcomes)
+
+
+def merge(targets: list[Target], build: Path) -> bool:
+    """Adds to test/fuzz/corpus what reaches code that its inputs do not reach; the shortest inputs that do."""
+    for target in targets:
+        kept = FUZZ / "corpus" / target.name
+        kept.mkdir(parents=True, exist_ok=True)
+        before = len(list(kept.iterdir()))
+        command = [*fuzzer_command(target, build), "-set_cover_merge=1", str(kept)]
+        command += [str(folder) for folder in input_folders(target, build) if folder != kept]
+        result = subprocess.run(command, env=environment(), capture_output=True, text=True, errors="replace")
+        if result.returncode != 0:
+            print(result.stderr[-2000:])
+            print(f"failed: merge {target.name}")
+            return False
+        print(f"ok: merge {target.name}, {before} inputs before, {len(list(kept.iterdir()))} now")
+    return True
+
+
+def coverage(targets: list[Target], build: Path) -> bool:
+    """Prints how many lines of the files under test all inputs reach together, and writes pages of them."""
+    covered = build.parent / f"{build.name}-coverage"
+    flags = "-fprofile-instr-generate -fcoverage-mapping"
+    configure_and_build(
+        covered, "ecf8-fuzz-inputs", "-DECF8_BUILD_FUZZERS=OFF", "-DECF8_BUILD_TESTS=ON", "-DECF8_ENABLE_ASAN=OFF",
+        f"-DCMAKE_CXX_FLAGS={flags}",
+    )  # fmt: skip
+    profiles, objects = [], []
+    for target in targets:
+        program, profile = covered / "bin" / f"ecf8-inputs-{target.name}", covered / f"{target.name}.profraw"
+        folders = [str(folder) for folder in input_folders(target, build) if any(folder.iterdir())]
+        result = subprocess.run(
+            [str(program), *folders], env={**environment(), "LLVM_PROFILE_FILE": str(profile)},
+            capture_output=True, text=True, errors="replace",
+        )  # fmt: skip
+        if result.returncode != 0:
+            print(result.stderr[-2000:])
+            print(f"failed: coverage {target.name}")
+            return False
+        profiles.append(str(profile))
+        objects.append(str(program))
+    merged = str(covered / "all.profdata")
+    subprocess.run(["llvm-profdata-22", "merge", "-o", merged, *profiles], check=True)
+    sources = sorted({str(ROOT / path) for target in targets for path in target.covers})
+    command = [f"-instr-profile={merged}", objects[0], *(f"-object={name}" for name in objects[1:]), *sources]
+    subprocess.run(["llvm-cov-22", "report", "-show-branch-summary=false", *command], check=True)
+    pages = covered / "pages"
+    subprocess.run(["llvm-cov-22", "show", "-format=html", f"-output-dir={pages}", *command], check=True)
+    print(f"line by line: {pages}/index.html")
+    return True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", type=Path, default=ROOT / "build-fuzz", help="build folder (default: build-fuzz)")
+    parser.add_argument("--seconds", type=int, default=60, help="how long to run each target (default: 60)")
+    parser.add_argument("--merge", action="store_true", help="add what was found to test/fuzz/corpus instead")
+    parser.add_argument("--coverage", action="store_true", help="report the lines that all inputs reach instead")
+    parser.add_argument("targets", nargs="*", help="these targets only")
+    arguments = parser.parse_args()
+    known = {target.name: target for target in TARGETS}
+    if unknown := set(arguments.targets) - set(known):
+        parser.error(f"expected targets out of {list(known)}, got {sorted(unknown)}")
+    if arguments.seconds < 1:
+        parser.error(f"expected at least 1 second, got {arguments.seconds}")
+    targets = [known[name] for name in arguments.targets] or list(TARGETS)
+
+    build = arguments.build.resolve()
+    configure_and_build(build, "ecf8-fuzzers")
+    make_seeds(build)
+    actions: list[tuple[bool, Callable[[list[Target], Path], bool]]] = [
+        (arguments.merge, merge),
+        (arguments.coverage, coverage),
+    ]
+    chosen = [action for is_wanted, action in actions if is_wanted]
+    if chosen:
+        return 0 if all([action(targets, build) for action in chosen]) else 1
+    return 0 if report(fuzz(targets, build, arguments.seconds)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
