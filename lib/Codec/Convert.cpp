@@ -37,7 +37,7 @@ Header makeSliceHeader(const Header &whole, const Slice &slice, const TensorStat
   header.maxExponent = stats.maxExponent;
   header.codesBytes = 0;
   if (header.elementCount() == 0)
-    header.codeLengths = {}; // [huffman_c5] [planes_c3]
+    header.codeLengths = {}, std::ranges::fill(header.wideLengths, 0); // [huffman_c5] [planes_c3]
   return header;
 }
 

@@ -70,10 +70,11 @@ Status decodeSymbols(const Payload &payload, uint64_t strip, uint64_t tile, std:
     for (unsigned l = 0; l < laneCount; ++l) {
       Lane &lane = lanes[l];
       uint32_t window = stream.word(lane.firstWord) | uint32_t(stream.word(lane.secondWord)) << wordBits;
-      for (unsigned i = 0; i < 2; ++i) {
+      for (unsigned i = 0; i < 2; i += header.group) {
         auto [symbol, bits] = payload.code.decodeSymbol(window >> lane.position);
-        symbols[tilePosition(l, step * 2 + i)] = uint8_t(symbol);
         lane.position += bits;
+        for (unsigned j = 0; j < header.group; ++j, symbol /= header.split().symbolCount) // [huffman_c7]
+          symbols[tilePosition(l, step * 2 + i + j)] = uint8_t(symbol % header.split().symbolCount);
       }
       if (lane.position > 0)
         neededWords = std::max(neededWords, (lane.position > wordBits ? lane.secondWord : lane.firstWord) + 1);
@@ -124,11 +125,13 @@ const char *paddingRule(Encoding encoding, bool isSymbolWrong) {
 Status checkPadding(const Payload &payload, uint64_t strip, uint64_t tile, const std::vector<uint8_t> &elements) {
   const Header &header = payload.header;
   TileGrid grid = header.grid();
-  uint8_t padding = payload.paddingElement();
   for (unsigned lane = 0; lane < laneCount; ++lane)
     for (uint64_t column = 0; column < grid.paddedWidth(tile); ++column) {
       bool isPadding = laneToRow(lane) >= grid.stripRows(strip) || column >= grid.tileWidth(tile);
-      uint8_t element = elements[tilePosition(lane, column)];
+      uint8_t element = elements[tilePosition(lane, column)], padding = payload.paddingElement(column);
+      bool sharesPair = header.group == 2 && laneToRow(lane) < grid.stripRows(strip) && column == grid.tileWidth(tile);
+      if (sharesPair && column % 2 == 1)
+        padding = header.split().elementOf(header.split().symbolOf(elements[tilePosition(lane, column - 1)]), 0);
       if (!isPadding || element == padding)
         continue;
       bool isSymbolWrong = header.split().symbolOf(element) != header.split().symbolOf(padding);

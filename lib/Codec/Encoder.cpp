@@ -8,6 +8,7 @@
 #include "ecf8/Codec/Planes.h"
 
 #include <algorithm>
+#include <functional>
 #include <string>
 
 namespace ecf8 {
@@ -38,6 +39,19 @@ Result<std::vector<uint8_t>> encodeRaw(Header header, std::span<const uint8_t> b
   return payload;
 }
 
+/// The sizes of a payload whose codes take `codes`.
+Result<SizeEstimate> sizesOf(Header header, const CodeWords &codes) {
+  SizeEstimate estimate;
+  for (auto [words, result] : {std::pair(codes.min, &estimate.minBytes), std::pair(codes.max, &estimate.maxBytes)}) {
+    header.codesBytes = words * 2;
+    Result<SectionLayout> layout = computeLayout(header);
+    if (!layout)
+      return layout.status();
+    *result = layout->payloadBytes;
+  }
+  return estimate;
+}
+
 Status checkElementType(ElementType type) {
   if (type == ElementType::F8E4M3FN || type == ElementType::F8E5M2)
     return Status::ok();
@@ -45,9 +59,41 @@ Status checkElementType(ElementType type) {
                 "expected element type f8E4M3FN or f8E5M2, got " + std::string(getName(type)) + " [header_c7]");
 }
 
+/// `encode` for a caller that has also counted the pairs, if the options want them.
+Result<std::vector<uint8_t>> encodeCounted(const EncodeOptions &options, const TensorStats &stats,
+                                           std::span<const uint64_t> pairCounts, std::span<const uint64_t> dims,
+                                           std::span<const uint8_t> bytes, unsigned threads) {
+  Result<Header> header = makeHeader(options, stats, dims, pairCounts);
+  if (!header)
+    return header.status();
+  return encodePayload(*header, stats, bytes, usefulThreads(threads, bytes.size()), pairCounts);
+}
+
+/// What encodes a tensor with some options, known to be valid.
+using EncodeFunction = std::function<Result<std::vector<uint8_t>>(const EncodeOptions &options)>;
+
+/// The payload that `encode` makes with `preferred`, or with row-major raw where that is not larger.
+Result<std::vector<uint8_t>> takeSmallest(const EncodeOptions &preferred, const TensorStats &stats,
+                                          std::span<const uint64_t> dims, const EncodeFunction &encode) {
+  EncodeOptions raw = EncodeOptions::raw();
+  Result<SizeEstimate> preferredSize = estimatePayloadBytes(preferred, stats, dims);
+  if (!preferredSize)
+    return preferredSize.status();
+  Result<SizeEstimate> rawSize = estimatePayloadBytes(raw, stats, dims);
+  if (!rawSize)
+    return rawSize.status();
+  if (preferredSize->minBytes >= rawSize->maxBytes)
+    return encode(raw);
+  Result<std::vector<uint8_t>> payload = encode(preferred);
+  if (!payload || payload->size() < rawSize->maxBytes)
+    return payload;
+  return encode(raw);
+}
+
 } // namespace
 
-Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats, std::span<const uint64_t> dims) {
+Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats, std::span<const uint64_t> dims,
+                          std::span<const uint64_t> pairCounts) {
   if (Status status = checkEncodeOptions(options); !status.isOk())
     return status;
   Result<MatrixShape> shape = getMatrixShape(dims);
@@ -59,7 +105,7 @@ Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats
                                                    std::to_string(stats.elementCount));
   Header header;
   header.elementType = stats.elementType;
-  header.minor = getMinorVersion(options.encoding);
+  header.minor = getMinorVersion(options.encoding, options.group);
   header.encoding = options.encoding;
   header.order = options.order;
   header.rank = uint8_t(dims.size());
@@ -72,9 +118,14 @@ Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats
     header.tileColumns = options.tileColumns;
   if (options.encoding == Encoding::Huffman) {
     header.stream = Stream::Interleaved;
-    header.group = 1;
+    header.group = uint8_t(options.group);
     header.maxCodeLength = uint8_t(options.maxCodeLength);
-    header.codeLengths = buildCodeLengths(stats.symbolCounts, options.maxCodeLength);
+    if (options.group == 2) {
+      header.requiredFlags = RequiresWideCode;
+      header.wideLengths = buildWideCodeLengths(pairCounts, options.maxCodeLength);
+    } else {
+      header.codeLengths = buildCodeLengths(stats.symbolCounts, options.maxCodeLength);
+    }
   } else if (options.encoding == Encoding::Planes) {
     header.codeLengths = buildRankNibbles(stats.symbolCounts);
   }
@@ -100,7 +151,12 @@ Status checkEncodeOptions(const EncodeOptions &options) {
   if (options.order != Order::Rows32 && (!isRaw || options.order != Order::RowMajor))
     return unsupported(std::string(isRaw ? "expected order row_major or rows32 for " : "expected order rows32 for ") +
                        encoding + ", got " + std::string(getName(options.order)) + " [header_c9]");
-  if (isHuffman && options.maxCodeLength != 7 && options.maxCodeLength != 8)
+  if (isHuffman && options.group != 1 && options.group != 2)
+    return unsupported("expected group 1 or 2, got " + std::to_string(options.group) + " [header_c12]");
+  if (isHuffman && options.group == 2 && options.maxCodeLength != 12)
+    return unsupported("expected code length limit 12 for group 2, got " + std::to_string(options.maxCodeLength) +
+                       " [header_c12]");
+  if (isHuffman && options.group == 1 && options.maxCodeLength != 7 && options.maxCodeLength != 8)
     return unsupported("expected code length limit 7 or 8, got " + std::to_string(options.maxCodeLength) +
                        " [header_c12]");
   if (options.order == Order::Rows32 && (options.tileColumns == 0 || options.tileColumns % 16 != 0))
@@ -116,7 +172,8 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, ElementType el
                                     std::span<const uint64_t> dims, std::span<const uint8_t> bytes, unsigned threads) {
   if (Status status = checkElementType(elementType); !status.isOk())
     return status;
-  return encode(options, collectStats(elementType, bytes, usefulThreads(threads, bytes.size())), dims, bytes, threads);
+  TensorStats stats = collectSymbolStats(elementType, bytes, usefulThreads(threads, bytes.size()));
+  return encode(options, stats, dims, bytes, threads);
 }
 
 Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorStats &stats,
@@ -127,19 +184,25 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorSt
     return Status(StatusCode::InvalidArgument, "expected the " + std::to_string(stats.elementCount) +
                                                    " bytes that the figures count, got " +
                                                    std::to_string(bytes.size()));
-  Result<Header> header = makeHeader(options, stats, dims);
-  if (!header)
-    return header.status();
-  return encodePayload(*header, stats, bytes, usefulThreads(threads, bytes.size()));
+  std::vector<uint64_t> pairCounts;
+  if (options.encoding == Encoding::Huffman && options.group == 2) {
+    Result<MatrixShape> shape = getMatrixShape(dims);
+    if (!shape)
+      return shape.status();
+    if (shape->elementCount() == bytes.size()) // else the next call says what is wrong
+      pairCounts = countPairs(stats.elementType, *shape, bytes, usefulThreads(threads, bytes.size()));
+  }
+  return encodeCounted(options, stats, pairCounts, dims, bytes, threads);
 }
 
 Result<std::vector<uint8_t>> encodePayload(const Header &header, const TensorStats &stats,
-                                           std::span<const uint8_t> bytes, unsigned threads) {
+                                           std::span<const uint8_t> bytes, unsigned threads,
+                                           std::span<const uint64_t> pairCounts) {
   switch (header.encoding) {
   case Encoding::Raw:
     return encodeRaw(header, bytes, threads);
   case Encoding::Huffman:
-    return encodeHuffman(header, bytes, threads);
+    return encodeHuffman(header, stats, pairCounts, bytes, threads);
   case Encoding::Planes:
     break;
   }
@@ -161,33 +224,53 @@ Result<SizeEstimate> estimatePayloadBytes(const EncodeOptions &options, const Te
   } else if (options.encoding == Encoding::Planes) {
     codes = estimatePlanesWords(header, stats);
   }
-  SizeEstimate estimate;
-  for (auto [words, result] : {std::pair(codes.min, &estimate.minBytes), std::pair(codes.max, &estimate.maxBytes)}) {
-    header.codesBytes = words * 2;
-    Result<SectionLayout> layout = computeLayout(header);
-    if (!layout)
-      return layout.status();
-    *result = layout->payloadBytes;
-  }
-  return estimate;
+  return sizesOf(header, codes);
+}
+
+Result<EncodeOptions> chooseForStorage(const TensorStats &stats, std::span<const uint64_t> pairCounts,
+                                       std::span<const uint64_t> dims) {
+  EncodeOptions single = EncodeOptions::huffman(), pairs = EncodeOptions::huffmanPairs();
+  Result<SizeEstimate> singleSize = estimatePayloadBytes(single, stats, dims);
+  if (!singleSize)
+    return singleSize.status();
+  Result<Header> header = makeHeader(pairs, stats, dims, pairCounts);
+  if (!header)
+    return header.status();
+  Result<CodeWords> words = countPairWords(*header, pairCounts);
+  if (!words)
+    return words.status();
+  Result<SizeEstimate> pairSize = sizesOf(*header, *words);
+  if (!pairSize)
+    return pairSize.status();
+  // All codes and metadata; what lanes leave empty at the ends of tiles is much the same for both.
+  return pairSize->minBytes < singleSize->minBytes ? pairs : single;
+}
+
+Result<std::vector<uint8_t>> encodeForStorage(ElementType elementType, std::span<const uint64_t> dims,
+                                              std::span<const uint8_t> bytes, unsigned threads) {
+  if (Status status = checkElementType(elementType); !status.isOk())
+    return status;
+  Result<MatrixShape> shape = getMatrixShape(dims);
+  if (!shape)
+    return shape.status();
+  if (shape->elementCount() != bytes.size())
+    return encode(EncodeOptions::raw(), elementType, dims, bytes, threads); // says what is wrong
+  threads = usefulThreads(threads, bytes.size());
+  TensorStats stats = collectSymbolStats(elementType, bytes, threads);
+  std::vector<uint64_t> pairCounts = countPairs(elementType, *shape, bytes, threads);
+  Result<EncodeOptions> options = chooseForStorage(stats, pairCounts, dims);
+  if (!options)
+    return options.status();
+  return takeSmallest(*options, stats, dims, [&](const EncodeOptions &chosen) {
+    return encodeCounted(chosen, stats, pairCounts, dims, bytes, threads);
+  });
 }
 
 Result<std::vector<uint8_t>> encodeSmallest(const EncodeOptions &preferred, const TensorStats &stats,
                                             std::span<const uint64_t> dims, std::span<const uint8_t> bytes,
                                             unsigned threads) {
-  EncodeOptions raw = EncodeOptions::raw();
-  Result<SizeEstimate> preferredSize = estimatePayloadBytes(preferred, stats, dims);
-  if (!preferredSize)
-    return preferredSize.status();
-  Result<SizeEstimate> rawSize = estimatePayloadBytes(raw, stats, dims);
-  if (!rawSize)
-    return rawSize.status();
-  if (preferredSize->minBytes >= rawSize->maxBytes)
-    return encode(raw, stats, dims, bytes, threads);
-  Result<std::vector<uint8_t>> payload = encode(preferred, stats, dims, bytes, threads);
-  if (!payload || payload->size() < rawSize->maxBytes)
-    return payload;
-  return encode(raw, stats, dims, bytes, threads);
+  return takeSmallest(preferred, stats, dims,
+                      [&](const EncodeOptions &options) { return encode(options, stats, dims, bytes, threads); });
 }
 
 } // namespace ecf8

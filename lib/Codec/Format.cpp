@@ -25,7 +25,11 @@ const ElementSplit &getElementSplit(ElementType type) { return type == ElementTy
 
 RestUnit getRestUnit(ElementType type) { return type == ElementType::F8E5M2 ? RestUnit{16, 192} : RestUnit{4, 64}; }
 
-uint8_t getMinorVersion(Encoding encoding) { return encoding == Encoding::Planes ? 1 : 0; }
+uint8_t getMinorVersion(Encoding encoding, unsigned group) {
+  if (encoding == Encoding::Huffman)
+    return group == 2 ? 2 : 0;
+  return encoding == Encoding::Planes ? 1 : 0;
+}
 
 TileStorage getTileStorage(ElementType type, Encoding encoding) {
   bool isE5M2 = type == ElementType::F8E5M2;
@@ -115,6 +119,8 @@ uint64_t TileGrid::paddedColumns() const { return (shape.columns + columnGroup -
 
 Result<SectionLayout> computeLayout(const Header &header) {
   Wide tableOffset = 0, codesOffset = 0, restOffset = headerBytes, restBytes = 0;
+  uint64_t lengthsOffset = header.hasWideCode() ? wideHeaderBytes : 0;
+  uint64_t lengthsBytes = header.hasWideCode() ? header.codedSymbolCount() : 0;
   if (header.order == Order::RowMajor) {
     restBytes = header.elementCount();
   } else {
@@ -122,7 +128,7 @@ Result<SectionLayout> computeLayout(const Header &header) {
     Wide storedColumns = Wide(grid.strips()) * grid.paddedColumns();
     restBytes = storedColumns * header.storage().bytesPerColumn;
     if (header.hasCodes()) {
-      tableOffset = headerBytes;
+      tableOffset = header.hasWideCode() ? alignUp(lengthsOffset + lengthsBytes) : headerBytes;
       codesOffset = alignUp(tableOffset + (Wide(grid.strips()) * grid.tilesPerStrip() + 1) * 4);
       restOffset = alignUp(codesOffset + header.codesBytes);
     }
@@ -130,19 +136,19 @@ Result<SectionLayout> computeLayout(const Header &header) {
   Wide payloadBytes = alignUp(restOffset + restBytes);
   if (payloadBytes >= sizeLimit)
     return Status(StatusCode::InvalidArgument, "expected a payload below 2^63 bytes [layout_c1]");
-  return SectionLayout{uint64_t(tableOffset), uint64_t(codesOffset), uint64_t(restOffset), uint64_t(restBytes),
-                       uint64_t(payloadBytes)};
+  return SectionLayout{lengthsOffset,        lengthsBytes,        uint64_t(tableOffset), uint64_t(codesOffset),
+                       uint64_t(restOffset), uint64_t(restBytes), uint64_t(payloadBytes)};
 }
 
-std::array<uint8_t, headerBytes> serializeHeader(const Header &header) {
+std::vector<uint8_t> serializeHeader(const Header &header) {
   namespace at = header_offset;
-  std::array<uint8_t, headerBytes> bytes{};
+  std::vector<uint8_t> bytes(header.sizeBytes());
   auto put = [&](uint64_t offset, auto value) { storeLittle(bytes.data() + offset, value); };
   for (unsigned i = 0; i < 4; ++i)
     bytes[at::magic + i] = uint8_t("ECF8"[i]);
   put(at::major, header.major);
   put(at::minor, header.minor);
-  put(at::headerSize, uint16_t(headerBytes));
+  put(at::headerSize, uint16_t(header.sizeBytes()));
   put(at::requiredFlags, header.requiredFlags);
   put(at::optionalFlags, header.optionalFlags);
   put(at::payloadBytes, header.payloadBytes);
@@ -170,6 +176,10 @@ std::array<uint8_t, headerBytes> serializeHeader(const Header &header) {
     bytes[at::codeLengths + i / 2] |= uint8_t(header.codeLengths[i] << (i % 2 * 4));
   for (unsigned i = 0; i < maxRank; ++i)
     put(at::dims + i * 8, header.dims[i]);
+  if (header.hasWideCode()) {
+    put(at::lengthsOffset, header.lengthsOffset);
+    put(at::lengthsBytes, header.lengthsBytes);
+  }
   return bytes;
 }
 

@@ -5,8 +5,15 @@
 #include "ParallelFor.h"
 #include "TileEncoder.h"
 
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
 namespace ecf8 {
 namespace {
+
+/// Bits that a symbol takes at most in usual tensors: what memory is reserved for.
+constexpr double reserveBits = 3.25;
 
 /// The coded words of one strip, tile after tile.
 struct StripCodes {
@@ -14,40 +21,158 @@ struct StripCodes {
   std::vector<uint64_t> tileWords; ///< number of words of each tile
 };
 
+/// What coded elements take that have `counts` coded symbols, and otherwise padding. [huffman_c6]
+CodeWords countWords(const Header &header, const CanonicalCode &code, std::span<const uint64_t> counts) {
+  TileGrid grid = header.grid();
+  uint64_t elements = grid.tileCount() == 0 ? 0 : grid.strips() * grid.paddedColumns() * laneCount;
+  uint64_t padding = elements / header.group, bits = 0;
+  for (unsigned symbol = 0; symbol < counts.size(); ++symbol)
+    if (counts[symbol] != 0) {
+      bits += counts[symbol] * code.streamLength(symbol);
+      padding -= counts[symbol];
+    }
+  bits += padding * code.streamLength(code.paddingSymbol());
+  uint64_t min = (bits + wordBits - 1) / wordBits;
+  // Each lane leaves at most two words unfilled at its end; without any bits nothing is stored.
+  return {min, bits == 0 ? 0 : min + grid.tileCount() * laneCount * 2};
+}
+
+std::span<const uint64_t> symbolCounts(const Header &header, const TensorStats &stats) {
+  return std::span(stats.symbolCounts).first(header.split().symbolCount);
+}
+
 Result<CanonicalCode> makeCode(const Header &header) {
+  if (header.hasWideCode())
+    return CanonicalCode::createWide(header.wideLengths, header.maxCodeLength);
   return CanonicalCode::create(header.codeLengths, header.split().symbolCount, header.maxCodeLength);
 }
 
-StripCodes encodeStrip(const TileGrid &grid, TileEncoder &encoder, std::span<const uint8_t> bytes, uint64_t strip) {
+/// Encodes a strip: its rest to `rest`, where the strip's place is.
+StripCodes encodeStrip(const Header &header, TileEncoder &encoder, std::span<const uint8_t> bytes, uint64_t strip,
+                       uint8_t *rest) {
+  TileGrid grid = header.grid();
   StripCodes codes;
-  const uint8_t *source = bytes.data() + strip * laneCount * grid.shape.columns;
+  codes.words.reserve(size_t(double(grid.paddedColumns()) * laneCount / wordBits * reserveBits));
   for (uint64_t tile = 0; tile < grid.tilesPerStrip(); ++tile) {
-    uint64_t count = encoder.encode(source + tile * grid.tileColumns, grid.shape.columns, grid.stripRows(strip),
-                                    grid.tileWidth(tile), grid.paddedWidth(tile));
+    uint64_t count = encoder.encode(rowsOfTile(grid, bytes, strip, tile), grid.paddedWidth(tile), rest);
     codes.words.insert(codes.words.end(), encoder.words(), encoder.words() + count);
     codes.tileWords.push_back(count);
+    rest += grid.paddedWidth(tile) * header.storage().bytesPerColumn;
   }
   return codes;
 }
 
+/// Makes `payload`, whose rest was written where the codes take `header.codesBytes`, one whose codes take `codesBytes`.
+/// What is between the sections and behind them is 0 before and after.
+Status setCodesBytes(Header &header, uint64_t codesBytes, std::vector<uint8_t> &payload) {
+  Header changed = header;
+  changed.codesBytes = codesBytes;
+  Result<SectionLayout> layout = computeLayout(changed);
+  if (!layout)
+    return layout.status();
+  payload.resize(std::max(header.payloadBytes, layout->payloadBytes));
+  auto begin = payload.begin();
+  if (layout->restOffset <= header.restOffset) {
+    std::copy_n(begin + header.restOffset, layout->restBytes, begin + layout->restOffset);
+    std::fill(begin + layout->restOffset + layout->restBytes, payload.end(), 0);
+  } else { // figures that are not those of the elements: the estimate does not hold
+    std::copy_backward(begin + header.restOffset, begin + header.restOffset + layout->restBytes,
+                       begin + layout->restOffset + layout->restBytes);
+    std::fill(begin + header.restOffset, begin + layout->restOffset, 0);
+  }
+  payload.resize(layout->payloadBytes);
+  header.codesBytes = codesBytes;
+  header.restOffset = layout->restOffset;
+  header.payloadBytes = layout->payloadBytes;
+  return Status::ok();
+}
+
 void storeWords(std::span<const uint16_t> words, uint8_t *out) {
+  if (std::endian::native == std::endian::little && !words.empty()) {
+    std::memcpy(out, words.data(), words.size_bytes());
+    return;
+  }
   for (size_t i = 0; i < words.size(); ++i)
     storeLittle(out + i * 2, words[i]);
 }
 
+/// Adds how often each pair of neighbours occurs in `row`, from its first element on; a last one without a neighbour is
+/// paired with itself. At most 2^31 elements.
+void addPairCounts(const ElementSplit &split, std::span<const uint8_t> row, std::vector<uint64_t> &counts) {
+  // Four pairs at a time, each with a table of its own, so that equal ones do not wait for each other.
+  std::vector<uint32_t> tables(4 * counts.size());
+  uint32_t *table[4];
+  for (size_t i = 0; i < 4; ++i)
+    table[i] = tables.data() + i * counts.size();
+  const unsigned symbolBits = unsigned(std::bit_width(split.symbolCount) - 1), symbolMask = split.symbolCount - 1;
+  const uint64_t firstMask = symbolMask * uint64_t(0x0001000100010001), secondMask = firstMask << symbolBits;
+  size_t i = 0;
+  for (; i + 8 <= row.size(); i += 8) {
+    uint64_t symbols = loadLittle<uint64_t>(row.data() + i) >> split.symbolShift;
+    uint64_t pairs = (symbols & firstMask) | (symbols >> (8 - symbolBits) & secondMask);
+    for (size_t pair = 0; pair < 4; ++pair)
+      ++table[pair][pairs >> (16 * pair) & 0xFFFF];
+  }
+  for (; i < row.size(); i += 2) {
+    unsigned first = split.symbolOf(row[i]), second = i + 1 < row.size() ? split.symbolOf(row[i + 1]) : first;
+    ++table[0][first | second << symbolBits];
+  }
+  for (size_t pair = 0; pair < counts.size(); ++pair)
+    for (size_t j = 0; j < 4; ++j)
+      counts[pair] += table[j][pair];
+}
+
 } // namespace
 
-Result<std::vector<uint8_t>> encodeHuffman(Header header, std::span<const uint8_t> bytes, unsigned threads) {
+std::vector<uint64_t> countPairs(ElementType type, const MatrixShape &shape, std::span<const uint8_t> bytes,
+                                 unsigned threads) {
+  const ElementSplit &split = getElementSplit(type);
+  uint64_t pairs = uint64_t(split.symbolCount) * split.symbolCount;
+  // Rows of an even number of elements are counted as if they were one; pieces of at most 2^31 elements.
+  bool isEven = shape.columns % 2 == 0;
+  uint64_t pieceElements =
+      isEven ? uint64_t(1) << 20 : std::max<uint64_t>(1, (uint64_t(1) << 20) / shape.columns) * shape.columns;
+  size_t pieces = size_t((bytes.size() + pieceElements - 1) / pieceElements);
+  std::vector<std::vector<uint64_t>> counts(pieces);
+  parallelFor(pieces, threads, [&](size_t piece) {
+    counts[piece].resize(pairs);
+    std::span<const uint8_t> part = bytes.subspan(piece * pieceElements);
+    part = part.first(std::min<uint64_t>(part.size(), pieceElements));
+    uint64_t rowElements = isEven ? part.size() : shape.columns;
+    for (; !part.empty(); part = part.subspan(rowElements))
+      addPairCounts(split, part.first(rowElements), counts[piece]);
+  });
+  std::vector<uint64_t> sum(pairs);
+  for (const std::vector<uint64_t> &piece : counts)
+    for (size_t pair = 0; pair < pairs; ++pair)
+      sum[pair] += piece[pair];
+  return sum;
+}
+
+Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats,
+                                           std::span<const uint64_t> pairCounts, std::span<const uint8_t> bytes,
+                                           unsigned threads) {
   Result<CanonicalCode> code = makeCode(header);
   if (!code)
     return code.status();
+  std::vector<uint64_t> counted;
+  if (header.group == 2 && pairCounts.empty())
+    pairCounts = counted = countPairs(header.elementType, header.shape, bytes, threads);
+  CodeWords estimate = countWords(header, *code, header.group == 2 ? pairCounts : symbolCounts(header, stats));
+  // The rest goes to its place in the one pass over the elements: nearly its place, since the words are not counted
+  // yet.
+  header.codesBytes = estimate.max * 2;
+  Result<std::vector<uint8_t>> payload = makePayload(header);
+  if (!payload)
+    return payload;
   TileGrid grid = header.grid();
   uint64_t strips = grid.tileCount() == 0 ? 0 : grid.strips();
-  const TileEncoder prototype(*code, header.elementType);
+  const TileEncoder prototype(*code, header.elementType, header.group);
   std::vector<StripCodes> codes(strips);
   parallelFor(strips, threads, [&](uint64_t strip) {
     TileEncoder encoder = prototype;
-    codes[strip] = encodeStrip(grid, encoder, bytes, strip);
+    uint64_t restOffset = header.restOffset + grid.columnsBefore(strip, 0) * header.storage().bytesPerColumn;
+    codes[strip] = encodeStrip(header, encoder, bytes, strip, payload->data() + restOffset);
   });
 
   std::vector<uint64_t> stripBegin; // in words
@@ -58,12 +183,8 @@ Result<std::vector<uint8_t>> encodeHuffman(Header header, std::span<const uint8_
   }
   if (Status status = checkCodeWords(words); !status.isOk())
     return status;
-  header.codesBytes = words * 2;
-  Result<std::vector<uint8_t>> payload = makePayload(header);
-  if (!payload)
-    return payload;
-
-  RestUnit unit = getRestUnit(header.elementType);
+  if (Status status = setCodesBytes(header, words * 2, *payload); !status.isOk())
+    return status;
   parallelFor(strips, threads, [&](uint64_t strip) {
     uint8_t *table = payload->data() + header.tileTableOffset + strip * grid.tilesPerStrip() * 4;
     uint64_t end = stripBegin[strip];
@@ -73,29 +194,29 @@ Result<std::vector<uint8_t>> encodeHuffman(Header header, std::span<const uint8_
     }
     storeWords(codes[strip].words, payload->data() + header.codesOffset + stripBegin[strip] * 2);
     codes[strip] = {};
-    forEachTile(grid, bytes, strip, /*padding=*/0, [&](uint64_t tile, std::span<const uint8_t> elements) {
-      uint8_t *rest =
-          payload->data() + header.restOffset + grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn;
-      for (size_t i = 0; i < elements.size(); i += unit.columns * laneCount, rest += unit.bytes)
-        encodeRestUnit(header.elementType, elements.data() + i, rest); // of padding it is 0 [rest_c3]
-    });
   });
   finishPayload(header, bytes, *payload);
   return payload;
 }
 
 Result<CodeWords> estimateHuffmanWords(const Header &header, const TensorStats &stats) {
+  if (header.group == 2) {
+    TileGrid grid = header.grid();
+    uint64_t elements = grid.tileCount() == 0 ? 0 : grid.strips() * grid.paddedColumns() * laneCount;
+    uint64_t most = (elements / 2 * header.maxCodeLength + wordBits - 1) / wordBits;
+    return CodeWords{0, most + grid.tileCount() * laneCount * 2};
+  }
   Result<CanonicalCode> code = makeCode(header);
   if (!code)
     return code.status();
-  TileGrid grid = header.grid();
-  uint64_t storedElements = grid.tileCount() == 0 ? 0 : grid.strips() * grid.paddedColumns() * laneCount;
-  uint64_t bits = (storedElements - stats.elementCount) * code->streamLength(code->paddingSymbol());
-  for (unsigned symbol = 0; symbol < maxSymbolCount; ++symbol)
-    bits += stats.symbolCounts[symbol] * code->streamLength(symbol);
-  uint64_t min = (bits + wordBits - 1) / wordBits;
-  // Each lane leaves at most two words unfilled at its end; without any bits nothing is stored.
-  return CodeWords{min, bits == 0 ? 0 : min + grid.tileCount() * laneCount * 2};
+  return countWords(header, *code, symbolCounts(header, stats));
+}
+
+Result<CodeWords> countPairWords(const Header &header, std::span<const uint64_t> pairCounts) {
+  Result<CanonicalCode> code = makeCode(header);
+  if (!code)
+    return code.status();
+  return countWords(header, *code, pairCounts);
 }
 
 } // namespace ecf8

@@ -63,6 +63,7 @@ private:
   Status checkFraming(Header &header);
   Status checkKinds(Header &header);
   Status checkParameters(Header &header);
+  Status checkLengthLimit(const Header &header) const;
   Status checkShape(Header &header);
   Status checkContentFields(Header &header);
   Status checkSections(Header &header);
@@ -82,12 +83,16 @@ Status HeaderReader::checkFraming(Header &header) {
   header.minor = field<uint8_t>(at::minor); // a later minor version is readable unless a required flag says otherwise
   if (header.major != formatMajor)
     return unsupported("major version 1", std::to_string(header.major), at::major, "header_c2");
-  if (uint16_t size = field<uint16_t>(at::headerSize); size != headerBytes)
-    return unsupported("a header of 192 bytes", std::to_string(size), at::headerSize, "header_c3");
   header.requiredFlags = field<uint32_t>(at::requiredFlags);
   header.optionalFlags = field<uint32_t>(at::optionalFlags);
-  if (header.requiredFlags != 0)
-    return unsupported("no required feature", "flags " + hex(header.requiredFlags), at::requiredFlags, "header_c4");
+  if ((header.requiredFlags & ~uint32_t(RequiresWideCode)) != 0)
+    return unsupported("no required feature but flag 1", "flags " + hex(header.requiredFlags), at::requiredFlags,
+                       "header_c4");
+  if (uint16_t size = field<uint16_t>(at::headerSize); size != header.sizeBytes())
+    return unsupported("a header of " + std::to_string(header.sizeBytes()) + " bytes", std::to_string(size),
+                       at::headerSize, "header_c3");
+  if (bytes.size() < header.sizeBytes())
+    return corrupt("a payload of at least 256 bytes", std::to_string(bytes.size()) + " bytes", 0, "header_c5");
   header.payloadBytes = field<uint64_t>(at::payloadBytes);
   if (header.payloadBytes != payloadBytes)
     return corrupt("a payload of " + std::to_string(header.payloadBytes) + " bytes",
@@ -138,15 +143,17 @@ Status HeaderReader::checkParameters(Header &header) {
   header.tileColumns = field<uint32_t>(at::tileColumns);
   bool isHuffman = header.encoding == Encoding::Huffman;
   std::string forEncoding = " for " + std::string(getName(header.encoding));
-  if (header.group != (isHuffman ? 1 : 0))
-    return unsupported((isHuffman ? "group 1" : "group 0") + forEncoding, std::to_string(header.group), at::group,
+  if (isHuffman ? header.group != 1 && header.group != 2 : header.group != 0)
+    return unsupported((isHuffman ? "group 1 or 2" : "group 0") + forEncoding, std::to_string(header.group), at::group,
                        "header_c12");
   if (header.rawExponentBits != 0)
     return unsupported("0 raw exponent bits", std::to_string(header.rawExponentBits), at::rawExponentBits,
                        "header_c12");
-  if (isHuffman ? header.maxCodeLength != 7 && header.maxCodeLength != 8 : header.maxCodeLength != 0)
-    return unsupported((isHuffman ? "code length limit 7 or 8" : "code length limit 0") + forEncoding,
-                       std::to_string(header.maxCodeLength), at::maxCodeLength, "header_c12");
+  if (Status status = checkLengthLimit(header); !status.isOk())
+    return status;
+  if (header.hasWideCode() != (header.group == 2))
+    return corrupt(header.group == 2 ? "required flag 1 for group 2" : "required flag 1 only for huffman of group 2",
+                   "flags " + hex(header.requiredFlags), at::requiredFlags, "header_c4");
   bool hasTiles = header.order == Order::Rows32;
   if (hasTiles ? header.tileColumns == 0 || header.tileColumns % 16 != 0 : header.tileColumns != 0)
     return corrupt(hasTiles ? "tile columns that are a positive multiple of 16" : "tile columns 0 for order row_major",
@@ -154,7 +161,26 @@ Status HeaderReader::checkParameters(Header &header) {
   if (header.encoding == Encoding::Planes && header.tileColumns > maxPlanesTileColumns)
     return corrupt("at most 1024 tile columns for planes", std::to_string(header.tileColumns), at::tileColumns,
                    "header_c14");
+  if (header.hasWideCode())
+    if (Status status = checkZero(at::wideReserved, wideHeaderBytes, "header_c17"); !status.isOk())
+      return status;
   return checkZero(at::reserved, at::rows, "header_c17");
+}
+
+Status HeaderReader::checkLengthLimit(const Header &header) const {
+  std::string got = std::to_string(header.maxCodeLength);
+  std::string forEncoding = " for " + std::string(getName(header.encoding));
+  if (header.encoding != Encoding::Huffman)
+    return header.maxCodeLength == 0
+               ? Status::ok()
+               : unsupported("code length limit 0" + forEncoding, got, at::maxCodeLength, "header_c12");
+  if (header.group == 2)
+    return header.maxCodeLength == 12 ? Status::ok()
+                                      : unsupported("code length limit 12" + forEncoding + " of group 2", got,
+                                                    at::maxCodeLength, "header_c12");
+  return header.maxCodeLength == 7 || header.maxCodeLength == 8
+             ? Status::ok()
+             : unsupported("code length limit 7 or 8" + forEncoding, got, at::maxCodeLength, "header_c12");
 }
 
 Status HeaderReader::checkShape(Header &header) {
@@ -190,6 +216,8 @@ Status HeaderReader::checkContentFields(Header &header) {
                    at::minExponent, "header_c16");
   for (unsigned i = 0; i < maxSymbolCount; ++i)
     header.codeLengths[i] = field<uint8_t>(at::codeLengths + i / 2) >> (i % 2 * 4) & 15;
+  if (header.hasWideCode())
+    return checkZero(at::codeLengths, at::dims, "huffman_c8");
   return Status::ok();
 }
 
@@ -204,6 +232,20 @@ Status HeaderReader::checkSections(Header &header) {
   Result<SectionLayout> layout = computeLayout(header);
   if (!layout)
     return Status(StatusCode::Corrupt, layout.status().message()).in("sizes at bytes 64 to 111");
+  if (header.hasWideCode()) {
+    header.lengthsOffset = field<uint64_t>(at::lengthsOffset);
+    header.lengthsBytes = field<uint64_t>(at::lengthsBytes);
+    if (header.lengthsOffset != layout->lengthsOffset)
+      return corrupt("code lengths offset", layout->lengthsOffset, header.lengthsOffset, at::lengthsOffset,
+                     "layout_c1");
+    if (header.lengthsBytes != layout->lengthsBytes)
+      return corrupt("bytes of code lengths", layout->lengthsBytes, header.lengthsBytes, at::lengthsBytes, "layout_c1");
+    if (header.lengthsOffset + header.lengthsBytes > bytes.size())
+      return corrupt("code lengths up to byte " + std::to_string(header.lengthsOffset + header.lengthsBytes),
+                     std::to_string(bytes.size()) + " bytes", header.lengthsOffset, "layout_c2");
+    header.wideLengths.assign(bytes.begin() + ptrdiff_t(header.lengthsOffset),
+                              bytes.begin() + ptrdiff_t(header.lengthsOffset + header.lengthsBytes));
+  }
   if (header.tileTableOffset != layout->tileTableOffset)
     return corrupt("tile table offset", layout->tileTableOffset, header.tileTableOffset, at::tileTableOffset,
                    "layout_c1");
@@ -251,31 +293,48 @@ Status checkTable(const Payload &payload) {
   return Status::ok();
 }
 
-Status checkCode(const Header &header, const CanonicalCode &code) {
+/// Whether `exponent` is part of a coded symbol with a code [header_c16].
+bool isCoded(const Header &header, std::span<const uint8_t> lengths, unsigned exponent) {
+  if (header.group != 2)
+    return lengths[exponent] != 0;
+  unsigned symbols = header.split().symbolCount;
+  for (unsigned other = 0; other < symbols; ++other)
+    if (lengths[exponent + symbols * other] != 0 || lengths[other + symbols * exponent] != 0)
+      return true;
+  return false;
+}
+
+Status checkCode(const Header &header, std::span<const uint8_t> lengths, const CanonicalCode &code) {
   bool needsCode = header.encoding == Encoding::Huffman && header.elementCount() != 0;
+  uint64_t offset = header.hasWideCode() ? header.lengthsOffset : at::codeLengths;
   if (!needsCode && code.usedSymbols() != 0)
-    return corrupt("no code lengths for an empty tensor", std::to_string(code.usedSymbols()) + " symbols",
-                   at::codeLengths, "huffman_c5");
+    return corrupt("no code lengths for an empty tensor", std::to_string(code.usedSymbols()) + " symbols", offset,
+                   "huffman_c5");
   if (needsCode && code.usedSymbols() == 0)
-    return corrupt("at least one code length", "none", at::codeLengths, "huffman_c5");
+    return corrupt("at least one code length", "none", offset, "huffman_c5");
   if (needsCode)
-    for (uint64_t offset : {at::minExponent, at::maxExponent})
-      if (unsigned symbol = offset == at::minExponent ? header.minExponent : header.maxExponent;
-          header.codeLengths[symbol] == 0)
-        return corrupt("an exponent that has a code", std::to_string(symbol), offset, "header_c16");
+    for (uint64_t place : {at::minExponent, at::maxExponent})
+      if (unsigned symbol = place == at::minExponent ? header.minExponent : header.maxExponent;
+          !isCoded(header, lengths, symbol))
+        return corrupt("an exponent that has a code", std::to_string(symbol), place, "header_c16");
   return Status::ok();
 }
 
-/// [huffman_c1] to [huffman_c5]
+/// [huffman_c1] to [huffman_c5] and [huffman_c7]
 Status readCode(Payload &payload) {
   const Header &header = payload.header;
+  std::span<const uint8_t> lengths = header.codeLengths;
+  if (header.hasWideCode())
+    lengths = header.wideLengths;
   // Raw has the limit 0 and with it no code lengths at all.
   unsigned symbolCount = header.encoding == Encoding::Huffman ? header.split().symbolCount : 0;
-  Result<CanonicalCode> code = CanonicalCode::create(header.codeLengths, symbolCount, header.maxCodeLength);
+  Result<CanonicalCode> code = header.hasWideCode()
+                                   ? CanonicalCode::createWide(lengths, header.maxCodeLength)
+                                   : CanonicalCode::create(header.codeLengths, symbolCount, header.maxCodeLength);
   if (!code)
     return code.status();
   payload.code = code.take();
-  return checkCode(header, payload.code);
+  return checkCode(header, lengths, payload.code);
 }
 
 /// [planes_c1] to [planes_c3]
@@ -295,16 +354,20 @@ Status readRanks(Payload &payload) {
 
 } // namespace
 
-uint8_t Payload::paddingElement() const {
+uint8_t Payload::paddingElement(uint64_t column) const {
+  const ElementSplit &split = header.split();
   switch (header.encoding) {
   case Encoding::Raw:
     return 0;
   case Encoding::Huffman:
-    return header.split().elementOf(code.paddingSymbol(), 0);
+    if (header.group == 2) // pairs, whose first element is the lower part
+      return split.elementOf(
+          column % 2 == 0 ? code.paddingSymbol() % split.symbolCount : code.paddingSymbol() / split.symbolCount, 0);
+    return split.elementOf(code.paddingSymbol(), 0);
   case Encoding::Planes:
     break;
   }
-  return header.split().elementOf(ranks.symbolOf(0), 0);
+  return split.elementOf(ranks.symbolOf(0), 0);
 }
 
 /// [huffman_c1] to [huffman_c5], [planes_c1] to [planes_c3]

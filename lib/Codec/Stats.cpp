@@ -1,6 +1,7 @@
 // Histogram and entropies.
 #include "ecf8/Codec/Stats.h"
 
+#include "Kernels.h"
 #include "ParallelFor.h"
 
 #include <algorithm>
@@ -18,13 +19,40 @@ double entropyBits(std::span<const uint64_t> counts, uint64_t total) {
   return std::max(bits, 0.0);
 }
 
-/// Four tables side by side, so that runs of one value do not wait for their own counter.
+/// Pieces of the tensor that the threads count.
+constexpr size_t pieceBytes = size_t(1) << 20;
+
+/// Calls count(piece, its bytes), with up to `threads` threads.
+template <typename Count> void forEachPiece(std::span<const uint8_t> bytes, unsigned threads, const Count &count) {
+  parallelFor((bytes.size() + pieceBytes - 1) / pieceBytes, threads, [&](size_t piece) {
+    size_t begin = piece * pieceBytes;
+    count(piece, bytes.subspan(begin, std::min(pieceBytes, bytes.size() - begin)));
+  });
+}
+
+/// Sets the exponent range from the counts.
+void setExponents(TensorStats &stats) {
+  auto isPresent = [](uint64_t count) { return count != 0; };
+  auto first = std::ranges::find_if(stats.symbolCounts, isPresent);
+  if (first == stats.symbolCounts.end())
+    return;
+  stats.minExponent = uint8_t(first - stats.symbolCounts.begin());
+  for (unsigned symbol = 0; symbol < maxSymbolCount; ++symbol)
+    if (stats.symbolCounts[symbol] != 0)
+      stats.maxExponent = uint8_t(symbol);
+}
+
+} // namespace
+
 void addByteCounts(std::span<const uint8_t> bytes, std::array<uint64_t, 256> &counts) {
-  std::array<std::array<uint64_t, 256>, 4> tables{};
+  // Eight tables side by side, so that runs of one value do not wait for their own counter.
+  std::array<std::array<uint64_t, 256>, 8> tables{};
   size_t i = 0;
-  for (; i + 4 <= bytes.size(); i += 4)
-    for (size_t table = 0; table < 4; ++table)
-      ++tables[table][bytes[i + table]];
+  for (; i + 8 <= bytes.size(); i += 8) {
+    uint64_t eight = loadLittle<uint64_t>(bytes.data() + i);
+    for (size_t table = 0; table < 8; ++table)
+      ++tables[table][eight >> (8 * table) & 0xFF];
+  }
   for (; i < bytes.size(); ++i)
     ++tables[0][bytes[i]];
   for (size_t value = 0; value < 256; ++value)
@@ -32,7 +60,26 @@ void addByteCounts(std::span<const uint8_t> bytes, std::array<uint64_t, 256> &co
       counts[value] += table[value];
 }
 
-} // namespace
+TensorStats collectSymbolStats(ElementType elementType, std::span<const uint8_t> bytes, unsigned threads) {
+  struct Piece {
+    SymbolCounts counts{};
+    uint32_t dataFlags = 0;
+  };
+  std::vector<Piece> pieces((bytes.size() + pieceBytes - 1) / pieceBytes);
+  forEachPiece(bytes, threads, [&](size_t piece, std::span<const uint8_t> part) {
+    encodeKernels().countSymbols(elementType, part, pieces[piece].counts, pieces[piece].dataFlags);
+  });
+  TensorStats stats;
+  stats.elementType = elementType;
+  stats.elementCount = bytes.size();
+  for (const Piece &piece : pieces) {
+    for (unsigned symbol = 0; symbol < maxSymbolCount; ++symbol)
+      stats.symbolCounts[symbol] += piece.counts[symbol];
+    stats.dataFlags |= piece.dataFlags;
+  }
+  setExponents(stats);
+  return stats;
+}
 
 double TensorStats::entropyBound() const {
   return exponentEntropy + std::popcount(getElementSplit(elementType).restMask);
@@ -43,29 +90,20 @@ TensorStats collectStats(ElementType elementType, std::span<const uint8_t> bytes
   stats.elementType = elementType;
   stats.elementCount = bytes.size();
 
-  constexpr size_t pieceBytes = size_t(1) << 20;
-  size_t pieces = (bytes.size() + pieceBytes - 1) / pieceBytes;
-  std::vector<std::array<uint64_t, 256>> pieceCounts(pieces);
-  parallelFor(pieces, threads, [&](size_t piece) {
-    size_t begin = piece * pieceBytes;
-    addByteCounts(bytes.subspan(begin, std::min(pieceBytes, bytes.size() - begin)), pieceCounts[piece]);
-  });
+  std::vector<std::array<uint64_t, 256>> pieceCounts((bytes.size() + pieceBytes - 1) / pieceBytes);
+  forEachPiece(bytes, threads,
+               [&](size_t piece, std::span<const uint8_t> part) { addByteCounts(part, pieceCounts[piece]); });
   for (const auto &counts : pieceCounts)
     for (unsigned value = 0; value < 256; ++value)
       stats.byteCounts[value] += counts[value];
 
-  const ElementSplit &split = getElementSplit(elementType);
-  bool isFirst = true;
   for (unsigned value = 0; value < 256; ++value) {
     if (stats.byteCounts[value] == 0)
       continue;
-    unsigned symbol = split.symbolOf(uint8_t(value));
-    stats.symbolCounts[symbol] += stats.byteCounts[value];
+    stats.symbolCounts[getElementSplit(elementType).symbolOf(uint8_t(value))] += stats.byteCounts[value];
     stats.dataFlags |= dataFlagsOf(elementType, uint8_t(value));
-    stats.minExponent = isFirst ? uint8_t(symbol) : std::min(stats.minExponent, uint8_t(symbol));
-    stats.maxExponent = std::max(stats.maxExponent, uint8_t(symbol));
-    isFirst = false;
   }
+  setExponents(stats);
   stats.byteEntropy = entropyBits(stats.byteCounts, stats.elementCount);
   stats.exponentEntropy = entropyBits(stats.symbolCounts, stats.elementCount);
   return stats;

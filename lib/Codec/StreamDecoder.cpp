@@ -21,7 +21,7 @@ Status corrupt(const std::string &expected, const std::string &got, uint64_t off
 } // namespace
 
 Result<StreamDecoder> StreamDecoder::open(const ByteSource &payload, uint64_t payloadBytes) {
-  std::vector<uint8_t> bytes(std::min(payloadBytes, headerBytes));
+  std::vector<uint8_t> bytes(std::min(payloadBytes, payloadHeadBytes));
   if (Status status = payload.read(0, bytes); !status.isOk())
     return status;
   Result<Payload> head = readPayloadHeader(bytes, payloadBytes);
@@ -101,6 +101,7 @@ Result<std::vector<uint8_t>> StreamDecoder::decodeStrips(uint64_t firstStrip, ui
   Result<SectionLayout> layout = computeLayout(header);
   if (!layout)
     return layout.status();
+  header.lengthsOffset = layout->lengthsOffset;
   header.tileTableOffset = layout->tileTableOffset;
   header.codesOffset = layout->codesOffset;
   header.restOffset = layout->restOffset;

@@ -3,6 +3,7 @@
 #include "ecf8/Codec/StreamEncoder.h"
 
 #include "EncodePayload.h"
+#include "HuffmanEncoder.h"
 #include "OrderedFor.h"
 #include "PayloadWriter.h"
 #include "ecf8/Support/Hash.h"
@@ -71,8 +72,12 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
   struct Slot {
     std::vector<uint8_t> bytes;
     TensorStats stats;
+    std::vector<uint64_t> pairCounts;
   };
   Hasher hasher;
+  encoder.pairCounts.resize(encoder.hasStrips ? size_t(getElementSplit(elementType).symbolCount) *
+                                                    getElementSplit(elementType).symbolCount
+                                              : 0);
   TensorStats &total = encoder.total;
   bool isFirst = true;
   Status status = orderedFor<Slot>(
@@ -81,7 +86,10 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
         slot.bytes.resize(encoder.windowSize(i));
         if (Status status = elements.read(encoder.windowBegin(i), slot.bytes); !status.isOk())
           return status;
-        slot.stats = collectStats(elementType, slot.bytes);
+        slot.stats = collectSymbolStats(elementType, slot.bytes, /*threads=*/1);
+        if (encoder.hasStrips) // whole rows
+          slot.pairCounts = countPairs(elementType, {slot.bytes.size() / shape->columns, shape->columns}, slot.bytes,
+                                       /*threads=*/1);
         encoder.windows[i] = {slot.stats.symbolCounts, hashBytes(slot.bytes)};
         return Status::ok();
       },
@@ -89,6 +97,8 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
         hasher.update(slot.bytes);
         for (unsigned symbol = 0; symbol < maxSymbolCount; ++symbol)
           total.symbolCounts[symbol] += slot.stats.symbolCounts[symbol];
+        for (size_t pair = 0; pair < encoder.pairCounts.size(); ++pair)
+          encoder.pairCounts[pair] += slot.pairCounts[pair];
         total.dataFlags |= slot.stats.dataFlags;
         total.minExponent = isFirst ? slot.stats.minExponent : std::min(total.minExponent, slot.stats.minExponent);
         total.maxExponent = std::max(total.maxExponent, slot.stats.maxExponent);
@@ -239,13 +249,14 @@ Status StreamEncoder::finish(Header &header, ByteSink &sink) const {
   if (!status.isOk())
     return status;
   header.contentHash = hash;
-  std::array<uint8_t, headerBytes> bytes = serializeHeader(header);
+  std::vector<uint8_t> bytes = serializeHeader(header);
+  bytes.insert(bytes.end(), header.wideLengths.begin(), header.wideLengths.end()); // no gap before it [layout_c1]
 
   // The hash goes over the header first, which is known last: so what was written is read back. [header_c6]
   Hasher hasher;
   hasher.update(std::span(bytes).subspan(header_offset::contentHash));
   std::vector<uint8_t> buffer;
-  for (uint64_t offset = headerBytes; offset < header.payloadBytes; offset += buffer.size()) {
+  for (uint64_t offset = bytes.size(); offset < header.payloadBytes; offset += buffer.size()) {
     buffer.resize(std::min(header.payloadBytes - offset, std::max<uint64_t>(limits.windowBytes, 1)));
     if (status = sink.read(offset, buffer); !status.isOk())
       return status;
@@ -256,7 +267,7 @@ Status StreamEncoder::finish(Header &header, ByteSink &sink) const {
 }
 
 Result<uint64_t> StreamEncoder::encode(const EncodeOptions &options, ByteSink &sink) const {
-  Result<Header> made = makeHeader(options, total, dims);
+  Result<Header> made = makeHeader(options, total, dims, pairCounts);
   if (!made)
     return made.status();
   Header &header = *made;
@@ -268,6 +279,8 @@ Result<uint64_t> StreamEncoder::encode(const EncodeOptions &options, ByteSink &s
   Result<SectionLayout> layout = computeLayout(header); // of raw it is final
   if (!layout)
     return layout.status();
+  header.lengthsOffset = layout->lengthsOffset;
+  header.lengthsBytes = layout->lengthsBytes;
   header.tileTableOffset = layout->tileTableOffset;
   header.codesOffset = layout->codesOffset;
   header.restOffset = layout->restOffset;
@@ -278,6 +291,15 @@ Result<uint64_t> StreamEncoder::encode(const EncodeOptions &options, ByteSink &s
   if (!status.isOk())
     return status;
   return header.payloadBytes;
+}
+
+Result<uint64_t> StreamEncoder::encodeForStorage(ByteSink &sink) const {
+  if (!hasStrips)
+    return encode(EncodeOptions::raw(), sink);
+  Result<EncodeOptions> options = chooseForStorage(total, pairCounts, dims);
+  if (!options)
+    return options.status();
+  return encodeSmallest(*options, sink);
 }
 
 Result<uint64_t> StreamEncoder::encodeSmallest(const EncodeOptions &preferred, ByteSink &sink) const {

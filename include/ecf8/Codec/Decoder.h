@@ -29,6 +29,9 @@ Result<std::vector<uint8_t>> decodeSlice(const Payload &payload, uint64_t row, u
 /// which their hash shows (contentHash), and nothing else happens. Much faster than `decode`.
 std::vector<uint8_t> decodeUnchecked(const Payload &payload, unsigned threads = 1);
 
+/// The same into `out`, which must have one byte per element. Saves the allocation and its zeros.
+Status decodeUnchecked(const Payload &payload, std::span<uint8_t> out, unsigned threads = 1);
+
 } // namespace ecf8
 
 #endif // ECF8_CODEC_DECODER_H

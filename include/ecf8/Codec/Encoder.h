@@ -9,9 +9,10 @@ namespace ecf8 {
 /// The layout of the payload to write.
 struct EncodeOptions {
   Encoding encoding = Encoding::Huffman;
-  unsigned maxCodeLength = 8;  ///< 7 or 8; huffman only
+  unsigned maxCodeLength = 8;  ///< 7 or 8, with group 2 it is 12; huffman only
   uint32_t tileColumns = 1024; ///< a positive multiple of 16, for planes at most 1024; order rows32 only
   Order order = Order::Rows32; ///< huffman and planes: rows32 only
+  unsigned group = 1;          ///< elements of a coded symbol, 1 or 2; huffman only
 
   static EncodeOptions raw() { return {Encoding::Raw, 0, 0, Order::RowMajor}; }
   static EncodeOptions rawRows32(uint32_t tileColumns = 1024) { return {Encoding::Raw, 0, tileColumns, Order::Rows32}; }
@@ -20,6 +21,10 @@ struct EncodeOptions {
   static EncodeOptions rawFor(std::span<const uint64_t> dims);
   static EncodeOptions huffman(unsigned maxCodeLength = 8, uint32_t tileColumns = 1024) {
     return {Encoding::Huffman, maxCodeLength, tileColumns, Order::Rows32};
+  }
+  /// Huffman of group 2, for storage: smaller than group 1 for most tensors, slower to decode, not executed.
+  static EncodeOptions huffmanPairs(uint32_t tileColumns = 1024) {
+    return {Encoding::Huffman, 12, tileColumns, Order::Rows32, 2};
   }
   static EncodeOptions planes(uint32_t tileColumns = 256) { return {Encoding::Planes, 0, tileColumns, Order::Rows32}; }
 };
@@ -37,7 +42,8 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorSt
                                     std::span<const uint64_t> dims, std::span<const uint8_t> bytes,
                                     unsigned threads = 1);
 
-/// What a payload would take. The true size lies in [minBytes, maxBytes]; the two are equal for raw.
+/// What a payload would take. The true size lies in [minBytes, maxBytes]; the two are equal for raw, and far apart for
+/// huffman of group 2, since the figures do not say which exponents are neighbours.
 struct SizeEstimate {
   uint64_t minBytes = 0;
   uint64_t maxBytes = 0;
@@ -50,6 +56,11 @@ Result<SizeEstimate> estimatePayloadBytes(const EncodeOptions &options, const Te
 Result<std::vector<uint8_t>> encodeSmallest(const EncodeOptions &preferred, const TensorStats &stats,
                                             std::span<const uint64_t> dims, std::span<const uint8_t> bytes,
                                             unsigned threads = 1);
+
+/// Huffman of group 1 with codes of up to 8 bits, or of group 2, whichever has fewer bits of codes and metadata; or
+/// row-major raw where that is not larger.
+Result<std::vector<uint8_t>> encodeForStorage(ElementType elementType, std::span<const uint64_t> dims,
+                                              std::span<const uint8_t> bytes, unsigned threads = 1);
 
 } // namespace ecf8
 

@@ -33,12 +33,19 @@ enum DataFlags : uint32_t {
   DataHasNegativeZero = 8,
 };
 
+/// What a reader must know to read a payload [header_c4].
+enum RequiredFlags : uint32_t {
+  RequiresWideCode = 1, ///< the code lengths have a section of their own
+};
+
 inline constexpr uint8_t formatMajor = 1;
 inline constexpr uint64_t headerBytes = 192;
+inline constexpr uint64_t wideHeaderBytes = 256; ///< with RequiresWideCode [header_c3]
 inline constexpr uint64_t sectionAlignment = 64;
 inline constexpr unsigned maxRank = 8;
 inline constexpr unsigned laneCount = 32;
 inline constexpr unsigned maxSymbolCount = 32;
+inline constexpr unsigned maxCodedSymbolCount = maxSymbolCount * maxSymbolCount; ///< of group 2 [huffman_c7]
 /// Bits of one refill word of the stream, and what a decoder's window is sure to hold before a step.
 inline constexpr unsigned wordBits = 16;
 
@@ -55,8 +62,8 @@ struct ElementSplit {
 /// The split of an implemented element type (others: E4M3FN's; a parsed Header never holds one).
 const ElementSplit &getElementSplit(ElementType type);
 
-/// The minor version that a payload of this encoding carries.
-uint8_t getMinorVersion(Encoding encoding);
+/// The minor version that a payload of this encoding carries, for huffman with symbols of `group` elements.
+uint8_t getMinorVersion(Encoding encoding, unsigned group = 1);
 
 /// How much a tile of order rows32 stores. The one place that knows it.
 struct TileStorage {
@@ -144,7 +151,10 @@ struct Header {
   uint64_t tileTableOffset = 0;
   uint64_t codesOffset = 0;
   uint64_t codesBytes = 0;
-  std::array<uint8_t, maxSymbolCount> codeLengths{}; ///< nibbles; for planes rank + 1
+  std::array<uint8_t, maxSymbolCount> codeLengths{}; ///< nibbles; for planes rank + 1; 0 with a wide code
+  std::vector<uint8_t> wideLengths;                  ///< of a wide code, by coded symbol: their section
+  uint64_t lengthsOffset = 0;                        ///< only with a wide code
+  uint64_t lengthsBytes = 0;                         ///< the same
   std::array<uint64_t, maxRank> dims{};
 
   std::span<const uint64_t> getDims() const { return {dims.data(), rank}; }
@@ -155,6 +165,11 @@ struct Header {
   TileGrid grid() const { return {shape, tileColumns, storage().columnGroup}; }
   /// Whether there is a tile table and a section of codes.
   bool hasCodes() const { return encoding != Encoding::Raw; }
+  bool hasWideCode() const { return (requiredFlags & RequiresWideCode) != 0; }
+  /// Bytes of the header itself [header_c3].
+  uint64_t sizeBytes() const { return hasWideCode() ? wideHeaderBytes : headerBytes; }
+  /// What the codes of huffman stand for: 16 or 32 symbols, or their pairs [huffman_c7].
+  unsigned codedSymbolCount() const { return split().symbolCount * (group == 2 ? split().symbolCount : 1); }
 };
 
 /// Byte offsets of the header's fields, for messages and for programs that patch a payload.
@@ -164,11 +179,14 @@ inline constexpr uint64_t magic = 0, major = 4, minor = 5, headerSize = 6, requi
                           order = 42, stream = 43, rank = 44, group = 45, rawExponentBits = 46, maxCodeLength = 47,
                           tileColumns = 48, dataFlags = 52, minExponent = 56, maxExponent = 57, reserved = 58,
                           rows = 64, columns = 72, restOffset = 80, tileTableOffset = 88, codesOffset = 96,
-                          codesBytes = 104, codeLengths = 112, dims = 128;
+                          codesBytes = 104, codeLengths = 112, dims = 128, lengthsOffset = 192, lengthsBytes = 200,
+                          wideReserved = 208;
 } // namespace header_offset
 
 /// Where the sections of a payload lie, given its shape, layout and number of code bytes [layout_c1].
 struct SectionLayout {
+  uint64_t lengthsOffset = 0; ///< only with a wide code
+  uint64_t lengthsBytes = 0;  ///< the same
   uint64_t tileTableOffset = 0;
   uint64_t codesOffset = 0;
   uint64_t restOffset = 0;
@@ -179,8 +197,8 @@ struct SectionLayout {
 /// Fails when a size reaches 2^63. Reads the layout fields, the shape and `codesBytes` of `header`.
 Result<SectionLayout> computeLayout(const Header &header);
 
-/// The 192 bytes of `header`, its hashes as they are.
-std::array<uint8_t, headerBytes> serializeHeader(const Header &header);
+/// The 192 or 256 bytes of `header`, its hashes as they are.
+std::vector<uint8_t> serializeHeader(const Header &header);
 
 /// Sets the field payloadHash of a finished payload of at least 192 bytes to what its bytes give [header_c6].
 void updatePayloadHash(std::span<uint8_t> payload);

@@ -18,8 +18,9 @@ struct Payload {
   uint64_t tileWordOffset(uint64_t index) const {
     return loadLittle<uint32_t>(bytes.data() + header.tileTableOffset + index * 4);
   }
-  /// What padding elements decode to [raw_c2] [huffman_c6] [planes_c7] [rest_c3].
-  uint8_t paddingElement() const;
+  /// What a padding element of column `column` of a tile decodes to, unless it shares its pair with an element of the
+  /// matrix [raw_c2] [huffman_c6] [planes_c7] [rest_c3].
+  uint8_t paddingElement(uint64_t column) const;
 };
 
 /// Checks `bytes`, which must be exactly one payload, against the header, layout, table and code rules. Each failure
@@ -28,8 +29,11 @@ struct Payload {
 /// understand gives StatusCode::Unsupported. `verifyHash` also compares payloadHash, which reads all bytes.
 Result<Payload> readPayload(std::span<const uint8_t> bytes, bool verifyHash = true);
 
-/// Checks the first 192 bytes of a payload of `payloadBytes` bytes: all rules that these bytes can break. The result
-/// has no bytes, only the header and what it says of the code.
+/// What `readPayloadHeader` reads of a payload that has so many bytes: the header, and the code lengths of a wide code.
+inline constexpr uint64_t payloadHeadBytes = wideHeaderBytes + maxCodedSymbolCount;
+
+/// Checks the first `payloadHeadBytes` bytes, or all, of a payload of `payloadBytes` bytes: all rules that header and
+/// code can break. The result has no bytes, only the header and what it says of the code.
 Result<Payload> readPayloadHeader(std::span<const uint8_t> bytes, uint64_t payloadBytes);
 
 } // namespace ecf8

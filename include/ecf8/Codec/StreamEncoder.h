@@ -29,6 +29,9 @@ public:
   /// the returned size means nothing.
   Result<uint64_t> encodeSmallest(const EncodeOptions &preferred, ByteSink &sink) const;
 
+  /// The same for `ecf8::encodeForStorage`.
+  Result<uint64_t> encodeForStorage(ByteSink &sink) const;
+
 private:
   /// What the first pass keeps of a window.
   struct Window {
@@ -54,6 +57,7 @@ private:
   bool hasStrips = false;   ///< windows are whole strips
   std::vector<Window> windows;
   TensorStats total;
+  std::vector<uint64_t> pairCounts; ///< of huffman of group 2; none without strips
   uint64_t hash = 0;
 };
 

@@ -35,7 +35,7 @@ def canonical_codes(lengths: list[int]) -> dict[str, int]:
     return codes
 
 
-def lane_symbols(words: list[int], codes: dict[str, int], steps: int) -> list[list[int]]:
+def lane_symbols(words: list[int], codes: dict[str, int], steps: int, group: int, symbols_of_type: int) -> list[list[int]]:
     """The symbols of each lane: the lanes keep queues of bits, filled by stream_c2 and stream_c3."""
     source = iter(words)
     queues: list[list[int]] = [[] for _ in range(32)]
@@ -51,12 +51,15 @@ def lane_symbols(words: list[int], codes: dict[str, int], steps: int) -> list[li
     symbols: list[list[int]] = [[] for _ in range(32)]
     for _ in range(steps):
         for lane in range(32):
-            for _ in range(2):
+            for _ in range(2 // group):
                 code = ""
                 while code not in codes:
                     code += str(queues[lane].pop(0))
                     taken[lane] += 1
-                symbols[lane].append(codes[code])
+                coded = codes[code]
+                for _ in range(group):  # huffman_c7
+                    symbols[lane].append(coded % symbols_of_type)
+                    coded //= symbols_of_type
         for lane in range(32):
             if taken[lane] >= 16:
                 taken[lane] -= 16
@@ -128,11 +131,14 @@ def decode(payload: bytes) -> bytes:
     magic, major, minor, header_bytes, required, _, payload_bytes, payload_hash, content_hash = struct.unpack_from(
         "<4sBBHIIQQQ", payload
     )
-    element_type, encoding, order, _, rank, _, _, _, tile_columns, flags = struct.unpack_from("<8BII", payload, 40)
+    element_type, encoding, order, _, rank, group, _, limit, tile_columns, flags = struct.unpack_from(
+        "<8BII", payload, 40
+    )
     rows, columns, rest_offset, table_offset, codes_offset, _ = struct.unpack_from("<6Q", payload, 64)
     dims = struct.unpack_from(f"<{rank}Q", payload, 128)
-    assert (magic, major, header_bytes, required) == (b"ECF8", 1, 192, 0)
-    assert minor == (1 if encoding == PLANES else 0)
+    wide = group == 2
+    assert (magic, major, header_bytes, required) == (b"ECF8", 1, 256 if wide else 192, 1 if wide else 0)
+    assert minor == (2 if wide else 1 if encoding == PLANES else 0)
     assert payload_bytes == len(payload) and len(payload) % 64 == 0
     count = 1
     for dim in dims:
@@ -145,14 +151,22 @@ def decode(payload: bytes) -> bytes:
         elements = payload[rest_offset : rest_offset + count]
     else:
         lengths = [payload[112 + i // 2] >> (i % 2 * 4) & 15 for i in range(32)]
+        symbols_of_type = 16 if element_type == 0 else 32
+        if wide:
+            assert not any(lengths)
+            lengths_offset, lengths_bytes = struct.unpack_from("<QQ", payload, 192)
+            assert lengths_bytes == symbols_of_type**2 and table_offset == lengths_offset + lengths_bytes
+            lengths = list(payload[lengths_offset : lengths_offset + lengths_bytes])
+        if encoding == HUFFMAN:
+            assert max(lengths) <= limit
         codes = canonical_codes(lengths) if encoding == HUFFMAN else {}
         matrix = bytearray(count)
-        group = GROUP[encoding][element_type]
+        column_group = GROUP[encoding][element_type]
         index, offset = 0, rest_offset
         for first_row in range(0, rows, 32):
             for first_column in range(0, columns, tile_columns):
                 width = min(tile_columns, columns - first_column)
-                padded = -(-width // group) * group
+                padded = -(-width // column_group) * column_group
                 plane = payload[offset : offset + padded * BYTES_PER_COLUMN[encoding][element_type]]
                 offset += len(plane)
                 if encoding == RAW:
@@ -164,7 +178,7 @@ def decode(payload: bytes) -> bytes:
                 else:
                     begin, end = struct.unpack_from("<II", payload, table_offset + index * 4)
                     words = struct.unpack_from(f"<{end - begin}H", payload, codes_offset + begin * 2)
-                    symbols = lane_symbols(list(words), codes, padded // 2)
+                    symbols = lane_symbols(list(words), codes, padded // 2, group, symbols_of_type)
                     tile = bytearray(padded * 32)
                     for position in range(padded * 32):
                         lane, column = position % 64 // 2, position // 64 * 2 + position % 2

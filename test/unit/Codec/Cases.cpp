@@ -55,6 +55,13 @@ struct Bases {
       encodeOrDie(EncodeOptions::planes(16), ElementType::F8E4M3FN, {1, 5}, {0x10, 0x58, 0x58, 0x18, 0x20});
   Bytes planesEmpty = make(EncodeOptions::planes(16), {0, 3}, Distribution::Uniform);
 
+  // Group 2: the shape of `huffman`, with pairs of an element and a padding element.
+  Bytes pairs = make(EncodeOptions::huffmanPairs(16), {35, 37}, Distribution::Uniform);
+  // 1 x 3: the pairs of exponents (2, 11), whose number is less, and (11, padding), one bit each; 31 padding lanes.
+  Bytes twoPairs = encodeOrDie(EncodeOptions::huffmanPairs(16), ElementType::F8E4M3FN, {1, 3}, {0x10, 0x58, 0x58});
+  Bytes onePair = encodeOrDie(EncodeOptions::huffmanPairs(16), ElementType::F8E4M3FN, {2}, {0x38, 0x39});
+  Bytes pairsEmpty = make(EncodeOptions::huffmanPairs(16), {0, 3}, Distribution::Uniform);
+
   static Bytes make(EncodeOptions options, const std::vector<uint64_t> &dims, Distribution distribution) {
     uint64_t count = 1;
     for (uint64_t dim : dims)
@@ -97,7 +104,17 @@ void addHeaderCases(CaseList &list, const Bases &base) {
   list.set<uint8_t>("header_c1-magic", base.raw, at::magic, 'X');
   list.set<uint8_t>("header_c2-major-2", base.raw, at::major, 2);
   list.set<uint16_t>("header_c3-header-of-256-bytes", base.raw, at::headerSize, 256);
-  list.set<uint32_t>("header_c4-required-feature", base.raw, at::requiredFlags, 1);
+  list.set<uint32_t>("header_c3-header-of-192-bytes-with-flag-1", base.raw, at::requiredFlags, 1);
+  list.set<uint32_t>("header_c4-required-feature-2", base.raw, at::requiredFlags, 2);
+  list.add("header_c4-group-2-without-flag-1", base.pairs, [](Bytes &p) {
+    put<uint16_t>(p, at::headerSize, 192);
+    put<uint32_t>(p, at::requiredFlags, 0);
+  });
+  list.add("header_c4-group-1-with-flag-1", base.pairs, [](Bytes &p) {
+    put<uint8_t>(p, at::group, 1);
+    put<uint8_t>(p, at::maxCodeLength, 8);
+  });
+  list.addUnhashed("header_c5-shorter-than-a-header-of-256-bytes", base.pairs, [](Bytes &p) { p.resize(255); });
   list.addUnhashed("header_c6-altered-byte", base.raw, [](Bytes &p) { p[195] ^= 1; });
   list.set<uint8_t>("header_c7-f8E4M3FNUZ", base.huffman, at::elementType, 2);
   list.set<uint8_t>("header_c7-unknown-type", base.huffman, at::elementType, 200);
@@ -110,6 +127,8 @@ void addHeaderCases(CaseList &list, const Bases &base) {
   list.set<uint8_t>("header_c10-planes-with-stream", base.huffman, at::encoding, 2);
   list.set<uint8_t>("header_c11-rank-9", base.raw, at::rank, 9);
   list.set<uint8_t>("header_c12-group-2", base.huffman, at::group, 2);
+  list.set<uint8_t>("header_c12-group-4", base.huffman, at::group, 4);
+  list.set<uint8_t>("header_c12-group-2-length-limit-11", base.pairs, at::maxCodeLength, 11);
   list.set<uint8_t>("header_c12-raw-with-group", base.raw, at::group, 1);
   list.set<uint8_t>("header_c12-raw-exponent-bits", base.huffman, at::rawExponentBits, 2);
   list.set<uint8_t>("header_c12-length-limit-9", base.huffman, at::maxCodeLength, 9);
@@ -131,7 +150,9 @@ void addHeaderCases(CaseList &list, const Bases &base) {
   list.set<uint8_t>("header_c16-exponent-without-code", base.oneSymbol, at::minExponent, 6);
   list.set<uint8_t>("header_c16-exponents-not-those-of-the-data", base.raw, at::minExponent, 15);
   list.set<uint8_t>("header_c16-empty-with-exponent", base.empty, at::maxExponent, 1);
+  list.set<uint8_t>("header_c16-exponent-without-pair", base.twoPairs, at::minExponent, 3);
   list.set<uint8_t>("header_c17-reserved-byte", base.huffman, at::reserved + 5, 1);
+  list.set<uint8_t>("header_c17-reserved-byte-of-256", base.pairs, at::wideReserved + 47, 1);
 }
 
 void addSectionCases(CaseList &list, const Bases &base) {
@@ -183,6 +204,28 @@ void addContentCases(CaseList &list, const Bases &base) {
   list.add("rest_c3-padding-row", base.twoSymbols, [](Bytes &p) { p[get64(p, at::restOffset) + 2] = 1; });
   list.add("raw_c2-padding-column", base.rawRows32, [](Bytes &p) { p[192 + 64 * 2 + 1] = 1; });
   list.add("content_c1-checksum", base.huffman, [](Bytes &p) { p[at::contentHash] ^= 1; });
+}
+
+/// Group 2. Its code lengths are at byte 256, those of the pairs (2, 11) and (11, 11) at 256 + 2 + 16 * 11 and so on.
+void addPairCases(CaseList &list, const Bases &base) {
+  constexpr uint64_t lengths = wideHeaderBytes;
+  list.set<uint64_t>("layout_c1-lengths-offset", base.pairs, at::lengthsOffset, 320);
+  list.set<uint64_t>("layout_c1-lengths-bytes", base.pairs, at::lengthsBytes, 1024);
+  list.set<uint8_t>("huffman_c1-pair-of-13-bits", base.twoPairs, lengths + 178, 13);
+  list.set<uint8_t>("huffman_c1-pair-of-255-bits", base.twoPairs, lengths + 178, 255);
+  list.set<uint8_t>("huffman_c2-incomplete-pairs", base.twoPairs, lengths + 178, 2);
+  list.set<uint8_t>("huffman_c4-lone-pair-of-2-bits", base.onePair, lengths + 7 * 17, 2);
+  list.set<uint8_t>("huffman_c5-empty-with-a-pair", base.pairsEmpty, lengths, 1);
+  list.set<uint8_t>("huffman_c5-no-pair", base.onePair, lengths + 7 * 17, 0);
+  list.set<uint8_t>("huffman_c8-nibble-of-a-wide-code", base.pairs, at::codeLengths + 15, 0x10);
+  // Bit 1 of lane 0 is the code of columns 2 and 3, of which 3 is padding; lane 1 is a padding row.
+  list.add("huffman_c6-padding-of-a-pair", base.twoPairs, [](Bytes &p) { p[get64(p, at::codesOffset)] ^= 2; });
+  list.add("huffman_c6-padding-pair", base.twoPairs, [](Bytes &p) { p[get64(p, at::codesOffset) + 2] ^= 1; });
+  list.add("stream_c4-a-word-too-many-of-pairs", base.pairs, [](Bytes &p) {
+    uint64_t entry = get64(p, at::tileTableOffset) + 4;
+    put<uint32_t>(p, entry, loadLittle<uint32_t>(p.data() + entry) + 1);
+  });
+  list.add("stream_c5-bits-after-the-last-pair", base.twoPairs, [](Bytes &p) { p[get64(p, at::codesOffset)] |= 4; });
 }
 
 void addPlanesCases(CaseList &list, const Bases &base) {
@@ -271,6 +314,16 @@ std::vector<ValidCase> makeValidCases() {
     add("huffman-one-symbol" + suffix, EncodeOptions::huffman(), type, {3, 20}, elements(Distribution::OneSymbol, 60));
     add("huffman-two-symbols" + suffix, EncodeOptions::huffman(), type, {33, 5},
         elements(Distribution::TwoSymbols, 165));
+    add("huffman-pairs-every-byte" + suffix, EncodeOptions::huffmanPairs(16), type, {16, 16},
+        elements(Distribution::EveryByte, 256));
+    add("huffman-pairs-ragged" + suffix, EncodeOptions::huffmanPairs(16), type, {35, 37},
+        elements(Distribution::Geometric, 35 * 37));
+    add("huffman-pairs-gaussian" + suffix, EncodeOptions::huffmanPairs(), type, {40, 300},
+        elements(Distribution::Gaussian, 40 * 300));
+    add("huffman-pairs-one-symbol" + suffix, EncodeOptions::huffmanPairs(), type, {3, 20},
+        elements(Distribution::OneSymbol, 60));
+    add("huffman-pairs-two-symbols" + suffix, EncodeOptions::huffmanPairs(), type, {33, 5},
+        elements(Distribution::TwoSymbols, 165));
     add("planes-every-byte" + suffix, EncodeOptions::planes(16), type, {16, 16},
         elements(Distribution::EveryByte, 256));
     add("planes-ragged" + suffix, EncodeOptions::planes(16), type, {35, 37}, elements(Distribution::Uniform, 35 * 37));
@@ -289,6 +342,9 @@ std::vector<ValidCase> makeValidCases() {
   add("raw-rank-0", EncodeOptions::raw(), e5m2, {}, {0x80});
   add("huffman-rank-1", EncodeOptions::huffman(8, 48), e4m3, {100}, makeElements(Distribution::Geometric, e4m3, 100));
   add("huffman-rank-4", EncodeOptions::huffman(), e5m2, {2, 3, 4, 5}, makeElements(Distribution::Geometric, e5m2, 120));
+  add("huffman-pairs-empty", EncodeOptions::huffmanPairs(), e4m3, {0, 5}, {});
+  add("huffman-pairs-rank-0", EncodeOptions::huffmanPairs(), e5m2, {}, {0xFF});
+  addSlice("huffman-pairs-slice", EncodeOptions::huffmanPairs(16), e4m3);
   add("planes-empty", EncodeOptions::planes(), e4m3, {0, 5}, {});
   add("planes-rank-0", EncodeOptions::planes(), e5m2, {}, {0xFF});
   add("planes-staircase-e4m3fn", EncodeOptions::planes(48), e4m3, {1, 36}, makeStaircase(e4m3));
@@ -305,6 +361,7 @@ std::vector<InvalidCase> makeInvalidCases() {
   addHeaderCases(list, base);
   addSectionCases(list, base);
   addContentCases(list, base);
+  addPairCases(list, base);
   addPlanesCases(list, base);
   return std::move(list.cases);
 }

@@ -24,8 +24,8 @@ TEST(Convert, SlicesDecodeToTheirPart) {
   const Slice slices[] = {{0, 0, 100, 200},  {0, 0, 32, 48}, {32, 48, 64, 96}, {96, 192, 4, 8}, {64, 0, 36, 200},
                           {0, 144, 100, 56}, {32, 0, 0, 48}, {32, 48, 32, 0},  {100, 200, 0, 0}};
   for (ElementType type : {ElementType::F8E4M3FN, ElementType::F8E5M2})
-    for (const EncodeOptions &options :
-         {EncodeOptions::huffman(8, 48), EncodeOptions::rawRows32(48), EncodeOptions::planes(48)}) {
+    for (const EncodeOptions &options : {EncodeOptions::huffman(8, 48), EncodeOptions::rawRows32(48),
+                                         EncodeOptions::planes(48), EncodeOptions::huffmanPairs(48)}) {
       Whole whole(options, type);
       for (const Slice &slice : slices) {
         Result<std::vector<uint8_t>> part = extractSlice(whole.payload, slice);
@@ -42,7 +42,8 @@ TEST(Convert, SlicesDecodeToTheirPart) {
 }
 
 TEST(Convert, TheWholeSliceIsThePayload) {
-  for (const EncodeOptions &options : {EncodeOptions::huffman(7, 64), EncodeOptions::planes(64)}) {
+  for (const EncodeOptions &options :
+       {EncodeOptions::huffman(7, 64), EncodeOptions::planes(64), EncodeOptions::huffmanPairs(64)}) {
     Whole whole(options, ElementType::F8E5M2);
     EXPECT_EQ(*extractSlice(whole.payload, {0, 0, 100, 200}), whole.bytes);
   }
@@ -80,9 +81,10 @@ TEST(Convert, NegativeSlices) {
 }
 
 TEST(Convert, ReencodingEqualsEncoding) {
-  const EncodeOptions all[] = {EncodeOptions::raw(),          EncodeOptions::rawRows32(64),
-                               EncodeOptions::huffman(7, 16), EncodeOptions::huffman(8, 1024),
-                               EncodeOptions::planes(16),     EncodeOptions::planes()};
+  const EncodeOptions all[] = {EncodeOptions::raw(),           EncodeOptions::rawRows32(64),
+                               EncodeOptions::huffman(7, 16),  EncodeOptions::huffman(8, 1024),
+                               EncodeOptions::planes(16),      EncodeOptions::planes(),
+                               EncodeOptions::huffmanPairs(48)};
   for (const EncodeOptions &from : all)
     for (const EncodeOptions &to : all) {
       Whole source(from, ElementType::F8E5M2), target(to, ElementType::F8E5M2);

@@ -43,8 +43,10 @@ struct Shape {
 };
 const Shape shapes[] = {{{}},       {{0}},        {{5}},         {{0, 7}},    {{7, 0}},      {{1, 1}},     {{32, 16}},
                         {{33, 17}}, {{64, 1024}}, {{100, 1000}}, {{3, 1025}}, {{2, 40, 48}}, {{576, 130}}, {{128, 5}}};
-const EncodeOptions allOptions[] = {EncodeOptions::raw(),    EncodeOptions::rawRows32(48),  EncodeOptions::huffman(),
-                                    EncodeOptions::planes(), EncodeOptions::huffman(7, 48), EncodeOptions::planes(16)};
+const EncodeOptions allOptions[] = {EncodeOptions::raw(),          EncodeOptions::rawRows32(48),
+                                    EncodeOptions::huffman(),      EncodeOptions::planes(),
+                                    EncodeOptions::huffman(7, 48), EncodeOptions::planes(16),
+                                    EncodeOptions::huffmanPairs(), EncodeOptions::huffmanPairs(48)};
 
 std::vector<uint8_t> streamed(const EncodeOptions &options, ElementType type, const Shape &shape,
                               std::span<const uint8_t> elements, const StreamLimits &limits) {
@@ -131,6 +133,25 @@ TEST(Stream, SmallestIsThatOfEncodeSmallest) {
       }
 }
 
+TEST(Stream, ForStorageIsThatOfEncodeForStorage) {
+  StreamLimits limits = {2, 4096, 10000};
+  for (ElementType type : {ElementType::F8E4M3FN, ElementType::F8E5M2})
+    for (Distribution distribution : allDistributions)
+      for (const Shape &shape : shapes) {
+        std::vector<uint8_t> elements = makeElements(distribution, type, shape.count());
+        Result<std::vector<uint8_t>> expected = encodeForStorage(type, shape.dims, elements);
+        ASSERT_TRUE(expected.isOk());
+        MemorySource source(elements);
+        Result<StreamEncoder> encoder = StreamEncoder::scan(type, shape.dims, source, limits);
+        ASSERT_TRUE(encoder.isOk());
+        MemorySink sink;
+        Result<uint64_t> size = encoder->encodeForStorage(sink);
+        ASSERT_TRUE(size.isOk());
+        sink.bytes.resize(*size);
+        EXPECT_EQ(sink.bytes, *expected);
+      }
+}
+
 TEST(Stream, WideTensorsAreRowMajor) {
   std::vector<uint64_t> dims = {2, maxStreamedColumns + 1};
   std::vector<uint8_t> elements(2 * (maxStreamedColumns + 1), 0x38);
@@ -143,6 +164,8 @@ TEST(Stream, WideTensorsAreRowMajor) {
   Result<uint64_t> size = encoder->encodeSmallest(EncodeOptions::huffman(), sink);
   ASSERT_TRUE(size.isOk());
   sink.bytes.resize(*size);
+  EXPECT_EQ(sink.bytes, *encode(EncodeOptions::raw(), ElementType::F8E4M3FN, dims, elements));
+  ASSERT_TRUE(encoder->encodeForStorage(sink).isOk());
   EXPECT_EQ(sink.bytes, *encode(EncodeOptions::raw(), ElementType::F8E4M3FN, dims, elements));
 }
 

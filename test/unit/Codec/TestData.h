@@ -3,6 +3,7 @@
 #define ECF8_TEST_UNIT_CODEC_TESTDATA_H
 
 #include "ecf8/Codec/Encoder.h"
+#include "ecf8/Codec/InstructionSet.h"
 
 #include <bit>
 
@@ -22,6 +23,18 @@ public:
 
 private:
   uint64_t state;
+};
+
+/// Uses an available instruction set as long as the object lives.
+class UsedInstructionSet {
+public:
+  explicit UsedInstructionSet(InstructionSet set) { useInstructionSet(set); }
+  ~UsedInstructionSet() { useInstructionSet(before); }
+  UsedInstructionSet(const UsedInstructionSet &) = delete;
+  UsedInstructionSet &operator=(const UsedInstructionSet &) = delete;
+
+private:
+  InstructionSet before = currentInstructionSet();
 };
 
 enum class Distribution {
