@@ -191,8 +191,9 @@ Result<uint64_t> Planner::neededSpace(const Plan &plan, bool isEstimate) const {
     Result<Survey> survey = surveyCheckpoint({options.input, /*sampleBytes=*/1, options.jobs}, progress);
     if (!survey)
       return survey.status();
-    const double *bytes = survey->sum.presetBytes;
-    double payloads = getEncodeOptions(options.preset).encoding == Encoding::Planes ? bytes[1] : bytes[0];
+    Preset preset = options.preset == Preset::Cpu ? Preset::Planes : options.preset; // the same encoding
+    auto found = std::ranges::find(surveyedPresets, preset);
+    double payloads = survey->sum.presetBytes[found - std::begin(surveyedPresets)];
     fp8Share = survey->sum.elementCount == 0 ? 1 : 1.01 * payloads / double(survey->sum.elementCount);
   }
   uint64_t needed = 0;

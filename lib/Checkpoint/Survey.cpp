@@ -13,8 +13,14 @@ namespace {
 
 constexpr uint64_t pieceBytes = uint64_t(1) << 16;
 
-/// Reads `pieces` pieces of a tensor, evenly spaced and at the same places in every run.
-Result<TensorStats> sampleTensor(const CheckpointFile &file, const CheckpointTensor &tensor, uint64_t wantedBytes) {
+/// Of a sample this much is encoded, to see what codes gain that depend on neighbours.
+constexpr uint64_t encodedBytes = uint64_t(1) << 20;
+/// Columns of the matrix that the pieces of a sample make for that: those of two tiles.
+constexpr uint64_t sampleColumns = 2048;
+
+/// Reads pieces of a tensor, evenly spaced and at the same places in every run. `kept` gets the first of them.
+Result<TensorStats> sampleTensor(const CheckpointFile &file, const CheckpointTensor &tensor, uint64_t wantedBytes,
+                                 std::vector<uint8_t> &kept) {
   Result<TensorSource> source = file.tensor(tensor);
   if (!source)
     return source.status();
@@ -28,6 +34,8 @@ Result<TensorStats> sampleTensor(const CheckpointFile &file, const CheckpointTen
     sample.resize(std::min(pieceBytes, tensor.sizeBytes - offset));
     if (Status status = source->read(offset, sample); !status.isOk())
       return status.in(file.path() + ": tensor '" + tensor.name + "'");
+    if (kept.size() < encodedBytes)
+      kept.insert(kept.end(), sample.begin(), sample.end());
     TensorStats stats = collectStats(tensor.elementType(), sample);
     sum.elementCount += stats.elementCount;
     for (size_t value = 0; value < stats.byteCounts.size(); ++value)
@@ -76,13 +84,25 @@ Result<double> estimateBytes(Preset preset, const TensorStats &whole, std::span<
   return std::min(usual, double(raw->maxBytes));
 }
 
+/// What the smaller of both huffman codes takes, in units of what that of group 1 takes.
+Result<double> measureStorageShare(ElementType type, std::span<const uint8_t> sample) {
+  std::vector<uint64_t> dims = {sample.size() / sampleColumns, sampleColumns};
+  sample = sample.first(dims[0] * dims[1]);
+  Result<std::vector<uint8_t>> storage = encodeForStorage(type, dims, sample);
+  Result<std::vector<uint8_t>> huffman = encode(EncodeOptions::huffman(), type, dims, sample);
+  if (!storage || !huffman)
+    return storage ? huffman.status() : storage.status();
+  return std::min(1.0, double(storage->size()) / double(huffman->size()));
+}
+
 Status surveyTensor(const CheckpointFile &file, const CheckpointTensor &tensor, uint64_t wantedBytes,
                     SurveyedTensor &result) {
   result.name = tensor.name;
   result.dtype = tensor.dtype;
   result.shape = tensor.shape;
   result.elementCount = tensor.sizeBytes;
-  Result<TensorStats> sample = sampleTensor(file, tensor, wantedBytes);
+  std::vector<uint8_t> kept;
+  Result<TensorStats> sample = sampleTensor(file, tensor, wantedBytes, kept);
   if (!sample)
     return sample.status();
   result.sampledElements = sample->elementCount;
@@ -95,10 +115,13 @@ Status surveyTensor(const CheckpointFile &file, const CheckpointTensor &tensor, 
     whole = scaleUp(*sample, tensor.sizeBytes);
   }
   for (size_t i = 0; i < std::size(surveyedPresets); ++i) {
-    Result<double> bytes = estimateBytes(surveyedPresets[i], whole, tensor.shape);
-    if (!bytes)
-      return bytes.status().in(file.path() + ": tensor '" + tensor.name + "'");
-    result.presetBytes[i] = *bytes;
+    bool isStorage = surveyedPresets[i] == Preset::Storage;
+    Result<double> bytes = estimateBytes(isStorage ? Preset::Huffman : surveyedPresets[i], whole, tensor.shape);
+    Result<double> share =
+        isStorage && kept.size() >= pieceBytes ? measureStorageShare(tensor.elementType(), kept) : 1.0;
+    if (!bytes || !share)
+      return (bytes ? share.status() : bytes.status()).in(file.path() + ": tensor '" + tensor.name + "'");
+    result.presetBytes[i] = *bytes * *share;
   }
   return Status::ok();
 }

@@ -134,7 +134,8 @@ Result<FileResult> ecf8::compressFile(const CheckpointFile &source, const std::s
                                                                    ", got " + hashToHex(encoder->contentHash()) +
                                                                    " [content_c1]"));
     PayloadSink sink = writer->codedSink();
-    Result<uint64_t> payloadBytes = encoder->encodeSmallest(getEncodeOptions(preset), sink);
+    Result<uint64_t> payloadBytes = preset == Preset::Storage ? encoder->encodeForStorage(sink)
+                                                              : encoder->encodeSmallest(getEncodeOptions(preset), sink);
     if (!payloadBytes)
       return work.failed(tensor, payloadBytes.status());
     uint8_t encoding = 0;

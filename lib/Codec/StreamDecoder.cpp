@@ -1,9 +1,9 @@
 // Streamed decoding. The sections of some strips, put together in memory, are a payload of their own.
 #include "ecf8/Codec/StreamDecoder.h"
 
+#include "Kernels.h"
 #include "OrderedFor.h"
 #include "ecf8/Codec/Decoder.h"
-#include "ecf8/Codec/Stats.h"
 #include "ecf8/Support/Hash.h"
 
 #include <algorithm>
@@ -64,7 +64,7 @@ Status StreamDecoder::checkBytes() const {
   return status;
 }
 
-Result<std::vector<uint8_t>> StreamDecoder::decodeStrips(uint64_t firstStrip, uint64_t endStrip) const {
+Status StreamDecoder::decodeStrips(uint64_t firstStrip, uint64_t endStrip, std::span<uint8_t> out) const {
   const Header &whole = head.header;
   const TileGrid grid = whole.grid();
   const uint64_t columns = whole.shape.columns, firstRow = firstStrip * laneCount;
@@ -117,7 +117,7 @@ Result<std::vector<uint8_t>> StreamDecoder::decodeStrips(uint64_t firstStrip, ui
       !status.isOk())
     return status;
   part.bytes = bytes;
-  return decodeUnchecked(part);
+  return decodeUnchecked(part, out);
 }
 
 Status StreamDecoder::read(uint64_t first, std::span<uint8_t> out) const {
@@ -128,10 +128,13 @@ Status StreamDecoder::read(uint64_t first, std::span<uint8_t> out) const {
     return source->read(header.restOffset + first, out);
   uint64_t stripElements = header.shape.columns * laneCount;
   uint64_t firstStrip = first / stripElements, endStrip = (first + out.size() - 1) / stripElements + 1;
-  Result<std::vector<uint8_t>> elements = decodeStrips(firstStrip, endStrip);
-  if (!elements)
-    return elements.status();
-  std::copy_n(elements->begin() + std::ptrdiff_t(first - firstStrip * stripElements), out.size(), out.begin());
+  uint64_t begin = firstStrip * stripElements, end = std::min(endStrip * stripElements, header.elementCount());
+  if (begin == first && end == first + out.size())
+    return decodeStrips(firstStrip, endStrip, out);
+  std::vector<uint8_t> elements(end - begin);
+  if (Status status = decodeStrips(firstStrip, endStrip, elements); !status.isOk())
+    return status;
+  std::copy_n(elements.begin() + std::ptrdiff_t(first - begin), out.size(), out.begin());
   return Status::ok();
 }
 
@@ -153,7 +156,7 @@ Status StreamDecoder::decode(const StreamLimits &limits, const Writer &write, co
                          slot.bytes.resize(std::min(windowBytes, elementCount - i * windowBytes));
                          if (Status status = read(i * windowBytes, slot.bytes); !status.isOk())
                            return status;
-                         slot.stats = collectStats(header.elementType, slot.bytes);
+                         slot.stats = collectSymbolStats(header.elementType, slot.bytes, /*threads=*/1);
                          return Status::ok();
                        },
                        [&](size_t, Slot &slot) {

@@ -74,6 +74,7 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
     TensorStats stats;
     std::vector<uint64_t> pairCounts;
   };
+  const bool isKept = encoder.total.elementCount <= limits.retainedBytes / 2;
   Hasher hasher;
   encoder.pairCounts.resize(encoder.hasStrips ? size_t(getElementSplit(elementType).symbolCount) *
                                                     getElementSplit(elementType).symbolCount
@@ -90,7 +91,9 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
         if (encoder.hasStrips) // whole rows
           slot.pairCounts = countPairs(elementType, {slot.bytes.size() / shape->columns, shape->columns}, slot.bytes,
                                        /*threads=*/1);
-        encoder.windows[i] = {slot.stats.symbolCounts, hashBytes(slot.bytes)};
+        encoder.windows[i].symbolCounts = slot.stats.symbolCounts;
+        if (!isKept)
+          encoder.windows[i].contentHash = hashBytes(slot.bytes);
         return Status::ok();
       },
       [&](size_t, Slot &slot) {
@@ -107,45 +110,52 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
           visit(slot.bytes);
         return Status::ok();
       },
-      [](size_t, Slot &) { return Status::ok(); });
+      [&](size_t i, Slot &slot) {
+        if (isKept)
+          encoder.windows[i].elements = std::move(slot.bytes);
+        return Status::ok();
+      });
   if (!status.isOk())
     return status;
   encoder.hash = hasher.digest();
   return encoder;
 }
 
-Status StreamEncoder::readAgain(uint64_t window, std::vector<uint8_t> &bytes) const {
-  bytes.resize(windowSize(window));
-  if (Status status = elements->read(windowBegin(window), bytes); !status.isOk())
+Result<std::span<const uint8_t>> StreamEncoder::readAgain(uint64_t window, std::vector<uint8_t> &buffer) const {
+  if (!windows[window].elements.empty())
+    return std::span<const uint8_t>(windows[window].elements);
+  buffer.resize(windowSize(window));
+  if (Status status = elements->read(windowBegin(window), buffer); !status.isOk())
     return status;
-  if (hashBytes(bytes) != windows[window].contentHash)
+  if (hashBytes(buffer) != windows[window].contentHash)
     return Status(StatusCode::Corrupt, "expected the same elements in both readings, got others from number " +
                                            std::to_string(windowBegin(window)) + " on (changed while it was read?)");
-  return Status::ok();
+  return std::span<const uint8_t>(buffer);
 }
 
 Result<std::vector<uint8_t>> StreamEncoder::encodeWindow(const Header &whole, uint64_t window,
-                                                         std::vector<uint8_t> &bytes) const {
-  if (Status status = readAgain(window, bytes); !status.isOk())
-    return status;
+                                                         std::vector<uint8_t> &buffer) const {
+  Result<std::span<const uint8_t>> bytes = readAgain(window, buffer);
+  if (!bytes)
+    return bytes.status();
   Header header = whole;
   header.rank = 2;
-  header.shape = {bytes.size() / shape.columns, shape.columns};
+  header.shape = {bytes->size() / shape.columns, shape.columns};
   header.dims = {header.shape.rows, header.shape.columns};
   TensorStats stats = total;
-  stats.elementCount = bytes.size();
+  stats.elementCount = bytes->size();
   stats.symbolCounts = windows[window].symbolCounts;
-  return encodePayload(header, stats, bytes, /*threads=*/1);
+  return encodePayload(header, stats, *bytes, /*threads=*/1);
 }
 
 Status StreamEncoder::writeRowMajor(const Header &header, ByteSink &sink) const { // [raw_c1]
-  struct Slot {
-    std::vector<uint8_t> bytes;
-  };
+  using Slot = std::vector<uint8_t>;
   auto nothing = [](size_t, Slot &) { return Status::ok(); };
-  return orderedFor<Slot>(
-      windows.size(), limits.threads, [&](size_t i, Slot &slot) { return readAgain(i, slot.bytes); }, nothing,
-      [&](size_t i, Slot &slot) { return sink.write(header.restOffset + windowBegin(i), slot.bytes); });
+  auto copy = [&](size_t i, Slot &buffer) {
+    Result<std::span<const uint8_t>> bytes = readAgain(i, buffer);
+    return bytes ? sink.write(header.restOffset + windowBegin(i), *bytes) : bytes.status();
+  };
+  return orderedFor<Slot>(windows.size(), limits.threads, copy, nothing, nothing);
 }
 
 Status StreamEncoder::writeStrips(Header &header, ByteSink &sink) const {

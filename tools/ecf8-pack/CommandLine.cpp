@@ -78,8 +78,9 @@ Reads a sample of each FP8 tensor and estimates what compressing would save; not
 
   H(exponent)   entropy of the exponents, bits per weight
   bound         that and the sign and mantissa bits: what no code for exponents can beat
-  huffman       --for=storage
-  planes        --for=cpu
+  storage       --for=storage: the smaller of two codes, chosen for each tensor
+  huffman       --codec=huffman: a code of single exponents
+  planes        --codec=planes, and --for=cpu
 
 --budget says what the saving buys on a device with so much memory: tokens of the cache and requests of --context
 tokens for language models, the largest square image for image models. It reads config.json; the formulas are in

@@ -16,7 +16,8 @@ enum class Preset { Storage, Cpu, Raw, Huffman, Planes };
 /// "storage", "cpu", "raw", "huffman", "planes".
 std::string_view getName(Preset preset);
 std::optional<Preset> parsePreset(std::string_view name);
-/// The encoding that is tried first; where it gains nothing, `EncodeOptions::raw()` takes its place.
+/// The encoding that is tried first; where it gains nothing, `EncodeOptions::raw()` takes its place. Not for Storage,
+/// which chooses for each tensor: `encodeForStorage`.
 EncodeOptions getEncodeOptions(Preset preset);
 
 /// The keys of `__metadata__`.

@@ -41,7 +41,8 @@ struct StreamLimits {
   unsigned threads = 1;
   /// Elements that one thread works on at a time: whole strips of 32 rows, at least one, of about this size.
   uint64_t windowBytes = uint64_t(1) << 20;
-  /// Finished parts of a payload that may wait for their place. What does not fit is computed a second time.
+  /// Finished parts of a payload that may wait for their place, and elements of a small tensor between its two passes.
+  /// What does not fit is computed, or read, a second time.
   uint64_t retainedBytes = uint64_t(256) << 20;
 };
 

@@ -31,7 +31,8 @@ public:
 
 private:
   StreamDecoder(const ByteSource &source, Payload head) : source(&source), head(std::move(head)) {}
-  Result<std::vector<uint8_t>> decodeStrips(uint64_t firstStrip, uint64_t endStrip) const;
+  /// Decodes whole strips to `out`, which has their size.
+  Status decodeStrips(uint64_t firstStrip, uint64_t endStrip, std::span<uint8_t> out) const;
   Status checkZero(uint64_t begin, uint64_t end) const;
 
   const ByteSource *source;

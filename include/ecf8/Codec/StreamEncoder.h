@@ -8,7 +8,8 @@
 namespace ecf8 {
 
 /// One tensor on its way to a payload. The first pass, `scan`, counts; the second, `encode`, writes. Memory: a few
-/// windows per thread, `retainedBytes`, and one byte per 3000 elements.
+/// windows per thread, `retainedBytes` (a small tensor takes up to half of that and is read once), and one byte per
+/// 3000 elements.
 class StreamEncoder {
 public:
   /// Reads the elements of a tensor of shape `dims` once and hands them to `visit`, if given. `elements` must outlive
@@ -37,14 +38,15 @@ private:
   struct Window {
     SymbolCounts symbolCounts{};
     uint64_t contentHash = 0;
+    std::vector<uint8_t> elements; ///< empty: to be read again
   };
 
   StreamEncoder(const ByteSource &elements, const StreamLimits &limits) : elements(&elements), limits(limits) {}
   uint64_t windowBegin(uint64_t window) const { return window * windowBytes; }
   uint64_t windowSize(uint64_t window) const;
-  /// Reads a window in the second pass.
-  Status readAgain(uint64_t window, std::vector<uint8_t> &bytes) const;
-  Result<std::vector<uint8_t>> encodeWindow(const Header &whole, uint64_t window, std::vector<uint8_t> &bytes) const;
+  /// A window in the second pass: what was kept of the first, or read into `buffer`.
+  Result<std::span<const uint8_t>> readAgain(uint64_t window, std::vector<uint8_t> &buffer) const;
+  Result<std::vector<uint8_t>> encodeWindow(const Header &whole, uint64_t window, std::vector<uint8_t> &buffer) const;
   Status writeRowMajor(const Header &header, ByteSink &sink) const;
   Status writeStrips(Header &header, ByteSink &sink) const;
   Status finish(Header &header, ByteSink &sink) const;
