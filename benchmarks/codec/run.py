@@ -1,5 +1,4 @@
-"""Speed of encoding and decoding on one thread, by encoding and instruction set, next to zstd and zipnn on the same
-bytes. Prints JSON.
+"""Speed of encoding and decoding on one thread, by encoding and instruction set, next to zstd and zipnn. Prints JSON.
 
     .venv/bin/python benchmarks/codec/run.py --build build > benchmarks/results/codec.json
 
@@ -64,7 +63,11 @@ def measure(program: Path, folder: Path, rows: int, columns: int, rounds: int) -
             theirs.setdefault(name, []).append(row)
 
     def median(samples: list[dict]) -> dict:
-        return {key: round(statistics.median(s[key] for s in samples), 4) for key in samples[0] if key.endswith(("_second", "_weight"))}
+        return {
+            key: round(statistics.median(s[key] for s in samples), 4)
+            for key in samples[0]
+            if key.endswith(("_second", "_weight"))
+        }
 
     result_rows = [{"encoding": e, "instruction_set": i, **median(samples)} for (e, i), samples in ours.items()]
     result_rows += [{"encoding": name, **median(samples)} for name, samples in theirs.items()]
