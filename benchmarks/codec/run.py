@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/codec/run.py --build build > benchmarks/results/codec.json
 
 Gaussian weights with one scale per row, as E4M3FN. In each round `ecf8-bench-speed` measures every encoding on every
-instruction set (see speed.cpp for what is timed), then zstd and zipnn compress and decompress the same bytes; a figure is
-the median over the rounds, in GB of weights per second.
+instruction set (see speed.cpp for what is timed), then zstd and zipnn compress and decompress the same bytes; a figure
+is the median over the rounds, in GB of weights per second.
 """
 
 import argparse
