@@ -9,6 +9,7 @@ is the median over the rounds, in GB of weights per second of processor time.
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -92,6 +93,7 @@ def main() -> None:
             "benchmark": "codec",
             "machine": {"cpu": model.split(":")[1].strip(), "system": platform.platform()},
             "commit": commit,
+            "load_average_before": round(os.getloadavg()[0], 1),
             "threads": 1,
             "data": "Gaussian, rows scaled to 448, E4M3FN",
             "versions": {"zstandard": zstandard.__version__, "zstd": ".".join(map(str, zstandard.ZSTD_VERSION))},
