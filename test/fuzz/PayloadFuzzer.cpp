@@ -108,7 +108,8 @@ void checkStream(std::span<const uint8_t> bytes, bool isWhole, const Result<Payl
   if (!payload)
     return;
   std::vector<uint8_t> fast = decodeUnchecked(*payload);
-  FUZZ_CHECK(!status.isOk() || elements == fast);
+  // A damaged stream may give the right elements by strips and wrong ones in one piece, or the other way round.
+  FUZZ_CHECK(!status.isOk() || elements == fast || !decode(*payload).isOk());
   FUZZ_CHECK(status.isOk() || !decode(*payload).isOk());
   std::mt19937_64 random(hashBytes(bytes));
   uint64_t first = random() % (fast.size() + 1), count = random() % (fast.size() - first + 1);
