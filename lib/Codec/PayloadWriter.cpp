@@ -7,6 +7,10 @@
 #include <limits>
 #include <string>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace ecf8 {
 
 Status checkCodeWords(uint64_t words) {
@@ -14,6 +18,22 @@ Status checkCodeWords(uint64_t words) {
     return Status::ok();
   return Status(StatusCode::Unsupported,
                 "expected at most 2^32 - 1 words of codes in one tensor, got " + std::to_string(words) + " [table_c1]");
+}
+
+/// As many zeros. Asks for large pages where that is possible: touching fresh small ones takes a third of the time of
+/// an encoding.
+static std::vector<uint8_t> makeZeros(uint64_t size) {
+  std::vector<uint8_t> bytes;
+  bytes.reserve(size);
+#if defined(__linux__)
+  constexpr uintptr_t pageBytes = uintptr_t(2) << 20;
+  uintptr_t begin = (reinterpret_cast<uintptr_t>(bytes.data()) + pageBytes - 1) / pageBytes * pageBytes;
+  uintptr_t end = (reinterpret_cast<uintptr_t>(bytes.data()) + size) / pageBytes * pageBytes;
+  if (size >= 2 * pageBytes && begin < end)
+    (void)madvise(reinterpret_cast<void *>(begin), end - begin, MADV_HUGEPAGE); // only advice: it may fail
+#endif
+  bytes.resize(size);
+  return bytes;
 }
 
 Result<std::vector<uint8_t>> makePayload(Header &header) {
@@ -26,7 +46,7 @@ Result<std::vector<uint8_t>> makePayload(Header &header) {
   header.codesOffset = layout->codesOffset;
   header.restOffset = layout->restOffset;
   header.payloadBytes = layout->payloadBytes;
-  return std::vector<uint8_t>(header.payloadBytes);
+  return makeZeros(header.payloadBytes);
 }
 
 void finishPayload(Header &header, std::span<const uint8_t> elements, std::vector<uint8_t> &payload) {

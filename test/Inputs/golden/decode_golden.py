@@ -35,7 +35,9 @@ def canonical_codes(lengths: list[int]) -> dict[str, int]:
     return codes
 
 
-def lane_symbols(words: list[int], codes: dict[str, int], steps: int, group: int, symbols_of_type: int) -> list[list[int]]:
+def lane_symbols(
+    words: list[int], codes: dict[str, int], steps: int, group: int, symbols_of_type: int
+) -> list[list[int]]:
     """The symbols of each lane: the lanes keep queues of bits, filled by stream_c2 and stream_c3."""
     source = iter(words)
     queues: list[list[int]] = [[] for _ in range(32)]

@@ -100,6 +100,8 @@ TEST(InstructionSets, AllCountTheSame) {
   for (uint64_t count : {0u, 1u, 63u, 64u, 1023u, 1024u, 1025u, 5000u, (1u << 20) + 77})
     for (Distribution distribution : test::allDistributions)
       for (ElementType type : elementTypes) {
+        if (count > 5000 && distribution != Distribution::Gaussian)
+          continue; // more than one piece of work: once is enough
         std::vector<uint8_t> elements = test::makeElements(distribution, type, count);
         TensorStats stats = collectStats(type, elements);
         for (InstructionSet set : availableInstructionSets()) {
