@@ -1,10 +1,9 @@
 // The C API of checkpoints: the translation between C and the classes of this folder.
 #include "ecf8-c/Checkpoint.h"
 
+#include "Workers.h"
 #include "ecf8/Checkpoint/Job.h"
 #include "ecf8/Support/LastError.h"
-
-#include <cstring>
 
 using namespace ecf8;
 
@@ -154,24 +153,25 @@ static Status withTensor(const EcfCheckpoint *checkpoint, size_t index, const vo
 EcfStatusCode ecf8_checkpoint_read(const EcfCheckpoint *checkpoint, size_t index, void *out, uint64_t size_bytes,
                                    uint32_t threads) {
   return lastError.guard([&] {
-    return withTensor(checkpoint, index, out, size_bytes,
-                      [&](const CheckpointTensor &tensor, const TensorSource &source) {
-                        if (size_bytes != tensor.sizeBytes)
-                          return invalid("expected a place for " + std::to_string(tensor.sizeBytes) +
-                                         " bytes, got one for " + std::to_string(size_bytes));
-                        std::span<uint8_t> bytes(static_cast<uint8_t *>(out), size_bytes);
-                        const StreamDecoder *decoder = source.decoder();
-                        if (!decoder)
-                          return source.read(0, bytes);
-                        if (Status status = decoder->checkBytes(); !status.isOk())
-                          return status;
-                        StreamLimits limits;
-                        limits.threads = std::max(threads, 1u);
-                        return decoder->decode(limits, [&](uint64_t first, std::span<const uint8_t> piece) {
-                          std::memcpy(bytes.data() + first, piece.data(), piece.size());
-                          return Status::ok();
-                        });
-                      });
+    return withTensor(
+        checkpoint, index, out, size_bytes, [&](const CheckpointTensor &tensor, const TensorSource &source) {
+          if (size_bytes != tensor.sizeBytes)
+            return invalid("expected a place for " + std::to_string(tensor.sizeBytes) + " bytes, got one for " +
+                           std::to_string(size_bytes));
+          std::span<uint8_t> elements(static_cast<uint8_t *>(out), size_bytes);
+          uint64_t stepBytes = 1;
+          if (const StreamDecoder *decoder = source.decoder()) {
+            // After this the decoder cannot but give the elements that were encoded.
+            if (Status status = decoder->checkBytes(); !status.isOk())
+              return status;
+            stepBytes = std::max<uint64_t>(decoder->header().shape.columns * laneCount, 1); // whole strips
+          }
+          uint64_t pieceBytes = stepBytes * std::max<uint64_t>((uint64_t(1) << 20) / stepBytes, 1);
+          return forEachOnWorkers((size_bytes + pieceBytes - 1) / pieceBytes, threads, [&](size_t i) {
+            uint64_t begin = i * pieceBytes;
+            return source.read(begin, elements.subspan(begin, std::min(pieceBytes, size_bytes - begin)));
+          });
+        });
   });
 }
 

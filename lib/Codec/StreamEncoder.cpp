@@ -76,9 +76,9 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
   };
   const bool isKept = encoder.total.elementCount <= limits.retainedBytes / 2;
   Hasher hasher;
-  encoder.pairCounts.resize(encoder.hasStrips ? size_t(getElementSplit(elementType).symbolCount) *
-                                                    getElementSplit(elementType).symbolCount
-                                              : 0);
+  const bool countsPairs = encoder.hasStrips && limits.countsPairs; // of whole rows
+  const size_t symbolCount = getElementSplit(elementType).symbolCount;
+  encoder.pairCounts.resize(countsPairs ? symbolCount * symbolCount : 0);
   TensorStats &total = encoder.total;
   bool isFirst = true;
   Status status = orderedFor<Slot>(
@@ -88,7 +88,7 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
         if (Status status = elements.read(encoder.windowBegin(i), slot.bytes); !status.isOk())
           return status;
         slot.stats = collectSymbolStats(elementType, slot.bytes, /*threads=*/1);
-        if (encoder.hasStrips) // whole rows
+        if (countsPairs)
           slot.pairCounts = countPairs(elementType, {slot.bytes.size() / shape->columns, shape->columns}, slot.bytes,
                                        /*threads=*/1);
         encoder.windows[i].symbolCounts = slot.stats.symbolCounts;
@@ -277,6 +277,8 @@ Status StreamEncoder::finish(Header &header, ByteSink &sink) const {
 }
 
 Result<uint64_t> StreamEncoder::encode(const EncodeOptions &options, ByteSink &sink) const {
+  if (options.group == 2 && hasStrips && !limits.countsPairs)
+    return Status(StatusCode::InvalidArgument, "expected pairs to be counted for huffman of group 2, got none");
   Result<Header> made = makeHeader(options, total, dims, pairCounts);
   if (!made)
     return made.status();
@@ -306,6 +308,8 @@ Result<uint64_t> StreamEncoder::encode(const EncodeOptions &options, ByteSink &s
 Result<uint64_t> StreamEncoder::encodeForStorage(ByteSink &sink) const {
   if (!hasStrips)
     return encode(EncodeOptions::raw(), sink);
+  if (!limits.countsPairs)
+    return Status(StatusCode::InvalidArgument, "expected pairs to be counted for storage, got none");
   Result<EncodeOptions> options = chooseForStorage(total, pairCounts, dims);
   if (!options)
     return options.status();

@@ -9,8 +9,8 @@ namespace mlir::ecf8 {
 
 /// `value`, a float or a vector of them, with the positive quiet NaN without a payload in place of any NaN.
 ///
-/// An op on two NaNs gives one of them, by x86 the first operand's (Intel SDM 1, 4.8.3.5), and the code generator orders
-/// operands as it likes. At the end of a contraction this makes a NaN the same bytes in every kernel.
+/// An op on two NaNs gives one of them, by x86 the first operand's (Intel SDM 1, 4.8.3.5), and the code generator
+/// orders operands as it likes. At the end of a contraction this makes a NaN the same bytes in every kernel.
 inline Value canonicalizeNaN(ImplicitLocOpBuilder &b, Value value) {
   auto type = cast<FloatType>(getElementTypeOrSelf(value.getType()));
   TypedAttr nan = b.getFloatAttr(type, APFloat::getQNaN(type.getFloatSemantics()));

@@ -8,8 +8,9 @@
 namespace mlir::ecf8 {
 
 /// `value` (f8E4M3FN, f8E5M2, f8E8M0FNU, f16, bf16, or a vector of them) as `resultElement` (f16, bf16, f32 or f64),
-/// exactly; but f8E8M0FNU, whose range f16 does not have, is rounded to it. A NaN keeps its sign and its payload and is quiet, except that bf16 to f32 moves the bits only.
-/// The result does not depend on whether the CPU flushes subnormals.
+/// exactly; but f8E8M0FNU, whose range f16 does not have, is rounded to it. A NaN keeps its sign and its payload and is
+/// quiet, except that bf16 to f32 moves the bits only. The result does not depend on whether the CPU flushes
+/// subnormals.
 Value extendSmallFloat(ImplicitLocOpBuilder &builder, Value value, FloatType resultElement);
 
 /// `value` (f32 or f64, or a vector of them) rounded to `resultElement` (f8E4M3FN, f8E5M2, f16 or bf16), to the nearest

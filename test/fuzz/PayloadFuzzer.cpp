@@ -107,14 +107,19 @@ void checkStream(std::span<const uint8_t> bytes, bool isWhole, const Result<Payl
   });
   if (!payload)
     return;
-  std::vector<uint8_t> fast = decodeUnchecked(*payload);
-  FUZZ_CHECK(!status.isOk() || elements == fast);
+  FUZZ_CHECK(!status.isOk() || hashBytes(elements) == payload->header.contentHash);
   FUZZ_CHECK(status.isOk() || !decode(*payload).isOk());
   std::mt19937_64 random(hashBytes(bytes));
-  uint64_t first = random() % (fast.size() + 1), count = random() % (fast.size() - first + 1);
+  uint64_t first = random() % (elements.size() + 1), count = random() % (elements.size() - first + 1);
   std::vector<uint8_t> part(count);
   FUZZ_CHECK(stream->read(first, part).isOk());
-  FUZZ_CHECK(std::ranges::equal(part, std::span(fast).subspan(first, count)));
+  // What a damaged stream gives may depend on what lies behind it in the memory of a decoder. [stream_c6] [codes_c7]
+  const MatrixShape &shape = payload->header.shape;
+  Result<std::vector<uint8_t>> whole = decodeSlice(*payload, 0, 0, shape.rows, shape.columns);
+  if (!whole)
+    return;
+  FUZZ_CHECK(!status.isOk() || elements == *whole);
+  FUZZ_CHECK(std::ranges::equal(part, std::span(*whole).subspan(first, count)));
 }
 
 } // namespace

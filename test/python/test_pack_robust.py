@@ -314,3 +314,57 @@ def test_command_lines(tmp_path: Path) -> None:
     for command in ("", "compress", "decompress", "convert", "verify", "inspect", "stats", "diff"):
         assert "Example" in run_pack(*command.split(), "--help").stdout
     assert run_pack("--version").stdout.startswith("ecf8-pack ")
+
+
+def test_a_header_that_does_not_fit(tmp_path: Path) -> None:
+    header = "{" + entry("w", 0, 4) + "}" + " " * 99_999_900
+    (tmp_path / "a.safetensors").write_bytes(safetensors_bytes(header, b"x" * 4))
+    message = run_pack("compress", tmp_path / "a.safetensors", tmp_path / "b.safetensors", status=3).stderr
+    assert "expected a header that takes at most 100000000 bytes with the original's inside, got" in message
+    assert os.listdir(tmp_path) == ["a.safetensors"]
+
+
+def test_folders_that_are_not_checkpoints(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    three_shards(source)
+    (tmp_path / "file").write_text("in the way")
+    message = run_pack("compress", source, tmp_path / "file", status=3).stderr
+    assert "expected a folder for the files of a folder, got a file" in message
+    (source / "circle").symlink_to(source)
+    message = run_pack("compress", source, tmp_path / "out", status=3).stderr
+    assert "expected folders without a circle of links" in message
+    (source / "circle").unlink()
+    os.mkfifo(source / "pipe")
+    message = run_pack("compress", source, tmp_path / "out", status=3).stderr
+    assert "expected a regular file, got a device or pipe" in message
+    (source / "pipe").unlink()
+    message = run_pack("diff", source / "model-00001-of-00003.safetensors", source, status=3).stderr
+    assert "expected two files or two folders" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_differences(tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    three_shards(a)
+    run_pack("compress", a, b)
+    assert "no difference in 5 files with 6 tensors" in run_pack("diff", a, b).stdout
+    shard = a / "model-00002-of-00003.safetensors"
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    content[-9] ^= 1
+    shard.write_bytes(content)
+    (a / "config.json").write_text("{}")
+    (a / "only").write_text("")
+    save_file({"x": torch.ones(2)}, a / "extra.safetensors")
+    save_file({"x": torch.ones(3), "y": torch.ones(1)}, b / "extra.safetensors")
+    assert run_pack("diff", a, b, status=1).stdout.splitlines() == [
+        "config.json: the contents differ",
+        "extra.safetensors: tensor 'x': F32 [2] in A, F32 [3] in B",
+        "extra.safetensors: tensor 'y': only in B",
+        "model-00002-of-00003.safetensors: tensor '1.1': 2 of 524288 bytes differ, the first at byte 524279",
+        "only: only in A",
+    ]
+    save_file({"x": torch.ones(2)}, tmp_path / "1.safetensors", metadata={"format": "pt"})
+    save_file({"x": torch.ones(2)}, tmp_path / "2.safetensors")
+    out = run_pack("diff", tmp_path / "1.safetensors", tmp_path / "2.safetensors", status=1).stdout
+    assert "the same tensors behind different headers (metadata, order or spaces)" in out

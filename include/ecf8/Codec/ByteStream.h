@@ -44,6 +44,8 @@ struct StreamLimits {
   /// Finished parts of a payload that may wait for their place, and elements of a small tensor between its two passes.
   /// What does not fit is computed, or read, a second time.
   uint64_t retainedBytes = uint64_t(256) << 20;
+  /// Count pairs of neighbours, which huffman of group 2 needs.
+  bool countsPairs = true;
 };
 
 /// A tensor with more columns is encoded raw and row-major when it is streamed: a strip would take over 128 MiB.

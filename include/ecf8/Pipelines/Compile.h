@@ -32,10 +32,10 @@ struct CompileOptions {
   bool quiet = false;                         ///< no notes
   llvm::SmallVector<const CpuLevel *> levels; ///< not empty; stages before Bundle use the first
   CodecOptions codec;
-  bool fuseDecode = true;                ///< decode weights inside of the contractions that read them
-  std::string arithmetic = "as-written"; ///< where these apply scales; or "epilogue"
-  bool fuseEpilogue = true;              ///< move elementwise ops on the result of a contraction into it
-  bool tileAttention = true;             ///< compute attention a block of rows at a time
+  bool fuseDecode = true;                          ///< decode weights inside of the contractions that read them
+  std::string arithmetic = "as-written";           ///< where these apply scales; or "epilogue"
+  bool fuseEpilogue = true;                        ///< move elementwise ops on the result of a contraction into it
+  bool tileAttention = true;                       ///< compute attention a block of rows at a time
   RemarkSelection remarks = RemarkSelection::None; ///< printed; CompileStats has all
   unsigned optimizationLevel = 3;
   unsigned threads = 1;

@@ -78,6 +78,7 @@ TEST_F(Transcode, file_c6_SameBytesForAnyThreadsAndMemory) {
   std::string original = makeSafetensors({weight("a", {3000, 1500}), weight("b", {700, 4100}, "F8_E5M2")});
   for (Preset preset : {Preset::Storage, Preset::Cpu}) {
     std::string file = compressed(original, preset);
+    EXPECT_EQ(restored(file), original);
     EXPECT_EQ(compressed(original, preset, 7), file);
     EXPECT_EQ(compressed(original, preset, 3, /*memoryBytes=*/1 << 20), file);
   }

@@ -152,6 +152,21 @@ TEST(Stream, ForStorageIsThatOfEncodeForStorage) {
       }
 }
 
+TEST(Stream, PairsAreCountedOnDemand) {
+  std::vector<uint8_t> elements = makeElements(Distribution::Gaussian, ElementType::F8E4M3FN, 64 * 64);
+  MemorySource source(elements);
+  StreamLimits limits;
+  limits.countsPairs = false;
+  Result<StreamEncoder> encoder =
+      StreamEncoder::scan(ElementType::F8E4M3FN, std::vector<uint64_t>{64, 64}, source, limits);
+  ASSERT_TRUE(encoder.isOk());
+  MemorySink sink;
+  EXPECT_EQ(encoder->encode(EncodeOptions::huffmanPairs(), sink).status().message(),
+            "expected pairs to be counted for huffman of group 2, got none");
+  EXPECT_EQ(encoder->encodeForStorage(sink).status().message(), "expected pairs to be counted for storage, got none");
+  EXPECT_TRUE(encoder->encode(EncodeOptions::huffman(), sink).isOk());
+}
+
 TEST(Stream, WideTensorsAreRowMajor) {
   std::vector<uint64_t> dims = {2, maxStreamedColumns + 1};
   std::vector<uint8_t> elements(2 * (maxStreamedColumns + 1), 0x38);

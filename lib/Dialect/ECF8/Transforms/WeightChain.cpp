@@ -81,7 +81,7 @@ static Value skipExtensions(Value value, Block *body) {
 }
 
 FailureOr<WeightChain> WeightChain::followStructured(linalg::LinalgOp op, OpOperand &operand,
-                                                    std::string &reason) const {
+                                                     std::string &reason) const {
   if (op.getNumParallelLoops() != op.getNumLoops() || op.getNumDpsInits() != 1 || !op.hasPureTensorSemantics() ||
       op.isDpsInit(&operand))
     return decline(reason, "reader: " + nameOf(op) + " that is not elementwise on one result");

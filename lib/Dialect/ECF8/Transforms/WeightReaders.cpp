@@ -157,7 +157,7 @@ static LogicalResult matchContraction(linalg::LinalgOp op, OpOperand &use, const
   OpOperand *accumulator = op.getDpsInitOperand(0);
   if (llvm::any_of(candidates, [&](const WeightContraction &other) { return other.op == op; }))
     return reason = "reader: a contraction of the weight with itself", failure();
-  WeightContraction candidate{op, chain, activations, {}, {}};
+  WeightContraction candidate{op, chain, activations};
   if (failed(matchLayout(candidate, use, *accumulator, reason)) ||
       failed(matchTypes(op, *activations, *accumulator, chain, reason)))
     return failure();

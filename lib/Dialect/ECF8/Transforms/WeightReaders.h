@@ -11,10 +11,10 @@ struct WeightContraction {
   linalg::LinalgOp op;
   WeightChain chain;
   OpOperand *activations;
-  SmallVector<int64_t> activationsOrder, resultOrder; ///< of the dimensions, as [..., K] and [..., N]
-  bool isPerExpert = false;                           ///< the first dimension of the result is the expert
-  bool sharesActivations = false;                     ///< by the experts; else their first dimension is the expert
-  SmallVector<int64_t> repeatedDims; ///< of the result: the activations are the same at each index into them
+  SmallVector<int64_t> activationsOrder = {}, resultOrder = {}; ///< of the dimensions, as [..., K] and [..., N]
+  bool isPerExpert = false;                                     ///< the first dimension of the result is the expert
+  bool sharesActivations = false;         ///< by the experts; else their first dimension is the expert
+  SmallVector<int64_t> repeatedDims = {}; ///< of the result: the activations are the same at each index into them
 };
 
 /// The readers of a weight, those of what is made of it included.
