@@ -6,6 +6,7 @@
 
 #include "ecf8/Codec/ByteStream.h"
 #include "ecf8/Codec/Convert.h"
+#include "ecf8/Codec/InstructionSet.h"
 
 #include <mutex>
 #include <vector>
@@ -27,6 +28,14 @@ Slice drawTileSlice(FuzzInput &input, const Header &header);
 
 /// The elements of `slice` out of those of the whole matrix.
 std::vector<uint8_t> sliceOf(const std::vector<uint8_t> &matrix, const MatrixShape &shape, const Slice &slice);
+
+/// Calls `body` with each instruction set of this processor in use; afterwards the most capable one is.
+template <typename Body> void forEachInstructionSet(const Body &body) {
+  for (InstructionSet set : availableInstructionSets()) {
+    FUZZ_CHECK(useInstructionSet(set));
+    body();
+  }
+}
 
 /// Checks that `bytes` are a payload of exactly these elements, for each decoder.
 void checkDecodesTo(std::span<const uint8_t> bytes, const std::vector<uint8_t> &elements);

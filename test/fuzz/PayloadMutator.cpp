@@ -26,10 +26,12 @@ std::optional<Header> readLayoutFields(const Bytes &payload) {
   header.encoding = Encoding(payload[at::encoding]);
   header.order = Order(payload[at::order]);
   header.rank = payload[at::rank];
+  header.group = payload[at::group];
+  header.requiredFlags = load<uint32_t>(payload, at::requiredFlags);
   header.tileColumns = load<uint32_t>(payload, at::tileColumns);
   header.codesBytes = load<uint64_t>(payload, at::codesBytes);
   bool hasTiles = header.order == Order::Rows32;
-  if (header.hasCodes() && !hasTiles)
+  if ((header.hasCodes() && !hasTiles) || payload.size() < header.sizeBytes())
     return std::nullopt;
   if (header.elementType > ElementType::F8E5M2 || header.encoding > Encoding::Planes || header.order > Order::Rows32 ||
       header.rank > maxRank || (hasTiles && header.tileColumns == 0))
@@ -43,15 +45,19 @@ std::optional<Header> readLayoutFields(const Bytes &payload) {
   return header;
 }
 
-/// The tile table, codes or rest: [begin, end), inside the payload.
+/// Code lengths, tile table, codes or rest: [begin, end), inside the payload.
 struct Section {
   uint64_t begin, end;
 };
 
 std::optional<Section> pickSection(const Bytes &payload, Random &random) {
-  const uint64_t borders[] = {load<uint64_t>(payload, at::tileTableOffset), load<uint64_t>(payload, at::codesOffset),
-                              load<uint64_t>(payload, at::restOffset), payload.size()};
-  uint64_t first = borders[0] == 0 ? 2 : random.below(3);
+  std::vector<uint64_t> borders = {load<uint64_t>(payload, at::restOffset), payload.size()};
+  if (uint64_t table = load<uint64_t>(payload, at::tileTableOffset); table != 0) {
+    borders.insert(borders.begin(), {table, load<uint64_t>(payload, at::codesOffset)});
+    if (table > wideHeaderBytes)
+      borders.insert(borders.begin(), wideHeaderBytes);
+  }
+  uint64_t first = random.below(borders.size() - 1);
   Section section = {borders[first], borders[first + 1]};
   if (section.begin < headerBytes || section.begin >= section.end || section.end > payload.size())
     return std::nullopt;
@@ -96,8 +102,13 @@ void mutateField(Bytes &payload, Random &random) {
                                      {at::dims, 8},
                                      {at::dims + 8, 8},
                                      {at::dims + 16, 8},
-                                     {at::dims + 56, 8}};
+                                     {at::dims + 56, 8},
+                                     {at::lengthsOffset, 8},
+                                     {at::lengthsBytes, 8},
+                                     {at::wideReserved, 8}};
   const Field &field = fields[random.below(std::size(fields))];
+  if (field.offset + field.bytes > payload.size())
+    return;
   Bytes wide(8);
   std::copy_n(payload.begin() + ptrdiff_t(field.offset), field.bytes, wide.begin());
   uint64_t value = load<uint64_t>(wide, 0);
@@ -119,8 +130,17 @@ void mutateField(Bytes &payload, Random &random) {
   std::copy_n(wide.begin(), field.bytes, payload.begin() + ptrdiff_t(field.offset));
 }
 
-/// Code lengths or ranks: two symbols change places (the code stays complete), or one nibble changes.
-void mutateNibbles(Bytes &payload, Random &random) {
+/// Code lengths or ranks: two symbols change places (the code stays complete), or one length changes.
+void mutateLengths(Bytes &payload, Random &random) {
+  if (std::optional<Header> header = readLayoutFields(payload);
+      header && header->hasWideCode() && wideHeaderBytes + header->codedSymbolCount() <= payload.size()) {
+    auto length = [&]() -> uint8_t & { return payload[wideHeaderBytes + random.below(header->codedSymbolCount())]; };
+    if (random.oneIn(3))
+      length() = uint8_t(random.below(16));
+    else
+      std::swap(length(), length());
+    return;
+  }
   auto get = [&](uint64_t symbol) { return payload[at::codeLengths + symbol / 2] >> (symbol % 2 * 4) & 15; };
   auto set = [&](uint64_t symbol, int nibble) {
     uint8_t &byte = payload[at::codeLengths + symbol / 2];
@@ -156,8 +176,8 @@ void resizeStream(Bytes &payload, Random &random) {
     return;
   uint64_t table = load<uint64_t>(payload, at::tileTableOffset), codes = load<uint64_t>(payload, at::codesOffset);
   uint64_t rest = load<uint64_t>(payload, at::restOffset), tiles = header->grid().tileCount();
-  if (tiles == 0 || tiles > payload.size() || table != headerBytes || codes < table + (tiles + 1) * 4 || rest < codes ||
-      rest > payload.size() || header->codesBytes > rest - codes)
+  if (tiles == 0 || tiles > payload.size() || table < headerBytes || table > payload.size() ||
+      codes < table + (tiles + 1) * 4 || rest < codes || rest > payload.size() || header->codesBytes > rest - codes)
     return;
   uint64_t tile = random.below(tiles);
   uint64_t end = load<uint32_t>(payload, table + (tile + 1) * 4), begin = load<uint32_t>(payload, table + tile * 4);
@@ -203,6 +223,12 @@ void repairLayout(Bytes &payload, size_t maxSize) {
   store(payload, at::tileTableOffset, layout->tileTableOffset);
   store(payload, at::codesOffset, layout->codesOffset);
   store(payload, at::codesBytes, header->codesBytes);
+  if (header->hasWideCode() && header->hasCodes()) {
+    store(payload, at::lengthsOffset, layout->lengthsOffset);
+    store(payload, at::lengthsBytes, layout->lengthsBytes);
+    std::fill(payload.begin() + ptrdiff_t(layout->lengthsOffset + layout->lengthsBytes),
+              payload.begin() + ptrdiff_t(layout->tileTableOffset), uint8_t(0));
+  }
   std::fill(payload.begin() + ptrdiff_t(layout->restOffset + layout->restBytes), payload.end(), uint8_t(0));
   if (!header->hasCodes())
     return;
@@ -216,11 +242,14 @@ void repairLayout(Bytes &payload, size_t maxSize) {
 void repairParameters(Bytes &payload) {
   bool isHuffman = payload[at::encoding] == uint8_t(Encoding::Huffman);
   payload[at::stream] = uint8_t(isHuffman ? Stream::Interleaved : Stream::None);
-  payload[at::group] = isHuffman ? 1 : 0;
+  bool isWide = isHuffman && payload[at::group] == 2;
+  payload[at::group] = isWide ? 2 : isHuffman ? 1 : 0;
+  store(payload, at::requiredFlags, uint32_t(isWide ? RequiresWideCode : 0));
+  store(payload, at::headerSize, uint16_t(isWide ? wideHeaderBytes : headerBytes));
   if (!isHuffman)
     payload[at::maxCodeLength] = 0;
-  else if (payload[at::maxCodeLength] != 7)
-    payload[at::maxCodeLength] = 8;
+  else if (isWide || payload[at::maxCodeLength] != 7)
+    payload[at::maxCodeLength] = isWide ? 12 : 8;
   if (payload[at::encoding] != uint8_t(Encoding::Raw))
     payload[at::order] = uint8_t(Order::Rows32);
   bool hasTiles = payload[at::order] == uint8_t(Order::Rows32);
@@ -252,7 +281,7 @@ std::vector<uint8_t> makePayload(Random &random, size_t maxSize) {
   else if (kind < 6)
     options = EncodeOptions::planes(tileColumns);
   else if (kind == 6)
-    options = EncodeOptions::rawRows32(tileColumns);
+    options = random.oneIn(4) ? EncodeOptions::rawRows32(tileColumns) : EncodeOptions::huffmanPairs(tileColumns);
   std::vector<uint64_t> dims = {1 + random.below(70), 1 + random.below(140)};
   while (dims[0] * dims[1] * 3 > maxSize && dims[1] > 1)
     dims[1] /= 2;
@@ -294,7 +323,7 @@ void mutatePayload(std::vector<uint8_t> &payload, size_t maxSize, Random &random
       mutateField(payload, random);
       break;
     case 3:
-      mutateNibbles(payload, random);
+      mutateLengths(payload, random);
       break;
     case 4:
       resizeStream(payload, random);

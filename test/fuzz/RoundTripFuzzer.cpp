@@ -110,10 +110,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   }
   checkDecodesTo(*payload, elements);
-  if (threads > 1) {
+  forEachInstructionSet([&] {
     Result<std::vector<uint8_t>> single = encode(options, type, dims, elements);
     FUZZ_CHECK(single.isOk() && *single == *payload);
-  }
+  });
+  Result<std::vector<uint8_t>> stored = encodeForStorage(type, dims, elements, threads);
+  FUZZ_CHECK(stored.isOk());
+  checkDecodesTo(*stored, elements);
   checkEstimates(options, collectStats(type, elements), dims, elements, payload->size());
   StreamLimits limits;
   limits.threads = threads;
