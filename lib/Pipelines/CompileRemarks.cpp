@@ -3,10 +3,10 @@
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Remarks.h"
-#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
+#include <iterator>
+#include <map>
 #include <mutex>
-#include <tuple>
 
 namespace mlir::ecf8 {
 namespace {
@@ -48,9 +48,12 @@ LogicalResult collectRemarks(MLIRContext &context, RemarkSelection selection, st
 }
 
 void sortRemarks(std::vector<CompileRemark> &remarks) {
-  llvm::stable_sort(remarks, [](const CompileRemark &left, const CompileRemark &right) {
-    return std::tie(left.pass, left.function) < std::tie(right.pass, right.function);
-  });
+  std::map<std::pair<std::string, std::string>, std::vector<CompileRemark>> groups;
+  for (CompileRemark &remark : remarks)
+    groups[{remark.pass, remark.function}].push_back(std::move(remark));
+  remarks.clear();
+  for (auto &[key, group] : groups)
+    std::move(group.begin(), group.end(), std::back_inserter(remarks));
 }
 
 void printJson(llvm::json::OStream &stream, const std::vector<CompileRemark> &remarks) {

@@ -323,6 +323,10 @@ def test_diffusers(tmp_path: Path, hook: None) -> None:
     assert {tensor.dtype for tensor in state.values()} == {E4M3}
     checkpoint.save(state, packed / name, metadata={"format": "pt"}, overwrite=True)
     assert (packed / name).stat().st_size < (plain / name).stat().st_size
+    checkpoint.disable()
+    with pytest.raises(Exception, match=r"(?s)size|shape"):  # what a program gets that does not know the format
+        FluxTransformer2DModel.from_pretrained(packed)
+    checkpoint.enable()
     left, right = (
         FluxTransformer2DModel.from_pretrained(folder, torch_dtype=torch.float32).state_dict()
         for folder in (plain, packed)
