@@ -48,7 +48,7 @@ PAYLOADS = (GOLDEN / "valid", GOLDEN / "invalid")
 TARGETS = (
     Target("payload", 8192, golden=PAYLOADS, covers=("lib/Codec",)),
     Target("payload-plain", 8192, golden=PAYLOADS, covers=("lib/Codec",), inputs_of="payload"),
-    Target("convert", 6144, covers=("lib/Codec",)),
+    Target("convert", 8192, covers=("lib/Codec",)),
     Target("round-trip", 1024, covers=("lib/Codec",)),
     Target("safetensors", 4096, "json.dict", covers=("lib/Support/Safetensors.cpp",)),
     Target(
@@ -150,9 +150,11 @@ def read_log(outcome: Outcome, log: Path, seconds: float, build: Path) -> None:
     outcome.edges = max(outcome.edges, last_number(r"cov: (\d+)", text))
     outcome.all_edges = last_number(r"Loaded \d+ modules\s+\((\d+) inline", text)
     artifacts = re.findall(r"Test unit written to (\S+)", text)
-    if not artifacts and outcome.runs > 0:
+    if not artifacts and re.search(r"^Done \d+ runs in", text, re.MULTILINE):
         return
-    reason = re.search(r"a property does not hold: .*|runtime error: .*|SUMMARY: .*|ERROR: .*", text)
+    reason = re.search(
+        r"a property does not hold: .*|runtime error: .*|SUMMARY: .*|ERROR: .*|libFuzzer: run interrupted", text
+    )
     what = reason.group(0) if reason else "ended early"
     for artifact in artifacts or [None]:
         repeat = f"{fuzzer_command(outcome.target, build)[0]} {artifact}" if artifact else f"see {log}"

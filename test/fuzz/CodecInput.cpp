@@ -37,6 +37,10 @@ EncodeOptions drawOptions(FuzzInput &input) {
   case 8:
     options = EncodeOptions::huffmanPairs(options.tileColumns);
     break;
+  case 9:
+  case 10: // of several cache lines
+    options.tileColumns = uint32_t(64 * (1 + input.below(6)));
+    break;
   default:
     break;
   }

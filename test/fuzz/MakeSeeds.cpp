@@ -43,11 +43,12 @@ std::string_view asText(std::span<const uint8_t> bytes) {
 
 /// Payloads of each encoding and type, over shapes with and without padding and over several distributions.
 void writePayloads(SeedWriter &seeds) {
-  const std::vector<uint64_t> shapes[] = {{}, {0, 5}, {1, 1}, {33, 35}, {64, 64}, {2, 16, 48}};
+  const std::vector<uint64_t> shapes[] = {{}, {0, 5}, {1, 1}, {33, 35}, {64, 64}, {2, 16, 48}, {32, 192}};
   const EncodeOptions all[] = {
       EncodeOptions::raw(),          EncodeOptions::rawRows32(16),    EncodeOptions::huffman(7, 16),
       EncodeOptions::huffman(8, 32), EncodeOptions::huffmanPairs(32), EncodeOptions::planes(16),
-      EncodeOptions::planes(48)};
+      EncodeOptions::planes(48),     EncodeOptions::rawRows32(192),   EncodeOptions::huffman(8, 192),
+      EncodeOptions::planes(192)};
   unsigned count = 0;
   for (ElementType type : {ElementType::F8E4M3FN, ElementType::F8E5M2})
     for (const EncodeOptions &options : all)

@@ -86,6 +86,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   std::vector<uint64_t> dims = drawShape(input, /*maxElements=*/2000);
   if (modes % 32 == 31) // several threads share the work from 65536 elements on
     dims = {500, 132 + input.below(30)};
+  if (modes % 32 == 29) // whole strips of whole cache lines
+    dims = {64, 64 * (1 + input.below(6))};
   Result<MatrixShape> shape = getMatrixShape(dims);
   if (modes % 32 == 30) {
     checkHugeEstimate(options, input);
@@ -114,6 +116,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     Result<std::vector<uint8_t>> single = encode(options, type, dims, elements);
     FUZZ_CHECK(single.isOk() && *single == *payload);
   });
+  // With the figures of other elements the payload may be of no use, and nothing else happens.
+  std::vector<uint8_t> others = elements;
+  for (uint8_t &other : others)
+    other &= 0xC7;
+  (void)encode(options, collectStats(type, others), dims, elements, threads).isOk();
   Result<std::vector<uint8_t>> stored = encodeForStorage(type, dims, elements, threads);
   FUZZ_CHECK(stored.isOk());
   checkDecodesTo(*stored, elements);

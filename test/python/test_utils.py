@@ -113,7 +113,8 @@ FUZZ_RUNS = "stat::number_of_executed_units: 9\n"
 @pytest.mark.parametrize(
     ("log", "finding"),
     [
-        (FUZZ_STATS + FUZZ_RUNS, None),
+        (FUZZ_STATS + "Done 9 runs in 3 second(s)\n" + FUZZ_RUNS, None),
+        (FUZZ_STATS + "==1== libFuzzer: run interrupted; exiting\n" + FUZZ_RUNS, "libFuzzer: run interrupted\n  see "),
         ("A.cpp:3: a property does not hold: a == b\nTest unit written to /f/crash-1\n" + FUZZ_RUNS,
          "a property does not hold: a == b\n  /b/bin/ecf8-fuzz-json /f/crash-1\n"),
         ("==1==ERROR: libFuzzer: timeout after 21 seconds\nTest unit written to /f/timeout-2\n" + FUZZ_RUNS,
