@@ -4,10 +4,10 @@
     .venv/bin/python benchmarks/checkpoint/run.py --record                  writes checkpoint.json, .md and .png, too
 
 One safetensors file of FP8 weights (blocks of 128 x 128 scaled to 448, as DeepSeek-V3 and Qwen3 have them) with their
-scales goes from file to file. Each round runs every tool once, each in a process of its own, on one thread and on all;
-a figure is the median over the rounds. Speeds are GB of the original file per second of wall-clock time, with reading
-and writing; the start of Python is left out. While it restores, `ecf8-pack` checks the hashes of contents and original; zstd checks its own
-checksum, zipnn nothing. Restored files are compared with the original.
+scales goes from file to file. Each round runs every tool once, each in a process of its own, on one thread and on
+all; a figure is the median over the rounds. Speeds are GB of the original file per second of wall-clock time, with
+reading and writing; the start of Python is left out. While it restores, `ecf8-pack` checks the hashes of contents and
+original; zstd checks its own checksum, zipnn nothing. Restored files are compared with the original.
 """
 
 from __future__ import annotations
