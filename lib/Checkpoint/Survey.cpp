@@ -47,14 +47,6 @@ Result<TensorStats> sampleTensor(const CheckpointFile &file, const CheckpointTen
   return sum;
 }
 
-double entropyBits(std::span<const uint64_t> counts, uint64_t total) {
-  double bits = 0;
-  for (uint64_t count : counts)
-    if (count != 0)
-      bits -= double(count) / double(total) * std::log2(double(count) / double(total));
-  return std::max(bits, 0.0);
-}
-
 /// The figures of the whole tensor, if it is like its sample.
 TensorStats scaleUp(const TensorStats &sample, uint64_t elementCount) {
   TensorStats whole = sample;

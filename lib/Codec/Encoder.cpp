@@ -3,9 +3,9 @@
 
 #include "EncodePayload.h"
 #include "HuffmanEncoder.h"
-#include "ParallelFor.h"
 #include "PlanesEncoder.h"
 #include "ecf8/Codec/Planes.h"
+#include "ecf8/Support/ParallelFor.h"
 
 #include <algorithm>
 #include <functional>

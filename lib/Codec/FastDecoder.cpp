@@ -3,7 +3,7 @@
 #include "ecf8/Codec/Decoder.h"
 
 #include "Kernels.h"
-#include "ParallelFor.h"
+#include "ecf8/Support/ParallelFor.h"
 
 #include <algorithm>
 

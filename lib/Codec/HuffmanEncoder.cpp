@@ -2,8 +2,8 @@
 // the bytes do not depend on the number of threads.
 #include "HuffmanEncoder.h"
 
-#include "ParallelFor.h"
 #include "TileEncoder.h"
+#include "ecf8/Support/ParallelFor.h"
 
 #include <algorithm>
 #include <bit>

@@ -2,7 +2,7 @@
 #ifndef ECF8_LIB_CODEC_ORDEREDFOR_H
 #define ECF8_LIB_CODEC_ORDEREDFOR_H
 
-#include "ParallelFor.h"
+#include "ecf8/Support/ParallelFor.h"
 #include "ecf8/Support/Status.h"
 
 #include <condition_variable>

@@ -36,7 +36,7 @@ static std::vector<uint8_t> makeZeros(uint64_t size) {
   return bytes;
 }
 
-Result<std::vector<uint8_t>> makePayload(Header &header) {
+Status placeSections(Header &header) {
   Result<SectionLayout> layout = computeLayout(header);
   if (!layout)
     return layout.status();
@@ -46,6 +46,12 @@ Result<std::vector<uint8_t>> makePayload(Header &header) {
   header.codesOffset = layout->codesOffset;
   header.restOffset = layout->restOffset;
   header.payloadBytes = layout->payloadBytes;
+  return Status::ok();
+}
+
+Result<std::vector<uint8_t>> makePayload(Header &header) {
+  if (Status status = placeSections(header); !status.isOk())
+    return status;
   return makeZeros(header.payloadBytes);
 }
 

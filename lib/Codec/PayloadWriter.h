@@ -15,6 +15,9 @@ struct CodeWords {
 /// Fails when there are more words than the tile table can count.
 Status checkCodeWords(uint64_t words);
 
+/// Fills in the sizes and offsets of the sections that `header` describes.
+Status placeSections(Header &header);
+
 /// Lays out the sections that `header` describes, with zeros in them, and fills in the header's sizes and offsets.
 Result<std::vector<uint8_t>> makePayload(Header &header);
 

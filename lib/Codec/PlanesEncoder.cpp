@@ -2,8 +2,8 @@
 // its stream; the second writes every tile where it belongs. So the bytes do not depend on the number of threads.
 #include "PlanesEncoder.h"
 
-#include "ParallelFor.h"
 #include "ecf8/Codec/Planes.h"
+#include "ecf8/Support/ParallelFor.h"
 
 #include <algorithm>
 

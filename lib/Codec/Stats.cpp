@@ -2,14 +2,13 @@
 #include "ecf8/Codec/Stats.h"
 
 #include "Kernels.h"
-#include "ParallelFor.h"
+#include "ecf8/Support/ParallelFor.h"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 
 namespace ecf8 {
-namespace {
 
 double entropyBits(std::span<const uint64_t> counts, uint64_t total) {
   double bits = 0;
@@ -18,6 +17,8 @@ double entropyBits(std::span<const uint64_t> counts, uint64_t total) {
       bits -= double(count) / double(total) * std::log2(double(count) / double(total));
   return std::max(bits, 0.0);
 }
+
+namespace {
 
 /// Pieces of the tensor that the threads count.
 constexpr size_t pieceBytes = size_t(1) << 20;

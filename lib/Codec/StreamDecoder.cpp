@@ -1,6 +1,7 @@
 // Streamed decoding. The sections of some strips, put together in memory, are a payload of their own.
 #include "ecf8/Codec/StreamDecoder.h"
 
+#include "ContentCheck.h"
 #include "Kernels.h"
 #include "OrderedFor.h"
 #include "ecf8/Codec/Decoder.h"
@@ -148,8 +149,8 @@ Status StreamDecoder::decode(const StreamLimits &limits, const Writer &write, co
     TensorStats stats;
   };
   Hasher hasher;
-  uint32_t flags = 0;
-  unsigned minExponent = elementCount == 0 ? 0 : maxSymbolCount, maxExponent = 0;
+  ContentFigures content;
+  content.minExponent = elementCount == 0 ? 0 : maxSymbolCount;
   Status status =
       orderedFor<Slot>((elementCount + windowBytes - 1) / windowBytes, limits.threads,
                        [&](size_t i, Slot &slot) {
@@ -161,9 +162,9 @@ Status StreamDecoder::decode(const StreamLimits &limits, const Writer &write, co
                        },
                        [&](size_t, Slot &slot) {
                          hasher.update(slot.bytes);
-                         flags |= slot.stats.dataFlags;
-                         minExponent = std::min<unsigned>(minExponent, slot.stats.minExponent);
-                         maxExponent = std::max<unsigned>(maxExponent, slot.stats.maxExponent);
+                         content.dataFlags |= slot.stats.dataFlags;
+                         content.minExponent = std::min<unsigned>(content.minExponent, slot.stats.minExponent);
+                         content.maxExponent = std::max<unsigned>(content.maxExponent, slot.stats.maxExponent);
                          if (visit)
                            visit(slot.bytes);
                          return Status::ok();
@@ -171,17 +172,8 @@ Status StreamDecoder::decode(const StreamLimits &limits, const Writer &write, co
                        [&](size_t i, Slot &slot) { return write ? write(i * windowBytes, slot.bytes) : Status::ok(); });
   if (!status.isOk())
     return status;
-  if (uint64_t hash = hasher.digest(); hash != header.contentHash)
-    return corrupt("content checksum " + hashToHex(hash), hashToHex(header.contentHash), header_offset::contentHash,
-                   "content_c1");
-  if (flags != header.dataFlags)
-    return corrupt("data flags " + std::to_string(flags), std::to_string(header.dataFlags), header_offset::dataFlags,
-                   "header_c15");
-  if (minExponent != header.minExponent || maxExponent != header.maxExponent)
-    return corrupt("exponents from " + std::to_string(minExponent) + " to " + std::to_string(maxExponent),
-                   std::to_string(header.minExponent) + " to " + std::to_string(header.maxExponent),
-                   header_offset::minExponent, "header_c16");
-  return Status::ok();
+  content.hash = hasher.digest();
+  return checkContent(header, content);
 }
 
 } // namespace ecf8

@@ -288,15 +288,8 @@ Result<uint64_t> StreamEncoder::encode(const EncodeOptions &options, ByteSink &s
     return Status(StatusCode::InvalidArgument, "expected at most " + std::to_string(maxStreamedColumns) +
                                                    " columns to stream order rows32, got " +
                                                    std::to_string(shape.columns));
-  Result<SectionLayout> layout = computeLayout(header); // of raw it is final
-  if (!layout)
-    return layout.status();
-  header.lengthsOffset = layout->lengthsOffset;
-  header.lengthsBytes = layout->lengthsBytes;
-  header.tileTableOffset = layout->tileTableOffset;
-  header.codesOffset = layout->codesOffset;
-  header.restOffset = layout->restOffset;
-  header.payloadBytes = layout->payloadBytes;
+  if (Status status = placeSections(header); !status.isOk()) // of raw that is final
+    return status;
   Status status = isRowMajor ? writeRowMajor(header, sink) : writeStrips(header, sink);
   if (status.isOk())
     status = finish(header, sink);

@@ -1,7 +1,7 @@
 // Transposition in blocks that fit the first-level cache.
 #include "ecf8/Codec/Transpose.h"
 
-#include "ParallelFor.h"
+#include "ecf8/Support/ParallelFor.h"
 
 namespace ecf8 {
 

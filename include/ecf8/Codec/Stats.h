@@ -21,6 +21,9 @@ struct TensorStats {
   double entropyBound() const;
 };
 
+/// Entropy in bits per symbol of `total` symbols that occur `counts` times each.
+double entropyBits(std::span<const uint64_t> counts, uint64_t total);
+
 /// Counts `bytes` with up to `threads` threads. Only for the implemented element types.
 TensorStats collectStats(ElementType elementType, std::span<const uint8_t> bytes, unsigned threads = 1);
 

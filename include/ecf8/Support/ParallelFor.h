@@ -1,6 +1,6 @@
 // Runs independent pieces of work on a few threads. The pieces' results do not depend on which thread ran them.
-#ifndef ECF8_LIB_CODEC_PARALLELFOR_H
-#define ECF8_LIB_CODEC_PARALLELFOR_H
+#ifndef ECF8_SUPPORT_PARALLELFOR_H
+#define ECF8_SUPPORT_PARALLELFOR_H
 
 #include <algorithm>
 #include <atomic>
@@ -34,4 +34,4 @@ template <typename Body> void parallelFor(size_t count, unsigned threads, const 
 
 } // namespace ecf8
 
-#endif // ECF8_LIB_CODEC_PARALLELFOR_H
+#endif // ECF8_SUPPORT_PARALLELFOR_H
