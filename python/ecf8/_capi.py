@@ -20,6 +20,7 @@ from ctypes import (
 )
 from typing import Any
 
+from ._libraries import load, text
 from ._tools import find_runtime_library
 from .errors import ExecutionError
 
@@ -120,21 +121,12 @@ def library() -> ctypes.CDLL:
     """The runtime, loaded once, with its symbols kept to itself."""
     path = find_runtime_library()
     try:
-        loaded = ctypes.CDLL(str(path), mode=ctypes.RTLD_LOCAL)
-        for name, (result, arguments) in _SIGNATURES.items():
-            function = getattr(loaded, name)
-            function.restype, function.argtypes = result, arguments
+        return load(path, _SIGNATURES)
     except (OSError, AttributeError) as error:
         raise ExecutionError(f"expected an ECF8 runtime library at '{path}': {error}") from error
-    return loaded
 
 
 def check(status: int) -> None:
     """Raises the calling thread's last runtime error as `ExecutionError` unless `status` is OK."""
     if status != OK:
         raise ExecutionError(text(library().ecf8_last_error()), code=text(library().ecf8_status_name(status)))
-
-
-def text(value: bytes | None) -> str:
-    """A C string of the runtime; file names in messages need not be UTF-8."""
-    return (value or b"").decode("utf-8", errors="replace")

@@ -7,6 +7,7 @@ import functools
 from ctypes import POINTER, Structure, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from typing import Any
 
+from ._libraries import load, text
 from ._tools import find_checkpoint_library
 from .errors import CheckpointError
 
@@ -54,21 +55,12 @@ def library() -> ctypes.CDLL:
     """The library, loaded once, with its symbols kept to itself."""
     path = find_checkpoint_library()
     try:
-        loaded = ctypes.CDLL(str(path), mode=ctypes.RTLD_LOCAL)
-        for name, (result, arguments) in _SIGNATURES.items():
-            function = getattr(loaded, name)
-            function.restype, function.argtypes = result, arguments
+        return load(path, _SIGNATURES)
     except (OSError, AttributeError) as error:
         raise CheckpointError(f"expected an ECF8 checkpoint library at '{path}': {error}") from error
-    return loaded
 
 
 def check(status: int) -> None:
     """Raises the calling thread's last error as `CheckpointError` unless `status` is OK."""
     if status != OK:
         raise CheckpointError(text(library().ecf8_checkpoint_last_error()), code=CODES.get(status, "unknown"))
-
-
-def text(value: bytes | None) -> str:
-    """A C string of the library; file names in messages need not be UTF-8."""
-    return (value or b"").decode("utf-8", errors="replace")

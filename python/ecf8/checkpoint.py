@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from . import _checkpoint_capi as capi
 from ._checkpoint_dtypes import allocate, size_in_elements
 from ._checkpoint_hook import disable, enable
+from ._libraries import text
 from .errors import CheckpointError, Error
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Checkpoint(Mapping[str, Any]):
             file, key, value = ctypes.c_char_p(), ctypes.c_char_p(), ctypes.c_char_p()
             places = (ctypes.byref(place) for place in (file, key, value))
             capi.check(library.ecf8_checkpoint_metadata(self._open(), index, *places))
-            result[capi.text(key.value)] = capi.text(value.value)
+            result[text(key.value)] = text(value.value)
         return result or None
 
     # More
@@ -171,13 +172,13 @@ class Checkpoint(Mapping[str, Any]):
             tensor = capi.TensorStruct()
             capi.check(library.ecf8_checkpoint_tensor(self._handle, index, ctypes.byref(tensor)))
             yield TensorInfo(
-                name=capi.text(tensor.name),
-                file=capi.text(tensor.file),
-                dtype=capi.text(tensor.dtype),
+                name=text(tensor.name),
+                file=text(tensor.file),
+                dtype=text(tensor.dtype),
                 shape=tuple(tensor.shape[i] for i in range(tensor.rank)),
                 size_bytes=tensor.size_bytes,
                 stored_bytes=tensor.stored_bytes,
-                encoding=None if tensor.encoding is None else capi.text(tensor.encoding),
+                encoding=None if tensor.encoding is None else text(tensor.encoding),
             )
 
     def _place(self, tensor: Any) -> Any:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import _capi
+from ._libraries import text
 from ._tensors import Input, array_type, is_torch, wrap_output
 from .errors import Error, ExecutionError
 
@@ -105,7 +106,7 @@ class CompiledModel:
         self._handle = handle
         self._free = weakref.finalize(self, library.ecf8_model_free, handle)
         self._names = [
-            _capi.text(library.ecf8_model_entry_name(handle, i)) for i in range(library.ecf8_model_entry_count(handle))
+            text(library.ecf8_model_entry_name(handle, i)) for i in range(library.ecf8_model_entry_count(handle))
         ]
 
     @property
@@ -126,7 +127,7 @@ class CompiledModel:
     @property
     def cpu(self) -> str:
         """The instruction set in use, such as "x86-64-v4"."""
-        return _capi.text(_capi.library().ecf8_model_cpu(self._handle))
+        return text(_capi.library().ecf8_model_cpu(self._handle))
 
     @property
     def weights(self) -> list[Weight]:
@@ -171,10 +172,10 @@ class CompiledModel:
             weight = _capi.WeightStruct()
             _capi.check(library.ecf8_model_weight(self._handle, index, ctypes.byref(weight)))
             yield Weight(
-                name=_capi.text(weight.name),
-                dtype=_capi.text(weight.dtype),
+                name=text(weight.name),
+                dtype=text(weight.dtype),
                 shape=tuple(weight.shape[i] for i in range(weight.rank)),
-                encoding=_capi.text(weight.encoding) if weight.encoding is not None else None,
+                encoding=text(weight.encoding) if weight.encoding is not None else None,
                 stored_bytes=weight.stored_bytes,
                 decoded_bytes=weight.decoded_bytes,
                 transposed=library.ecf8_model_weight_is_transposed(self._handle, index) != 0,
@@ -202,7 +203,7 @@ def _spec(query: Any, handle: ctypes.c_void_p, entry: int, index: int) -> Tensor
     spec = _capi.TensorSpecStruct()
     _capi.check(query(handle, entry, index, ctypes.byref(spec)))
     shape = tuple(None if spec.shape[i] < 0 else spec.shape[i] for i in range(max(spec.rank, 0)))
-    return TensorSpec(_capi.text(spec.dtype), shape)
+    return TensorSpec(text(spec.dtype), shape)
 
 
 def _types(specs: tuple[TensorSpec, ...]) -> str:
