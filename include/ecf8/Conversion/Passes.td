@@ -329,4 +329,25 @@ def EmitDecodersPass : Pass<"ecf8-emit-decoders", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 
+def EmitGpuKernelsPass : Pass<"ecf8-emit-gpu-kernels", "::mlir::ModuleOp"> {
+  let summary = "Fill in the decode and contraction functions with launches of GPU kernels";
+  let description = [{
+    In: private function declarations with the attribute `ecf8.decoder` or `ecf8.contraction`, for weights in order `mma`.
+    Out: bodies that launch kernels, and these in the `gpu.module @ecf8_kernels`: one for each decoder, and for each contraction
+    one for up to 8, 16, 32 and 64 rows of activations at a time. All memory that they get is the device's. A warp decodes a tile:
+    codes are copied to shared memory a tile ahead, the stored plane is loaded into registers two groups ahead, and decoded
+    registers are the operands of `mma.m16n8k16`, in f16 or bf16 as the activations. Sums of a row of tiles that several warps work on are
+    added in the order of the columns, so that results do not depend on how many run at once.
+    Left alone: everything else. An encoding in another order, activations of f32 and epilogues are errors.
+    Place in the pipeline: after `ecf8-lower-storage`, instead of `ecf8-emit-decoders`.
+
+    Example: `test/Conversion/emit-gpu-kernels.mlir`.
+  }];
+  let options = [Option<"architecture", "arch", "std::string", /*default=*/"\"sm_90\"",
+                        "GPU architecture: sm_80, sm_89, sm_90, sm_90a or sm_100">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+                           "::mlir::func::FuncDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"];
+}
+
 #endif // ECF8_CONVERSION_PASSES

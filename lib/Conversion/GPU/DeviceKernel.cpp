@@ -1,0 +1,41 @@
+#include "DeviceKernel.h"
+
+using namespace mlir;
+using namespace mlir::ecf8;
+
+FailureOr<DeviceSpec> DeviceSpec::of(Operation *diagnosed, CompressedType type, const Architecture &architecture) {
+  EncodingAttrInterface encoding = type.getEncoding();
+  DeviceSpec spec{&architecture, isa<Float8E4M3FNType>(type.getElementType()), 0, 0, encoding.getTileColumnCount()};
+  if (encoding.getElementOrder() != Order::mma)
+    return diagnosed->emitError() << "expected a weight in order mma for a GPU, got " << type, failure();
+  if (auto huffman = dyn_cast<HuffmanAttr>(encoding)) {
+    spec.group = huffman.getGroup();
+    spec.maxCodeLength = huffman.getMaxCodeLength();
+  }
+  return spec;
+}
+
+/// The dynamic area of shared memory: in PTX an array without size (`gpu.dynamic_shared_memory` has one of a byte).
+static LLVM::GlobalOp getSharedArea(gpu::GPUModuleOp module) {
+  if (auto existing = module.lookupSymbol<LLVM::GlobalOp>(kSharedArea))
+    return existing;
+  OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+  auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
+  return LLVM::GlobalOp::create(builder, module.getLoc(), type, /*isConstant=*/false, LLVM::Linkage::External,
+                                kSharedArea, Attribute(), /*alignment=*/16, DeviceBuilder::sharedSpace);
+}
+
+gpu::GPUFuncOp mlir::ecf8::createKernel(gpu::GPUModuleOp module, StringRef name, ArrayRef<Type> arguments,
+                                        llvm::function_ref<void(DeviceBuilder &, ValueRange, Value)> emitBody) {
+  LLVM::GlobalOp shared = getSharedArea(module);
+  DeviceBuilder b(module.getLoc(), module.getContext());
+  b.setInsertionPointToEnd(module.getBody());
+  auto kernel = gpu::GPUFuncOp::create(b, name, b.getFunctionType(arguments, {}));
+  kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  kernel->setAttr("nvvm.maxntid", b.getDenseI32ArrayAttr({int32_t(kMaxBlockThreads), 1, 1}));
+  b.setInsertionPointToStart(&kernel.getBody().front());
+  Value area = LLVM::AddressOfOp::create(b, shared);
+  emitBody(b, kernel.getArguments(), area);
+  gpu::ReturnOp::create(b);
+  return kernel;
+}

@@ -1,0 +1,242 @@
+// Gives the functions that `ecf8-lower-storage` declared bodies that launch GPU kernels, and generates these.
+#include "DeviceKernel.h"
+#include "ecf8/Conversion/Decoders.h"
+#include "ecf8/Conversion/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+namespace mlir::ecf8 {
+#define GEN_PASS_DEF_EMITGPUKERNELSPASS
+#include "ecf8/Conversion/Passes.h.inc"
+} // namespace mlir::ecf8
+
+using namespace mlir;
+using namespace mlir::ecf8;
+
+namespace {
+
+constexpr StringLiteral kKernelModule = "ecf8_kernels";
+/// Behind the payload, at a multiple of this, lies the table of its code.
+constexpr int64_t kTableAlignment = 256;
+
+/// Emits the body of one function.
+class LaunchEmitter {
+public:
+  LaunchEmitter(func::FuncOp function, const DeviceSpec &spec, gpu::GPUModuleOp kernels)
+      : function(function), spec(spec), kernels(kernels), b(function.getLoc(), function.getContext()) {
+    b.setInsertionPointToStart(function.addEntryBlock());
+  }
+
+  void emitDecode(gpu::GPUFuncOp kernel) {
+    Value payload = function.getArgument(0), out = function.getArgument(1);
+    auto metadata = memref::ExtractStridedMetadataOp::create(b, out);
+    Value rows = metadata.getSizes()[0], columns = metadata.getSizes()[1];
+    ifNotEmpty({rows, columns}, [&] {
+      SmallVector<Value> operands = weightOperands(payload, function.getArgument(2), function.getArgument(3), rows, columns);
+      operands.append({addressOf(out, 1), asI64(metadata.getStrides()[0])});
+      launch(kernel, operands, rows, columns, b.index(spec.tableBytes()), kDecodeStagingBytes, b.index(1));
+    });
+    func::ReturnOp::create(b);
+  }
+
+  /// `kernelFor(n)` is the kernel for n blocks of 8 rows of activations.
+  void emitContraction(const ContractionSpec &contraction, llvm::function_ref<gpu::GPUFuncOp(int64_t)> kernelFor) {
+    Value payload = function.getArgument(0), activations = function.getArgument(1), out = function.getArgument(2);
+    auto x = memref::ExtractStridedMetadataOp::create(b, activations);
+    auto y = memref::ExtractStridedMetadataOp::create(b, out);
+    Value count = x.getSizes()[0], columns = x.getSizes()[1], rows = y.getSizes()[1];
+    Value row = function.getArguments().back();
+    ifNotEmpty({count, columns, rows}, [&] {
+      SmallVector<Value> operands = weightOperands(payload, row, b.index(0), rows, columns);
+      operands.append({addressOf(activations, 2), asI64(x.getStrides()[0]), asI32(count), addressOf(out, 4),
+                       asI64(y.getStrides()[0])});
+      if (contraction.scaleKind != ScaleKind::None) {
+        Value scale = function.getArgument(3);
+        auto s = memref::ExtractStridedMetadataOp::create(b, scale);
+        operands.append({addressOf(scale, contraction.scale.getIntOrFloatBitWidth() / 8), asI64(s.getStrides()[0]),
+                         asI32(function.getArgument(4)), asI32(function.getArgument(5))});
+      }
+      emitForSizes(0, count, operands, rows, columns, kernelFor);
+    });
+    func::ReturnOp::create(b);
+  }
+
+private:
+  static constexpr int64_t kColumnBlocks[] = {1, 2, 4, 8};
+
+  /// The smallest kernel that takes all rows of activations in one go, or the largest.
+  void emitForSizes(size_t index, Value count, ArrayRef<Value> operands, Value rows, Value columns,
+                    llvm::function_ref<gpu::GPUFuncOp(int64_t)> kernelFor) {
+    int64_t blocks = kColumnBlocks[index];
+    auto emitThis = [&] {
+      Value blockRows = b.ceilDivU(count, 8 * blocks);
+      Value tiles = b.ceilDivU(rows, DeviceSpec::rowsPerTile), chunks = b.ceilDivU(columns, spec.tileColumns);
+      Value partialBytes = b.mul(b.mul(b.mul(blockRows, tiles), chunks), 512 * blocks);
+      Value counterBytes = b.mul(b.mul(blockRows, tiles), 4);
+      SmallVector<Value> all(operands);
+      for (auto [which, bytes] : {std::pair<int64_t, Value>(0, partialBytes), std::pair<int64_t, Value>(1, counterBytes)}) {
+        Value address = func::CallOp::create(b, runtime("ecf8_rt_gpu_workspace", 2), ValueRange{b.constant(b.getI64Type(), which), asI64(bytes)})
+                            .getResult(0);
+        all.push_back(LLVM::IntToPtrOp::create(b, globalPointer(), address));
+      }
+      Value fixed = b.index(spec.tableBytes() + 8 * blocks * getActivationRowBytes(spec));
+      launch(kernelFor(blocks), all, rows, columns, fixed, 0, blockRows);
+    };
+    if (index + 1 == std::size(kColumnBlocks))
+      return emitThis();
+    auto branch = scf::IfOp::create(b, b.compare(arith::CmpIPredicate::ule, count, 8 * blocks), true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    emitThis();
+    b.setInsertionPointToStart(branch.elseBlock());
+    emitForSizes(index + 1, count, operands, rows, columns, kernelFor);
+  }
+
+  Type globalPointer() { return LLVM::LLVMPointerType::get(b.getContext(), DeviceBuilder::globalSpace); }
+  Value asI64(Value index) { return b.fromIndex(index, b.getI64Type()); }
+  Value asI32(Value index) { return b.fromIndex(index, b.getI32Type()); }
+
+  /// A function of the runtime from i64s to an i64.
+  func::FuncOp runtime(StringRef name, unsigned arguments) {
+    auto module = function->getParentOfType<ModuleOp>();
+    if (auto existing = module.lookupSymbol<func::FuncOp>(name))
+      return existing;
+    OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+    Type i64 = builder.getI64Type();
+    auto type = builder.getFunctionType(SmallVector<Type>(arguments, i64), i64);
+    auto declared = func::FuncOp::create(builder, module.getLoc(), name, type);
+    declared.setPrivate();
+    return declared;
+  }
+
+  Value addressOf(Value memref, int64_t elementBytes) {
+    Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, memref);
+    auto metadata = memref::ExtractStridedMetadataOp::create(b, memref);
+    Value address = b.add(base, b.mul(metadata.getOffset(), elementBytes));
+    return LLVM::IntToPtrOp::create(b, globalPointer(), asI64(address));
+  }
+
+  SmallVector<Value> weightOperands(Value payload, Value row, Value column, Value rows, Value columns) {
+    Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, payload);
+    Value size = b.mul(b.ceilDivU(memref::DimOp::create(b, payload, 0), kTableAlignment), kTableAlignment);
+    Value table = LLVM::IntToPtrOp::create(b, globalPointer(), asI64(b.add(base, size)));
+    slot = spec.hasCodes() ? func::CallOp::create(b, runtime("ecf8_rt_gpu_slot", 1), ValueRange{asI64(base)}).getResult(0)
+                           : b.constant(b.getI64Type(), 0);
+    return {LLVM::IntToPtrOp::create(b, globalPointer(), asI64(base)),
+            table,
+            asI32(row),
+            asI32(column),
+            asI32(rows),
+            asI32(columns),
+            b.truncate(slot, b.getI32Type())};
+  }
+
+  void ifNotEmpty(ValueRange sizes, llvm::function_ref<void()> then) {
+    Value product = sizes[0];
+    for (Value size : sizes.drop_front())
+      product = b.mul(product, size);
+    auto branch = scf::IfOp::create(b, b.compare(arith::CmpIPredicate::ne, product, 0), false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    then();
+  }
+
+  /// Launches `kernel` on as many blocks as the device runs at once, `blockRows` times.
+  void launch(gpu::GPUFuncOp kernel, ArrayRef<Value> operands, Value rows, Value columns, Value fixedBytes,
+              int64_t bytesPerWarp, Value blockRows) {
+    Value perWarp = b.add(b.mul(b.toIndex(slot), 2), bytesPerWarp + 1);
+    Value room = b.sub(b.index(spec.architecture->sharedBytes), fixedBytes);
+    Value warps = b.minU(arith::DivUIOp::create(b, room, perWarp), b.index(kMaxBlockThreads / DeviceSpec::warpSize));
+    cf::AssertOp::create(b, b.compare(arith::CmpIPredicate::ne, warps, 0),
+                         b.getStringAttr("expected a weight whose codes fit the shared memory of the GPU"));
+    Value shared = b.add(fixedBytes, b.mul(warps, b.sub(perWarp, b.index(1))));
+    Value jobs = b.mul(b.ceilDivU(rows, DeviceSpec::rowsPerTile), b.ceilDivU(columns, spec.tileColumns));
+    Value processors = b.toIndex(func::CallOp::create(b, runtime("ecf8_rt_gpu_processors", 0), ValueRange{}).getResult(0));
+    Value one = b.index(1);
+    auto symbol = SymbolRefAttr::get(b.getContext(), kernels.getName(), {FlatSymbolRefAttr::get(kernel)});
+    gpu::LaunchFuncOp::create(b, symbol, gpu::KernelDim3{b.minU(jobs, processors), blockRows, one},
+                              gpu::KernelDim3{b.mul(warps, DeviceSpec::warpSize), one, one}, b.fromIndex(shared, b.getI32Type()),
+                              operands);
+  }
+
+  func::FuncOp function;
+  const DeviceSpec &spec;
+  gpu::GPUModuleOp kernels;
+  LaneBuilder b;
+  Value slot;
+};
+
+struct EmitGpuKernelsPass : public ::mlir::ecf8::impl::EmitGpuKernelsPassBase<EmitGpuKernelsPass> {
+  using EmitGpuKernelsPassBase::EmitGpuKernelsPassBase;
+
+  void runOnOperation() override {
+    const Architecture *found = findArchitecture(architecture);
+    if (!found) {
+      auto error = getOperation().emitError() << "expected a GPU architecture (";
+      llvm::interleaveComma(getArchitectures(), error, [&](const Architecture &a) { error << a.name; });
+      error << "), got '" << architecture << "'";
+      return signalPassFailure();
+    }
+    SmallVector<func::FuncOp> decoders, contractions;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (function.isExternal() && function->hasAttr(kDecoderAttrName))
+        decoders.push_back(function);
+      else if (function.isExternal() && function->hasAttr(kContractionAttrName))
+        contractions.push_back(function);
+    if (decoders.empty() && contractions.empty())
+      return;
+    OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());
+    getOperation()->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), builder.getUnitAttr());
+    auto kernels = gpu::GPUModuleOp::create(builder, getOperation().getLoc(), kKernelModule);
+    auto target = NVVM::NVVMTargetAttr::get(&getContext(), 3, "nvptx64-nvidia-cuda", found->name, found->ptxFeature);
+    kernels.setTargetsAttr(builder.getArrayAttr({target}));
+    for (func::FuncOp function : decoders)
+      if (failed(fillInDecoder(function, kernels, *found)))
+        return signalPassFailure();
+    for (func::FuncOp function : contractions)
+      if (failed(fillInContraction(function, kernels, *found)))
+        return signalPassFailure();
+  }
+
+private:
+  static LogicalResult fillInDecoder(func::FuncOp function, gpu::GPUModuleOp kernels, const Architecture &architecture) {
+    auto type = cast<CompressedType>(function->getAttrOfType<TypeAttr>(kDecoderAttrName).getValue());
+    if (failed(verifyDecoderType(function)))
+      return failure();
+    auto spec = DeviceSpec::of(function, type, architecture);
+    if (failed(spec))
+      return failure();
+    if (cast<MemRefType>(function.getArgumentTypes()[1]).getRank() != 2)
+      return function.emitOpError() << "expected a matrix to decode into, got " << function.getArgumentTypes()[1];
+    gpu::GPUFuncOp kernel = createDecodeKernel(kernels, function.getName(), *spec);
+    LaunchEmitter(function, *spec, kernels).emitDecode(kernel);
+    function->removeAttr(kDecoderAttrName);
+    return success();
+  }
+
+  static LogicalResult fillInContraction(func::FuncOp function, gpu::GPUModuleOp kernels,
+                                         const Architecture &architecture) {
+    auto contraction = ContractionSpec::of(function);
+    if (failed(contraction))
+      return failure();
+    auto spec = DeviceSpec::of(function, contraction->weight, architecture);
+    if (failed(spec))
+      return failure();
+    if (!contraction->activations.isF16() && !contraction->activations.isBF16())
+      return function.emitOpError() << "expected activations of f16 or bf16 on a GPU, got "
+                                    << contraction->activations;
+    if (contraction->epilogue)
+      return function.emitOpError() << "has an epilogue, which kernels for GPUs do not have";
+    auto kernelFor = [&](int64_t blocks) {
+      std::string name = (function.getName() + "_n" + Twine(8 * blocks)).str();
+      return createContractionKernel(kernels, name, *spec, *contraction, blocks);
+    };
+    LaunchEmitter(function, *spec, kernels).emitContraction(*contraction, kernelFor);
+    function->removeAttr(kContractionAttrName);
+    function->removeAttr(kScaleKindAttrName);
+    function->removeAttr(kScalesSumsAttrName);
+    return success();
+  }
+};
+
+} // namespace

@@ -1,0 +1,226 @@
+#include "TileFeed.h"
+#include "ecf8/Codec/Format.h"
+
+using namespace mlir;
+using namespace mlir::ecf8;
+namespace field = ::ecf8::header_offset;
+
+SmallVector<Type> WeightArguments::getTypes(MLIRContext *context) {
+  Type pointer = LLVM::LLVMPointerType::get(context, DeviceBuilder::globalSpace);
+  SmallVector<Type> types{pointer, pointer};
+  types.append(count - types.size(), IntegerType::get(context, 32));
+  return types;
+}
+
+WeightArguments WeightArguments::of(ValueRange arguments) {
+  return {arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5], arguments[6]};
+}
+
+void TileFeed::enter(const WeightArguments &arguments, Value sharedArea, Value streamsAt) {
+  weight = arguments;
+  area = sharedArea;
+  streams = streamsAt;
+  Value thread = b.thread(), threads = b.threadCount();
+  lane = b.andI(thread, DeviceSpec::warpSize - 1);
+  warp = b.shrU(thread, 5);
+  warps = b.shrU(threads, 5);
+  rowTiles = b.ceilDivU(weight.rows, DeviceSpec::rowsPerTile);
+  chunks = b.ceilDivU(weight.columns, spec.tileColumns);
+  firstRowTile = b.divU(weight.row, DeviceSpec::rowsPerTile);
+  firstChunk = b.divU(weight.column, spec.tileColumns);
+
+  auto headerField = [&](uint64_t offset) {
+    return b.loadConstant(b.i64(), b.at(weight.payload, int32_t(offset)), 8);
+  };
+  Value columns = b.truncate(headerField(field::columns), b.i32());
+  stripTiles = b.ceilDivU(columns, spec.tileColumns);
+  stripGroups = b.ceilDivU(columns, DeviceSpec::columnsPerGroup);
+  plane = b.at(weight.payload, headerField(field::restOffset));
+  if (!spec.hasCodes())
+    return;
+  codes = b.at(weight.payload, headerField(field::codesOffset));
+  tileTable = b.at(weight.payload, headerField(field::tileTableOffset));
+  if (spec.group == 4) {
+    Value offset = b.loadConstant(b.getI8Type(), b.at(weight.payload, int32_t(58)), 1);
+    offset = arith::ExtSIOp::create(b, b.i32(), offset);
+    offsetWord = b.sub(b.word(0), b.mul(offset, spec.isE4M3 ? 0x08080808 : 0x04040404));
+  }
+  Type vector = b.vectorOf(4, b.i32());
+  b.loop(b.mul(thread, 16), b.word(spec.tableBytes()), b.mul(threads, 16), {}, [&](Value at, ValueRange) {
+    b.store(b.loadConstant(vector, b.at(weight.table, at), 16), b.at(area, at), 16);
+    return SmallVector<Value>();
+  });
+}
+
+Value TileFeed::tileOf(Value job) {
+  Value strip = b.add(firstRowTile, rowTileOf(job));
+  return b.add(b.mul(strip, stripTiles), b.add(firstChunk, chunkOf(job)));
+}
+
+/// Where the job's stored plane begins.
+Value TileFeed::planeOf(Value job) {
+  Value strip = b.add(firstRowTile, rowTileOf(job));
+  Value group = b.add(b.mul(strip, stripGroups), b.mul(b.add(firstChunk, chunkOf(job)), spec.groupsPerTile()));
+  return b.at(plane, b.mul(b.wide(group), spec.bytesPerGroup()));
+}
+
+Value TileFeed::groupsOf(Value chunk) {
+  Value rest = b.sub(weight.columns, b.mul(chunk, spec.tileColumns));
+  return b.ceilDivU(b.minS(rest, b.word(spec.tileColumns)), DeviceSpec::columnsPerGroup);
+}
+
+/// The warp's job after `job`, or lastJob.
+Value TileFeed::nextJob(Value job) {
+  Value next = b.add(job, warps), end = runEnd(job);
+  Value inNextRun = b.add(end, warp);
+  // A warp for which one chunk has no job has none in the chunks behind.
+  Value exists = b.andI(b.isLess(inNextRun, lastJob), b.isLess(warp, rowTiles));
+  return b.select(b.isLess(next, end), next, b.select(exists, inNextRun, lastJob));
+}
+
+void TileFeed::loadBlockRange(Position &position, Value job) {
+  if (!spec.hasCodes())
+    return;
+  // Of the last tile where there is no job: something that can be read.
+  Value valid = b.minS(job, b.sub(lastJob, b.word(1)));
+  Value entry = b.at(tileTable, b.mul(b.wide(tileOf(valid)), 4));
+  position.blockBegin = b.loadConstant(b.i32(), entry, 4);
+  position.blockEnd = b.loadConstant(b.i32(), b.at(entry, 4), 4);
+}
+
+/// Begins to copy the codes of the job whose range `position` holds.
+void TileFeed::issueCopies(const Position &position, Value stage, Value exists) {
+  if (!spec.hasCodes())
+    return;
+  b.when(exists, [&] {
+    Value bytes = b.mul(b.sub(position.blockEnd, position.blockBegin), 16);
+    Value source = b.at(codes, b.mul(b.wide(position.blockBegin), 16));
+    Value slot = b.add(streams, b.mul(b.add(b.mul(warp, 2), stage), weight.slotBytes));
+    b.loop(b.mul(lane, 16), bytes, b.word(16 * DeviceSpec::warpSize), {}, [&](Value at, ValueRange) {
+      b.copyAsync16(b.at(area, b.add(slot, at)), b.at(source, at));
+      return SmallVector<Value>();
+    });
+  });
+  b.commitCopies();
+}
+
+SmallVector<Value> TileFeed::loadGroup(Value from) {
+  SmallVector<Value> words;
+  Value mine = b.at(from, b.mul(lane, 16));
+  for (int64_t slot = 0; slot * 4 < spec.wordsPerGroup(); ++slot) {
+    Value vector = b.loadConstant(b.vectorOf(4, b.i32()), b.at(mine, int32_t(512 * slot)), 16);
+    for (int64_t i = 0; i < 4; ++i)
+      words.push_back(b.element(vector, i));
+  }
+  return words;
+}
+
+SmallVector<Value> TileFeed::Position::pack() const {
+  SmallVector<Value> values{job, stage};
+  if (blockBegin)
+    values.append({blockBegin, blockEnd});
+  values.append(words);
+  return values;
+}
+
+TileFeed::Position TileFeed::Position::unpack(const TileFeed &feed, ValueRange values) {
+  Position position{values[0], values[1], {}, {}, {}};
+  if (feed.spec.hasCodes()) {
+    position.blockBegin = values[2];
+    position.blockEnd = values[3];
+  }
+  ValueRange words = values.drop_front(feed.spec.hasCodes() ? 4 : 2);
+  position.words.append(words.begin(), words.end());
+  return position;
+}
+
+TileFeed::Position TileFeed::begin(Value firstJob, Value last) {
+  lastJob = last;
+  // The first run may be too short for this warp.
+  Value mine = b.add(firstJob, warp), end = runEnd(firstJob), inNextRun = b.add(end, warp);
+  Value exists = b.andI(b.isLess(inNextRun, lastJob), b.isLess(warp, rowTiles));
+  Position position;
+  position.job = b.select(b.isLess(mine, end), mine, b.select(exists, inNextRun, lastJob));
+  position.stage = b.word(0);
+  loadBlockRange(position, position.job);
+  issueCopies(position, position.stage, b.isLess(position.job, lastJob));
+  loadBlockRange(position, nextJob(position.job));
+  Value valid = b.minS(position.job, b.sub(lastJob, b.word(1)));
+  Value groups = groupsOf(chunkOf(valid));
+  Value from = planeOf(valid);
+  position.words = loadGroup(from);
+  Value second = b.mul(b.minS(b.word(1), b.sub(groups, b.word(1))), spec.bytesPerGroup());
+  position.words.append(loadGroup(b.at(from, second)));
+  return position;
+}
+
+SmallVector<Value> TileFeed::decodeTile(Position &position, ArrayRef<Value> carried, UseGroup use) {
+  Value groups = groupsOf(chunkOf(position.job));
+  Value next = nextJob(position.job), hasNext = b.isLess(next, lastJob);
+  SegmentLanes lanes(b, spec, area, offsetWord);
+  SmallVector<Value> state;
+  if (spec.hasCodes()) {
+    Value slot = b.add(streams, b.mul(b.add(b.mul(warp, 2), position.stage), weight.slotBytes));
+    b.warpBarrier(); // all lanes are done with the other slot
+    issueCopies(position, b.xorI(position.stage, b.word(1)), hasNext);
+    b.waitForCopies(1);
+    b.warpBarrier(); // what other lanes have copied is there
+    loadBlockRange(position, nextJob(next));
+    state = lanes.open(slot, lane);
+  }
+  Value following = b.select(hasNext, next, position.job);
+  Value here = planeOf(position.job), after = planeOf(following);
+  Value lastAfter = b.sub(groupsOf(chunkOf(following)), b.word(1));
+  unsigned half = spec.wordsPerGroup();
+
+  // One group from `words`, which then get those of two groups further on: even groups use one half, odd ones the other.
+  auto oneGroup = [&](Value group, MutableArrayRef<Value> words, MutableArrayRef<Value> laneState, ValueRange values,
+                      int64_t parity) {
+    SmallVector<SmallVector<Value>> quads;
+    for (int64_t step = 0; step < DeviceSpec::stepsPerGroup; ++step)
+      quads.push_back(lanes.decodeStep(words, step, laneState));
+    SmallVector<Value> result = use(group, quads, values);
+    Value ahead = b.add(group, 2), isHere = b.isLess(ahead, groups);
+    Value index = b.select(isHere, ahead, b.minS(b.word(parity), lastAfter));
+    Value base = b.select(isHere, here, after);
+    llvm::copy(loadGroup(b.at(base, b.mul(b.wide(index), spec.bytesPerGroup()))), words.begin());
+    return result;
+  };
+  unsigned stateSize = state.size();
+  auto split = [&](ValueRange all, SmallVector<Value> &laneState, SmallVector<Value> &words, SmallVector<Value> &rest) {
+    laneState.assign(all.begin(), all.begin() + stateSize);
+    words.assign(all.begin() + stateSize, all.begin() + stateSize + 2 * half);
+    rest.assign(all.begin() + stateSize + 2 * half, all.end());
+  };
+  auto join = [](ArrayRef<Value> laneState, ArrayRef<Value> words, ArrayRef<Value> rest) {
+    SmallVector<Value> all(laneState);
+    all.append(words.begin(), words.end());
+    all.append(rest.begin(), rest.end());
+    return all;
+  };
+  Value pairs = b.andI(groups, ~int64_t(1));
+  SmallVector<Value> all = b.loop(
+      b.word(0), pairs, b.word(2), join(state, position.words, carried), [&](Value group, ValueRange values) {
+        SmallVector<Value> laneState, words, rest;
+        split(values, laneState, words, rest);
+        MutableArrayRef<Value> both(words);
+        rest = oneGroup(group, both.take_front(half), laneState, rest, 0);
+        rest = oneGroup(b.add(group, 1), both.drop_front(half), laneState, rest, 1);
+        return join(laneState, words, rest);
+      });
+  Value isOdd = b.isLess(pairs, groups);
+  all = b.choose(
+      isOdd, ValueRange(all).getTypes(),
+      [&] {
+        SmallVector<Value> laneState, words, rest;
+        split(all, laneState, words, rest);
+        rest = oneGroup(pairs, MutableArrayRef<Value>(words).take_front(half), laneState, rest, 0);
+        return join(laneState, words, rest);
+      },
+      [&] { return all; });
+  SmallVector<Value> laneState, rest;
+  split(all, laneState, position.words, rest);
+  position.job = next;
+  position.stage = b.xorI(position.stage, b.word(1));
+  return rest;
+}

@@ -1,0 +1,80 @@
+// How a warp of a GPU kernel gets at the tiles of a weight: which ones are its own, the copies of their codes to shared memory, a tile
+// ahead of use, and the loads of their stored planes into registers, two groups ahead.
+#ifndef ECF8_LIB_CONVERSION_GPU_TILEFEED_H
+#define ECF8_LIB_CONVERSION_GPU_TILEFEED_H
+
+#include "SegmentLanes.h"
+
+namespace mlir::ecf8 {
+
+/// What kernels are called with for the weight. Sizes are words, addresses of global memory.
+struct WeightArguments {
+  Value payload;
+  Value table;           ///< entries of the code (buildSegmentTable); not read where nothing is coded
+  Value row, column;     ///< where the part of the weight begins: at a tile
+  Value rows, columns;   ///< of the part
+  Value slotBytes;       ///< shared memory for the codes of one tile
+
+  static constexpr unsigned count = 7;
+  static SmallVector<Type> getTypes(MLIRContext *context);
+  static WeightArguments of(ValueRange arguments);
+};
+
+class TileFeed {
+public:
+  TileFeed(DeviceBuilder &b, const DeviceSpec &spec) : b(b), spec(spec) {}
+
+  /// Reads the header and copies the table to the beginning of `area`; a barrier must follow. The codes will lie at
+  /// `streams` and behind it.
+  void enter(const WeightArguments &weight, Value area, Value streams);
+
+  /// A *job* is one tile; jobs are numbered chunk by chunk, a chunk being the tiles of all rows in the same columns.
+  Value jobCount() { return b.mul(rowTiles, chunks); }
+
+  /// The jobs of a warp: of each run of jobs `begin` to `end` in one chunk those that are `warp` more than a multiple of
+  /// the number of warps behind `begin`.
+  struct Position {
+    Value job;               ///< `lastJob` where there is none left
+    Value stage;             ///< of the two slots
+    Value blockBegin, blockEnd; ///< of the next job's codes, in units of 16 bytes
+    SmallVector<Value> words; ///< of the stored planes of the job's first two groups
+
+    SmallVector<Value> pack() const;
+    static Position unpack(const TileFeed &feed, ValueRange values);
+  };
+  /// Begins with jobs firstJob to lastJob, those of the block.
+  Position begin(Value firstJob, Value lastJob);
+
+  /// What a job's groups are used for: called with each step of a group, in order.
+  using UseGroup = llvm::function_ref<SmallVector<Value>(Value group, ArrayRef<SmallVector<Value>> quads, ValueRange)>;
+  /// Decodes the tile of `position.job` and moves on to the next. `carried` goes through `use`.
+  SmallVector<Value> decodeTile(Position &position, ArrayRef<Value> carried, UseGroup use);
+
+  Value chunkOf(Value job) { return b.divU(job, rowTiles); }
+  Value runEnd(Value job) { return b.minS(lastJob, b.mul(b.add(chunkOf(job), 1), rowTiles)); }
+  Value rowTileOf(Value job) { return b.remU(job, rowTiles); }
+  Value groupsOf(Value chunk);
+
+  Value lane, warp, warps;
+  Value rowTiles, chunks;
+
+private:
+  Value tileOf(Value job);
+  Value planeOf(Value job);
+  Value nextJob(Value job);
+  void issueCopies(const Position &position, Value stage, Value exists);
+  void loadBlockRange(Position &position, Value job);
+  SmallVector<Value> loadGroup(Value plane);
+
+  DeviceBuilder &b;
+  const DeviceSpec &spec;
+  WeightArguments weight;
+  Value area, streams, offsetWord;
+  Value plane, codes, tileTable;            ///< addresses
+  Value stripTiles, stripGroups;            ///< of the whole payload
+  Value firstRowTile, firstChunk, lastJob;
+};
+
+} // namespace mlir::ecf8
+
+#endif // ECF8_LIB_CONVERSION_GPU_TILEFEED_H
