@@ -178,12 +178,12 @@ static Status checkMmaOptions(const EncodeOptions &options) {
     std::optional<GroupLayout> group = getGroupLayout(ElementType::F8E4M3FN, options.group);
     if (!group)
       return Status(StatusCode::Unsupported, "expected group 1, 2 or 4 for order mma, got " +
-                                                 std::to_string(options.group) + " [header_c12]");
+                                                 std::to_string(options.group) + " [group_c1]");
     if (options.maxCodeLength < group->minCodeLengthLimit || options.maxCodeLength > group->maxCodeLengthLimit)
       return Status(StatusCode::Unsupported, "expected code length limit " + std::to_string(group->minCodeLengthLimit) +
                                                  " to " + std::to_string(group->maxCodeLengthLimit) + " for group " +
                                                  std::to_string(options.group) + " in order mma, got " +
-                                                 std::to_string(options.maxCodeLength) + " [header_c12]");
+                                                 std::to_string(options.maxCodeLength) + " [group_c1]");
   }
   if (options.tileColumns == 0 || options.tileColumns % mmaBlockColumns != 0 || options.tileColumns > maxMmaTileColumns)
     return Status(StatusCode::InvalidArgument, "expected tile columns that are a positive multiple of 128, at most "

@@ -194,16 +194,16 @@ Status HeaderReader::checkGroup(const Header &header) const {
   if (isHuffman && header.order == Order::Mma) { // [group_c1]
     std::optional<GroupLayout> group = getGroupLayout(header.elementType, header.group);
     if (!group)
-      return unsupported("group 1, 2 or 4 for order mma", std::to_string(header.group), at::group, "header_c12");
+      return unsupported("group 1, 2 or 4 for order mma", std::to_string(header.group), at::group, "group_c1");
     std::string forGroup = " for group " + std::to_string(header.group) + " of " +
                            std::string(getName(header.elementType)) + " in order mma";
     if (header.rawExponentBits != group->rawExponentBits)
       return unsupported(std::to_string(group->rawExponentBits) + " raw exponent bits" + forGroup,
-                         std::to_string(header.rawExponentBits), at::rawExponentBits, "header_c12");
+                         std::to_string(header.rawExponentBits), at::rawExponentBits, "group_c1");
     if (header.maxCodeLength < group->minCodeLengthLimit || header.maxCodeLength > group->maxCodeLengthLimit)
       return unsupported("code length limit " + std::to_string(group->minCodeLengthLimit) + " to " +
                              std::to_string(group->maxCodeLengthLimit) + forGroup,
-                         std::to_string(header.maxCodeLength), at::maxCodeLength, "header_c12");
+                         std::to_string(header.maxCodeLength), at::maxCodeLength, "group_c1");
     return Status::ok();
   }
   if (isHuffman ? header.group != 1 && header.group != 2 : header.group != 0)

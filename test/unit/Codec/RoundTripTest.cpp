@@ -218,13 +218,13 @@ TEST(RoundTrip, NegativeOptionsAndShapes) {
   EXPECT_EQ(messageOf({Encoding::Raw, 0, 1024, Order(3)}),
             "expected order row_major, rows32 or mma for raw, got unknown [header_c9]");
   EXPECT_EQ(messageOf({Encoding::Huffman, 8, 1024, Order::Mma, 3}),
-            "expected group 1, 2 or 4 for order mma, got 3 [header_c12]");
+            "expected group 1, 2 or 4 for order mma, got 3 [group_c1]");
   EXPECT_EQ(messageOf(EncodeOptions::quads(8)),
-            "expected code length limit 9 to 12 for group 4 in order mma, got 8 [header_c12]");
+            "expected code length limit 9 to 12 for group 4 in order mma, got 8 [group_c1]");
   EXPECT_EQ(messageOf(EncodeOptions::pairs(13)),
-            "expected code length limit 8 to 12 for group 2 in order mma, got 13 [header_c12]");
+            "expected code length limit 8 to 12 for group 2 in order mma, got 13 [group_c1]");
   EXPECT_EQ(messageOf(EncodeOptions::classic(9)),
-            "expected code length limit 7 to 8 for group 1 in order mma, got 9 [header_c12]");
+            "expected code length limit 7 to 8 for group 1 in order mma, got 9 [group_c1]");
   for (uint32_t tileColumns : {0u, 192u, 1152u})
     for (const EncodeOptions &options : {EncodeOptions::quads(11, tileColumns), EncodeOptions::rawMma(tileColumns)})
       EXPECT_EQ(messageOf(options), "expected tile columns that are a positive multiple of 128, at most 1024, for order "
