@@ -78,9 +78,7 @@ def ECF8_HuffmanAttr : ECF8_EncodingAttr<"Huffman", "huffman"> {
     ```mlir
     %0 = ecf8.global.load @a : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
     %1 = ecf8.global.load @b : !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman<max_code_length = 7, tile_columns = 256>>
-    %2 = ecf8.global.load @c
-        : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman<group = 4, raw_exponent_bits = 2, max_code_length = 11,
-                                                          stream = segments, order = mma>>
+    %2 = ecf8.global.load @c : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman<group = 4, raw_exponent_bits = 2, max_code_length = 11, stream = segments, order = mma>>
     ```
   }];
   let parameters = (ins
