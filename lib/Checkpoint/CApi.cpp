@@ -106,7 +106,7 @@ EcfStatusCode ecf8_checkpoint_tensor(const EcfCheckpoint *checkpoint, size_t ind
                known.shape.data(),
                known.sizeBytes,
                known.storedBytes,
-               decoder ? getName(decoder->header().encoding).data() : nullptr};
+               decoder ? getCodecName(decoder->header()).data() : nullptr};
     return Status::ok();
   });
 }
@@ -197,8 +197,7 @@ EcfStatusCode ecf8_checkpoint_compress(const char *input, const char *output, co
       return invalid("expected an input, an output and a preset, got NULL");
     std::optional<Preset> known = parsePreset(preset);
     if (!known)
-      return invalid("expected a preset out of storage, cpu, huffman, planes and raw, got '" + std::string(preset) +
-                     "'");
+      return invalid("expected a preset out of " + listPresets() + ", got '" + std::string(preset) + "'");
     JobOptions options;
     options.task = Task::Compress;
     options.input = input;

@@ -10,7 +10,8 @@ using namespace ecf8;
 
 //===-- Presets -----------------------------------------------------------------------------------------------===//
 
-static constexpr std::string_view presetNames[] = {"storage", "cpu", "raw", "huffman", "planes"};
+static constexpr std::string_view presetNames[] = {"storage", "cpu",    "sm_89", "sm_90a", "raw",
+                                                   "huffman", "planes", "quads", "pairs",  "classic"};
 
 std::string_view ecf8::getName(Preset preset) { return presetNames[static_cast<size_t>(preset)]; }
 
@@ -21,18 +22,47 @@ std::optional<Preset> ecf8::parsePreset(std::string_view name) {
   return std::nullopt;
 }
 
-EncodeOptions ecf8::getEncodeOptions(Preset preset) {
+Preset ecf8::getCodec(Preset preset) {
   switch (preset) {
+  case Preset::Cpu:
+    return Preset::Planes;
+  case Preset::Sm89:
+    return Preset::Pairs;
+  case Preset::Sm90a:
+    return Preset::Quads;
+  default:
+    return preset;
+  }
+}
+
+EncodeOptions ecf8::getEncodeOptions(Preset preset) {
+  switch (getCodec(preset)) {
   case Preset::Raw:
     return EncodeOptions::raw();
-  case Preset::Cpu:
   case Preset::Planes:
     return EncodeOptions::planes();
-  case Preset::Storage:
-  case Preset::Huffman:
-    break;
+  case Preset::Quads:
+    return EncodeOptions::quads();
+  case Preset::Pairs:
+    return EncodeOptions::pairs();
+  case Preset::Classic:
+    return EncodeOptions::classic();
+  default: // huffman, and storage
+    return EncodeOptions::huffman();
   }
-  return EncodeOptions::huffman();
+}
+
+std::string ecf8::listPresets() {
+  std::string list;
+  for (size_t i = 0; i < std::size(presetNames); ++i)
+    list.append(i == 0 ? "" : i + 1 == std::size(presetNames) ? " and " : ", ").append(presetNames[i]);
+  return list;
+}
+
+std::string_view ecf8::getCodecName(const Header &header) {
+  if (header.encoding != Encoding::Huffman || header.order != Order::Mma)
+    return getName(header.encoding);
+  return getName(header.group == 4 ? Preset::Quads : header.group == 2 ? Preset::Pairs : Preset::Classic);
 }
 
 bool ecf8::isCodedType(SafetensorsDType dtype, const std::vector<uint64_t> &shape) {

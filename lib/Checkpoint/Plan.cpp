@@ -191,7 +191,9 @@ Result<uint64_t> Planner::neededSpace(const Plan &plan, bool isEstimate) const {
     Result<Survey> survey = surveyCheckpoint({options.input, /*sampleBytes=*/1, options.jobs}, progress);
     if (!survey)
       return survey.status();
-    Preset preset = options.preset == Preset::Cpu ? Preset::Planes : options.preset; // the same encoding
+    Preset preset = getCodec(options.preset);
+    if (preset == Preset::Classic)
+      preset = Preset::Quads; // which is a little larger
     auto found = std::ranges::find(surveyedPresets, preset);
     double payloads = survey->sum.presetBytes[found - std::begin(surveyedPresets)];
     fp8Share = survey->sum.elementCount == 0 ? 1 : 1.01 * payloads / double(survey->sum.elementCount);

@@ -76,15 +76,23 @@ Result<double> estimateBytes(Preset preset, const TensorStats &whole, std::span<
   return std::min(usual, double(raw->maxBytes));
 }
 
-/// What the smaller of both huffman codes takes, in units of what that of group 1 takes.
-Result<double> measureStorageShare(ElementType type, std::span<const uint8_t> sample) {
+/// Whether the figures of a tensor do not say what it takes, since neighbours are coded together.
+bool dependsOnNeighbours(Preset preset) {
+  return preset == Preset::Storage || getEncodeOptions(preset).order == Order::Mma;
+}
+
+/// What a sample takes with `preset`, in units of what huffman of group 1 takes.
+Result<double> measureShare(Preset preset, ElementType type, std::span<const uint8_t> sample) {
   std::vector<uint64_t> dims = {sample.size() / sampleColumns, sampleColumns};
   sample = sample.first(dims[0] * dims[1]);
-  Result<std::vector<uint8_t>> storage = encodeForStorage(type, dims, sample);
+  Result<std::vector<uint8_t>> coded = preset == Preset::Storage
+                                           ? encodeForStorage(type, dims, sample)
+                                           : encode(getEncodeOptions(preset), type, dims, sample);
   Result<std::vector<uint8_t>> huffman = encode(EncodeOptions::huffman(), type, dims, sample);
-  if (!storage || !huffman)
-    return storage ? huffman.status() : storage.status();
-  return std::min(1.0, double(storage->size()) / double(huffman->size()));
+  if (!coded || !huffman)
+    return coded ? huffman.status() : coded.status();
+  double share = double(coded->size()) / double(huffman->size());
+  return preset == Preset::Storage ? std::min(1.0, share) : share;
 }
 
 Status surveyTensor(const CheckpointFile &file, const CheckpointTensor &tensor, uint64_t wantedBytes,
@@ -106,14 +114,18 @@ Status surveyTensor(const CheckpointFile &file, const CheckpointTensor &tensor, 
     result.byteEntropyBytes = entropyBits(sample->byteCounts, sample->elementCount) / 8 * double(tensor.sizeBytes);
     whole = scaleUp(*sample, tensor.sizeBytes);
   }
+  Result<SizeEstimate> rawBytes = estimatePayloadBytes(EncodeOptions::raw(), whole, tensor.shape);
+  if (!rawBytes)
+    return rawBytes.status().in(file.path() + ": tensor '" + tensor.name + "'");
   for (size_t i = 0; i < std::size(surveyedPresets); ++i) {
-    bool isStorage = surveyedPresets[i] == Preset::Storage;
-    Result<double> bytes = estimateBytes(isStorage ? Preset::Huffman : surveyedPresets[i], whole, tensor.shape);
-    Result<double> share =
-        isStorage && kept.size() >= pieceBytes ? measureStorageShare(tensor.elementType(), kept) : 1.0;
+    bool isMeasured = dependsOnNeighbours(surveyedPresets[i]);
+    Result<double> bytes = estimateBytes(isMeasured ? Preset::Huffman : surveyedPresets[i], whole, tensor.shape);
+    Result<double> share = isMeasured && kept.size() >= pieceBytes
+                               ? measureShare(surveyedPresets[i], tensor.elementType(), kept)
+                               : 1.0;
     if (!bytes || !share)
       return (bytes ? share.status() : bytes.status()).in(file.path() + ": tensor '" + tensor.name + "'");
-    result.presetBytes[i] = *bytes * *share;
+    result.presetBytes[i] = std::min(*bytes * *share, double(rawBytes->maxBytes));
   }
   return Status::ok();
 }

@@ -124,8 +124,11 @@ Result<FileResult> ecf8::compressFile(const CheckpointFile &source, const std::s
     Result<TensorSource> elements = source.tensor(tensor);
     if (!elements)
       return elements.status();
+    StreamLimits limits = work.limitsFor(tensor);
+    if (preset != Preset::Storage)
+      limits.counted = countedFor(getEncodeOptions(preset));
     Result<StreamEncoder> encoder =
-        StreamEncoder::scan(tensor.elementType(), tensor.shape, *elements, work.limitsFor(tensor), work.hashOriginal());
+        StreamEncoder::scan(tensor.elementType(), tensor.shape, *elements, limits, work.hashOriginal());
     if (!encoder)
       return work.failed(tensor, encoder.status());
     if (const StreamDecoder *decoder = elements->decoder())

@@ -36,7 +36,7 @@ Header makeSliceHeader(const Header &whole, const Slice &slice, const TensorStat
   header.minExponent = stats.minExponent;
   header.maxExponent = stats.maxExponent;
   header.codesBytes = 0;
-  if (header.elementCount() == 0)
+  if (header.elementCount() == 0 && header.order == Order::Rows32)
     header.codeLengths = {}, std::ranges::fill(header.wideLengths, 0); // [huffman_c5] [planes_c3]
   return header;
 }
@@ -57,9 +57,10 @@ Result<std::vector<uint8_t>> reencode(const Payload &payload, const EncodeOption
 
 Result<std::vector<uint8_t>> extractSlice(const Payload &payload, const Slice &slice) {
   const Header &whole = payload.header;
-  if (whole.order != Order::Rows32)
-    return Status(StatusCode::InvalidArgument, "expected a payload in order rows32, got row_major");
-  if (Status status = checkBorders("rows", slice.row, slice.rows, whole.shape.rows, laneCount); !status.isOk())
+  if (whole.order == Order::RowMajor)
+    return Status(StatusCode::InvalidArgument, "expected a payload in tiles, got order row_major");
+  const unsigned stripRows = whole.grid().paddedRows();
+  if (Status status = checkBorders("rows", slice.row, slice.rows, whole.shape.rows, stripRows); !status.isOk())
     return status;
   if (Status status = checkBorders("columns", slice.column, slice.columns, whole.shape.columns, whole.tileColumns);
       !status.isOk())
@@ -71,15 +72,15 @@ Result<std::vector<uint8_t>> extractSlice(const Payload &payload, const Slice &s
   Header header = makeSliceHeader(whole, slice, collectStats(whole.elementType, *elements));
   TileGrid from = whole.grid(), to = header.grid();
   uint64_t strips = to.tileCount() == 0 ? 0 : to.strips();
-  uint64_t firstStrip = slice.row / laneCount, firstTile = slice.column / whole.tileColumns;
+  uint64_t firstStrip = slice.row / stripRows, firstTile = slice.column / whole.tileColumns;
   // The tiles of one strip of the slice are neighbours in the whole too: one run of codes and one of rests.
-  auto wordsOf = [&](uint64_t strip) {
+  auto codesOf = [&](uint64_t strip) {
     uint64_t first = (firstStrip + strip) * from.tilesPerStrip() + firstTile;
-    return std::pair(payload.tileWordOffset(first), payload.tileWordOffset(first + to.tilesPerStrip()));
+    return std::pair(payload.tileOffset(first), payload.tileOffset(first + to.tilesPerStrip()));
   };
   if (whole.hasCodes())
     for (uint64_t strip = 0; strip < strips; ++strip)
-      header.codesBytes += (wordsOf(strip).second - wordsOf(strip).first) * 2;
+      header.codesBytes += codesOf(strip).second - codesOf(strip).first;
 
   Result<std::vector<uint8_t>> made = makePayload(header);
   if (!made)
@@ -87,7 +88,7 @@ Result<std::vector<uint8_t>> extractSlice(const Payload &payload, const Slice &s
   std::vector<uint8_t> &out = *made;
 
   uint64_t bytesPerColumn = header.storage().bytesPerColumn;
-  uint64_t words = 0;
+  uint64_t written = 0; // bytes of codes
   for (uint64_t strip = 0; strip < strips; ++strip) {
     auto copyRange = [&](uint64_t source, uint64_t size, uint64_t target) {
       std::copy_n(payload.bytes.begin() + source, size, out.begin() + target);
@@ -96,14 +97,15 @@ Result<std::vector<uint8_t>> extractSlice(const Payload &payload, const Slice &s
               to.paddedColumns() * bytesPerColumn, header.restOffset + to.columnsBefore(strip, 0) * bytesPerColumn);
     if (!header.hasCodes())
       continue;
-    auto [begin, end] = wordsOf(strip);
-    copyRange(whole.codesOffset + begin * 2, (end - begin) * 2, header.codesOffset + words * 2);
+    auto [begin, end] = codesOf(strip);
+    copyRange(whole.codesOffset + begin, end - begin, header.codesOffset + written);
     for (uint64_t tile = 0; tile < to.tilesPerStrip(); ++tile) {
       uint64_t source = (firstStrip + strip) * from.tilesPerStrip() + firstTile + tile;
-      uint64_t tileEnd = words + payload.tileWordOffset(source + 1) - begin;
-      storeLittle(out.data() + header.tileTableOffset + (strip * to.tilesPerStrip() + tile + 1) * 4, uint32_t(tileEnd));
+      uint64_t tileEnd = written + payload.tileOffset(source + 1) - begin;
+      storeLittle(out.data() + header.tileTableOffset + (strip * to.tilesPerStrip() + tile + 1) * 4,
+                  uint32_t(tileEnd / header.tableUnitBytes()));
     }
-    words += end - begin;
+    written += end - begin;
   }
   finishPayload(header, *elements, out);
   return made;

@@ -56,8 +56,8 @@ Status decodeSymbols(const Payload &payload, uint64_t strip, uint64_t tile, std:
   const Header &header = payload.header;
   TileGrid grid = header.grid();
   uint64_t index = strip * grid.tilesPerStrip() + tile;
-  uint64_t begin = payload.tileWordOffset(index), end = payload.tileWordOffset(index + 1);
-  TileStream stream = {payload.bytes.data() + header.codesOffset + begin * 2, end - begin};
+  uint64_t begin = payload.tileOffset(index), end = payload.tileOffset(index + 1);
+  TileStream stream = {payload.bytes.data() + header.codesOffset + begin, (end - begin) / 2};
 
   // The stream opens with word 0 of each lane and then word 1 of each lane. [stream_c2]
   std::array<Lane, laneCount> lanes;
@@ -114,32 +114,35 @@ Status decodeHuffmanTile(const Payload &payload, uint64_t strip, uint64_t tile, 
 }
 
 /// The rule that a wrong padding element breaks.
-const char *paddingRule(Encoding encoding, bool isSymbolWrong) {
-  if (encoding == Encoding::Raw)
-    return "raw_c2";
+const char *paddingRule(const Header &header, bool isSymbolWrong) {
+  if (header.encoding == Encoding::Raw)
+    return header.order == Order::Mma ? "mma_c4" : "raw_c2";
   if (!isSymbolWrong)
     return "rest_c3";
-  return encoding == Encoding::Huffman ? "huffman_c6" : "planes_c7";
+  return header.encoding == Encoding::Huffman ? "huffman_c6" : "planes_c7";
 }
 
-/// Padding elements have the padding symbol and the rest 0. [raw_c2] [huffman_c6] [planes_c7] [rest_c3]
+/// Padding elements have the padding symbol and the rest 0; not for huffman in order mma. [raw_c2] [mma_c4] [huffman_c6]
+/// [planes_c7] [rest_c3]
 Status checkPadding(const Payload &payload, uint64_t strip, uint64_t tile, const std::vector<uint8_t> &elements) {
   const Header &header = payload.header;
   TileGrid grid = header.grid();
-  for (unsigned lane = 0; lane < laneCount; ++lane)
+  bool isMma = header.order == Order::Mma;
+  for (unsigned i = 0; i < grid.paddedRows(); ++i) // lane by lane, which order mma has no rows for
     for (uint64_t column = 0; column < grid.paddedWidth(tile); ++column) {
-      bool isPadding = laneToRow(lane) >= grid.stripRows(strip) || column >= grid.tileWidth(tile);
-      uint8_t element = elements[tilePosition(lane, column)], padding = payload.paddingElement(column);
-      bool sharesPair = header.group == 2 && laneToRow(lane) < grid.stripRows(strip) && column == grid.tileWidth(tile);
+      unsigned row = isMma ? i : laneToRow(i);
+      bool isPadding = row >= grid.stripRows(strip) || column >= grid.tileWidth(tile);
+      uint8_t element = elements[grid.position(row, column)], padding = payload.paddingElement(column);
+      bool sharesPair = header.group == 2 && row < grid.stripRows(strip) && column == grid.tileWidth(tile);
       if (sharesPair && column % 2 == 1)
-        padding = header.split().elementOf(header.split().symbolOf(elements[tilePosition(lane, column - 1)]), 0);
+        padding = header.split().elementOf(header.split().symbolOf(elements[grid.position(row, column - 1)]), 0);
       if (!isPadding || element == padding)
         continue;
       bool isSymbolWrong = header.split().symbolOf(element) != header.split().symbolOf(padding);
       return corruptTile(strip, tile,
-                         "padding element " + std::to_string(padding) + " in lane " + std::to_string(lane) +
-                             ", column " + std::to_string(column),
-                         std::to_string(element), paddingRule(header.encoding, isSymbolWrong));
+                         "padding element " + std::to_string(padding) + (isMma ? " in row " : " in lane ") +
+                             std::to_string(i) + ", column " + std::to_string(column),
+                         std::to_string(element), paddingRule(header, isSymbolWrong));
     }
   return Status::ok();
 }
@@ -161,22 +164,26 @@ ContentFigures figuresOf(const Header &header, std::span<const uint8_t> elements
 
 Result<std::vector<uint8_t>> decodeTile(const Payload &payload, uint64_t strip, uint64_t tile) {
   const Header &header = payload.header;
-  if (header.order != Order::Rows32)
-    return Status(StatusCode::InvalidArgument, "expected a payload in order rows32, got row_major");
+  if (header.order == Order::RowMajor)
+    return Status(StatusCode::InvalidArgument, "expected a payload in tiles, got order row_major");
   TileGrid grid = header.grid();
   if (strip >= grid.strips() || tile >= grid.tilesPerStrip())
     return Status(StatusCode::InvalidArgument, "expected a tile of " + std::to_string(grid.strips()) + " strips of " +
                                                    std::to_string(grid.tilesPerStrip()) + " tiles, got " +
                                                    tileName(strip, tile));
-  std::vector<uint8_t> elements(grid.paddedWidth(tile) * laneCount);
+  std::vector<uint8_t> elements(grid.paddedWidth(tile) * grid.paddedRows());
   Status status = Status::ok();
   switch (header.encoding) {
-  case Encoding::Raw: // [raw_c2]
+  case Encoding::Raw: // [raw_c2] [mma_c4]
     std::copy_n(payload.bytes.data() + header.restOffset +
                     grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn,
                 elements.size(), elements.begin());
     break;
   case Encoding::Huffman:
+    if (header.order == Order::Mma) { // has checked its padding, too
+      status = decodeSegmentsTile(payload, strip, tile, elements);
+      return status.isOk() ? Result<std::vector<uint8_t>>(std::move(elements)) : status;
+    }
     status = decodeHuffmanTile(payload, strip, tile, elements);
     break;
   case Encoding::Planes:
@@ -209,7 +216,8 @@ Result<std::vector<uint8_t>> decodeSlice(const Payload &payload, uint64_t row, u
     return slice;
   }
   TileGrid grid = header.grid();
-  uint64_t firstStrip = row / laneCount, endStrip = (row + rowCount - 1) / laneCount + 1;
+  const unsigned stripRows = grid.paddedRows();
+  uint64_t firstStrip = row / stripRows, endStrip = (row + rowCount - 1) / stripRows + 1;
   std::vector<Status> statuses(endStrip - firstStrip, Status::ok());
   parallelFor(statuses.size(), threads, [&](size_t i) {
     uint64_t strip = firstStrip + i;
@@ -219,14 +227,14 @@ Result<std::vector<uint8_t>> decodeSlice(const Payload &payload, uint64_t row, u
         statuses[i] = elements.status();
         return;
       }
-      uint64_t firstRow = std::max(row, strip * laneCount);
-      uint64_t endRow = std::min(row + rowCount, strip * laneCount + grid.stripRows(strip));
+      uint64_t firstRow = std::max(row, strip * stripRows);
+      uint64_t endRow = std::min(row + rowCount, strip * stripRows + grid.stripRows(strip));
       uint64_t firstColumn = std::max(column, tile * grid.tileColumns);
       uint64_t endColumn = std::min(column + columnCount, tile * grid.tileColumns + grid.tileWidth(tile));
       for (uint64_t r = firstRow; r < endRow; ++r)
         for (uint64_t c = firstColumn; c < endColumn; ++c)
           slice[(r - row) * columnCount + (c - column)] =
-              (*elements)[tilePosition(rowToLane(unsigned(r % laneCount)), c - tile * grid.tileColumns)];
+              (*elements)[grid.position(unsigned(r % stripRows), c - tile * grid.tileColumns)];
     }
   });
   for (const Status &status : statuses) // the first in order, whatever the threads

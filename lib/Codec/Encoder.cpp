@@ -4,11 +4,13 @@
 #include "EncodePayload.h"
 #include "HuffmanEncoder.h"
 #include "PlanesEncoder.h"
+#include "SegmentsEncoder.h"
 #include "ecf8/Codec/Planes.h"
 #include "ecf8/Support/ParallelFor.h"
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace ecf8 {
@@ -21,12 +23,31 @@ unsigned usefulThreads(unsigned threads, uint64_t elements) {
   return unsigned(std::min<uint64_t>(std::max(threads, 1u), 1 + elements / minElementsPerThread));
 }
 
+/// [mma_c4]
+void encodeRawMma(const Header &header, std::span<const uint8_t> bytes, unsigned threads,
+                  std::vector<uint8_t> &payload) {
+  TileGrid grid = header.grid();
+  parallelFor(grid.tileCount() == 0 ? 0 : grid.strips(), threads, [&](uint64_t strip) {
+    std::vector<uint32_t> quads;
+    uint8_t *out = payload.data() + header.restOffset + grid.columnsBefore(strip, 0) * header.storage().bytesPerColumn;
+    for (uint64_t tile = 0; tile < grid.tilesPerStrip(); ++tile) {
+      gatherQuads(rowsOfTile(grid, bytes, strip, tile), grid.paddedWidth(tile), /*padding=*/nullptr, quads);
+      for (uint32_t quad : quads) {
+        storeLittle(out, quad);
+        out += quadElements;
+      }
+    }
+  });
+}
+
 Result<std::vector<uint8_t>> encodeRaw(Header header, std::span<const uint8_t> bytes, unsigned threads) {
   Result<std::vector<uint8_t>> payload = makePayload(header);
   if (!payload)
     return payload;
   if (header.order == Order::RowMajor) { // [raw_c1]
     std::copy(bytes.begin(), bytes.end(), payload->begin() + header.restOffset);
+  } else if (header.order == Order::Mma) {
+    encodeRawMma(header, bytes, threads, *payload);
   } else if (TileGrid grid = header.grid(); grid.tileCount() != 0) { // [raw_c2]
     parallelFor(grid.strips(), threads, [&](uint64_t strip) {
       forEachTile(grid, bytes, strip, /*padding=*/0, [&](uint64_t tile, std::span<const uint8_t> elements) {
@@ -59,14 +80,14 @@ Status checkElementType(ElementType type) {
                 "expected element type f8E4M3FN or f8E5M2, got " + std::string(getName(type)) + " [header_c7]");
 }
 
-/// `encode` for a caller that has also counted the pairs, if the options want them.
+/// `encode` for a caller that has also counted the coded symbols, if the options want them.
 Result<std::vector<uint8_t>> encodeCounted(const EncodeOptions &options, const TensorStats &stats,
-                                           std::span<const uint64_t> pairCounts, std::span<const uint64_t> dims,
+                                           std::span<const uint64_t> codedCounts, std::span<const uint64_t> dims,
                                            std::span<const uint8_t> bytes, unsigned threads) {
-  Result<Header> header = makeHeader(options, stats, dims, pairCounts);
+  Result<Header> header = makeHeader(options, stats, dims, codedCounts);
   if (!header)
     return header.status();
-  return encodePayload(*header, stats, bytes, usefulThreads(threads, bytes.size()), pairCounts);
+  return encodePayload(*header, stats, bytes, usefulThreads(threads, bytes.size()), codedCounts);
 }
 
 /// What encodes a tensor with some options, known to be valid.
@@ -93,7 +114,7 @@ Result<std::vector<uint8_t>> takeSmallest(const EncodeOptions &preferred, const 
 } // namespace
 
 Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats, std::span<const uint64_t> dims,
-                          std::span<const uint64_t> pairCounts) {
+                          std::span<const uint64_t> codedCounts) {
   if (Status status = checkEncodeOptions(options); !status.isOk())
     return status;
   Result<MatrixShape> shape = getMatrixShape(dims);
@@ -105,7 +126,7 @@ Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats
                                                    std::to_string(stats.elementCount));
   Header header;
   header.elementType = stats.elementType;
-  header.minor = getMinorVersion(options.encoding, options.group);
+  header.minor = getMinorVersion(options.encoding, options.order, options.group);
   header.encoding = options.encoding;
   header.order = options.order;
   header.rank = uint8_t(dims.size());
@@ -114,15 +135,26 @@ Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats
   header.dataFlags = stats.dataFlags;
   header.minExponent = stats.minExponent;
   header.maxExponent = stats.maxExponent;
-  if (options.order == Order::Rows32)
+  if (options.order != Order::RowMajor)
     header.tileColumns = options.tileColumns;
-  if (options.encoding == Encoding::Huffman) {
+  if (options.order == Order::Mma)
+    header.requiredFlags |= RequiresMmaOrder;
+  if (options.encoding == Encoding::Huffman && options.order == Order::Mma) {
+    header.stream = Stream::Segments;
+    header.group = uint8_t(options.group);
+    header.rawExponentBits = uint8_t(getGroupLayout(stats.elementType, options.group)->rawExponentBits);
+    header.maxCodeLength = uint8_t(options.maxCodeLength);
+    if (options.group != 1)
+      header.requiredFlags |= RequiresWideCode;
+    if (!codedCounts.empty()) // none for an estimate
+      setSegmentCode(codedCounts, header);
+  } else if (options.encoding == Encoding::Huffman) {
     header.stream = Stream::Interleaved;
     header.group = uint8_t(options.group);
     header.maxCodeLength = uint8_t(options.maxCodeLength);
     if (options.group == 2) {
       header.requiredFlags = RequiresWideCode;
-      header.wideLengths = buildWideCodeLengths(pairCounts, options.maxCodeLength);
+      header.wideLengths = buildWideCodeLengths(codedCounts, options.maxCodeLength);
     } else {
       header.codeLengths = buildCodeLengths(stats.symbolCounts, options.maxCodeLength);
     }
@@ -141,6 +173,25 @@ EncodeOptions EncodeOptions::rawFor(std::span<const uint64_t> dims) {
   return isFilled ? rawRows32() : raw();
 }
 
+static Status checkMmaOptions(const EncodeOptions &options) {
+  if (options.encoding == Encoding::Huffman) {
+    std::optional<GroupLayout> group = getGroupLayout(ElementType::F8E4M3FN, options.group);
+    if (!group)
+      return Status(StatusCode::Unsupported, "expected group 1, 2 or 4 for order mma, got " +
+                                                 std::to_string(options.group) + " [group_c1]");
+    if (options.maxCodeLength < group->minCodeLengthLimit || options.maxCodeLength > group->maxCodeLengthLimit)
+      return Status(StatusCode::Unsupported, "expected code length limit " + std::to_string(group->minCodeLengthLimit) +
+                                                 " to " + std::to_string(group->maxCodeLengthLimit) + " for group " +
+                                                 std::to_string(options.group) + " in order mma, got " +
+                                                 std::to_string(options.maxCodeLength) + " [group_c1]");
+  }
+  if (options.tileColumns == 0 || options.tileColumns % mmaBlockColumns != 0 || options.tileColumns > maxMmaTileColumns)
+    return Status(StatusCode::InvalidArgument, "expected tile columns that are a positive multiple of 128, at most "
+                                               "1024, for order mma, got " +
+                                                   std::to_string(options.tileColumns) + " [header_c14]");
+  return Status::ok();
+}
+
 Status checkEncodeOptions(const EncodeOptions &options) {
   auto unsupported = [](std::string message) { return Status(StatusCode::Unsupported, std::move(message)); };
   bool isRaw = options.encoding == Encoding::Raw, isHuffman = options.encoding == Encoding::Huffman;
@@ -148,9 +199,15 @@ Status checkEncodeOptions(const EncodeOptions &options) {
   std::string encoding(getName(options.encoding));
   if (!isRaw && !isHuffman && !isPlanes)
     return unsupported("expected encoding raw, huffman or planes, got " + encoding + " [header_c8]");
-  if (options.order != Order::Rows32 && (!isRaw || options.order != Order::RowMajor))
-    return unsupported(std::string(isRaw ? "expected order row_major or rows32 for " : "expected order rows32 for ") +
+  bool isOrderKnown = options.order == Order::Rows32 || (isRaw && options.order == Order::RowMajor) ||
+                      (!isPlanes && options.order == Order::Mma);
+  if (!isOrderKnown)
+    return unsupported(std::string(isRaw       ? "expected order row_major, rows32 or mma for "
+                                   : isHuffman ? "expected order rows32 or mma for "
+                                               : "expected order rows32 for ") +
                        encoding + ", got " + std::string(getName(options.order)) + " [header_c9]");
+  if (options.order == Order::Mma)
+    return checkMmaOptions(options);
   if (isHuffman && options.group != 1 && options.group != 2)
     return unsupported("expected group 1 or 2, got " + std::to_string(options.group) + " [header_c12]");
   if (isHuffman && options.group == 2 && options.maxCodeLength != 12)
@@ -184,25 +241,28 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorSt
     return Status(StatusCode::InvalidArgument, "expected the " + std::to_string(stats.elementCount) +
                                                    " bytes that the figures count, got " +
                                                    std::to_string(bytes.size()));
-  std::vector<uint64_t> pairCounts;
-  if (options.encoding == Encoding::Huffman && options.group == 2) {
+  if (Status status = checkEncodeOptions(options); !status.isOk())
+    return status;
+  std::vector<uint64_t> codedCounts;
+  if (options.encoding == Encoding::Huffman && needsCodedCounts(options.order, options.group)) {
     Result<MatrixShape> shape = getMatrixShape(dims);
     if (!shape)
       return shape.status();
     if (shape->elementCount() == bytes.size()) // else the next call says what is wrong
-      pairCounts = countPairs(stats.elementType, *shape, bytes, usefulThreads(threads, bytes.size()));
+      codedCounts = countCoded(options.order, options.group, stats.elementType, *shape, bytes,
+                               usefulThreads(threads, bytes.size()));
   }
-  return encodeCounted(options, stats, pairCounts, dims, bytes, threads);
+  return encodeCounted(options, stats, codedCounts, dims, bytes, threads);
 }
 
 Result<std::vector<uint8_t>> encodePayload(const Header &header, const TensorStats &stats,
                                            std::span<const uint8_t> bytes, unsigned threads,
-                                           std::span<const uint64_t> pairCounts) {
+                                           std::span<const uint64_t> codedCounts) {
   switch (header.encoding) {
   case Encoding::Raw:
     return encodeRaw(header, bytes, threads);
   case Encoding::Huffman:
-    return encodeHuffman(header, stats, pairCounts, bytes, threads);
+    return encodeHuffman(header, stats, codedCounts, bytes, threads);
   case Encoding::Planes:
     break;
   }

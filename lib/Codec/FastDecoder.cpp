@@ -1,8 +1,9 @@
 // Decoding at the speed of a re-encoding: tables made once for a tensor, tiles decoded by the inner loops of the
-// instruction set. Checks no stream [stream_c6] [codes_c7].
+// instruction set. Checks no stream [stream_c6] [codes_c7] [segments_c5].
 #include "ecf8/Codec/Decoder.h"
 
 #include "Kernels.h"
+#include "MmaDecode.h"
 #include "ecf8/Support/ParallelFor.h"
 
 #include <algorithm>
@@ -62,6 +63,11 @@ HuffmanTables makeTables(const Payload &payload, bool withPairs) {
   return tables;
 }
 
+SegmentTables makeSegmentTables(const Header &header) {
+  return {*getGroupLayout(header.elementType, header.group), getOffsetAddend(header.elementType, header.exponentOffset),
+          header.maxCodeLength, buildSegmentTable(header)};
+}
+
 PlanesTables makePlanesTables(const Payload &payload) {
   PlanesTables tables = {.type = payload.header.elementType, .symbols = {}};
   for (unsigned rank = 0; rank < rankCount; ++rank)
@@ -83,14 +89,14 @@ std::vector<TileSource> makeSources(const Payload &payload, uint64_t firstStrip,
     for (uint64_t tile = 0; tile < grid.tilesPerStrip(); ++tile) {
       TileSource source = {};
       if (header.hasCodes()) { // inside the payload: the reader has checked the tile table
-        uint64_t index = strip * grid.tilesPerStrip() + tile, begin = payload.tileWordOffset(index);
-        source.streamOffset = header.codesOffset + begin * 2;
-        source.streamBytes = (payload.tileWordOffset(index + 1) - begin) * 2;
+        uint64_t index = strip * grid.tilesPerStrip() + tile, begin = payload.tileOffset(index);
+        source.streamOffset = header.codesOffset + begin;
+        source.streamBytes = payload.tileOffset(index + 1) - begin;
       }
       source.last =
           payload.bytes.data() + header.restOffset + grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn;
       source.steps = grid.paddedWidth(tile) / 2;
-      source.rows = {out + (strip - firstStrip) * laneCount * grid.shape.columns + tile * grid.tileColumns,
+      source.rows = {out + (strip - firstStrip) * grid.paddedRows() * grid.shape.columns + tile * grid.tileColumns,
                      grid.shape.columns, grid.stripRows(strip), grid.tileWidth(tile),
                      header.elementCount() >= bypassBytes};
       sources.push_back(source);
@@ -102,7 +108,7 @@ std::vector<TileSource> makeSources(const Payload &payload, uint64_t firstStrip,
 template <typename Decode>
 void forEachPiece(const Payload &payload, std::span<uint8_t> out, unsigned threads, const Decode &decode) {
   TileGrid grid = payload.header.grid();
-  uint64_t stripElements = grid.shape.columns * laneCount;
+  uint64_t stripElements = grid.shape.columns * grid.paddedRows();
   uint64_t pieceStrips = std::max((minPieceTiles + grid.tilesPerStrip() - 1) / grid.tilesPerStrip(),
                                   (minPieceElements + stripElements - 1) / stripElements);
   parallelFor((grid.strips() + pieceStrips - 1) / pieceStrips, threads, [&](uint64_t piece) {
@@ -126,13 +132,24 @@ Status decodeUnchecked(const Payload &payload, std::span<uint8_t> out, unsigned 
   }
   const DecodeKernels &kernels = decodeKernels();
   switch (header.encoding) {
-  case Encoding::Raw: // [raw_c2]
+  case Encoding::Raw: { // [raw_c2] [mma_c4]
+    auto scatter = header.order == Order::Mma ? scatterMmaTile : kernels.scatterTile;
     forEachPiece(payload, out, threads, [&](const std::vector<TileSource> &tiles) {
       for (const TileSource &tile : tiles)
-        kernels.scatterTile(tile.last, tile.rows);
+        scatter(tile.last, tile.rows);
     });
     break;
+  }
   case Encoding::Huffman: {
+    if (header.order == Order::Mma) {
+      SegmentTables tables = makeSegmentTables(header);
+      forEachPiece(payload, out, threads, [&](const std::vector<TileSource> &tiles) {
+        std::vector<uint8_t> scratch;
+        for (const TileSource &tile : tiles)
+          decodeSegments(tables, payload.bytes, tile, scratch);
+      });
+      break;
+    }
     HuffmanTables tables = makeTables(payload, kernels.usesPairs);
     forEachPiece(payload, out, threads, [&](const std::vector<TileSource> &tiles) {
       std::vector<uint8_t> scratch;

@@ -25,13 +25,17 @@ const ElementSplit &getElementSplit(ElementType type) { return type == ElementTy
 
 RestUnit getRestUnit(ElementType type) { return type == ElementType::F8E5M2 ? RestUnit{16, 192} : RestUnit{4, 64}; }
 
-uint8_t getMinorVersion(Encoding encoding, unsigned group) {
+uint8_t getMinorVersion(Encoding encoding, Order order, unsigned group) {
+  if (order == Order::Mma)
+    return 3;
   if (encoding == Encoding::Huffman)
     return group == 2 ? 2 : 0;
   return encoding == Encoding::Planes ? 1 : 0;
 }
 
-TileStorage getTileStorage(ElementType type, Encoding encoding) {
+TileStorage getTileStorage(ElementType type, Encoding encoding, Order order, unsigned group) {
+  if (order == Order::Mma) // [mma_c4] [slots_c1] [slots_c2]
+    return {mmaBlockColumns, encoding == Encoding::Raw ? 16u : group == 4 ? 12u : 8u};
   bool isE5M2 = type == ElementType::F8E5M2;
   if (encoding == Encoding::Raw) // [raw_c2]
     return {isE5M2 ? 16u : 4u, laneCount};
@@ -105,7 +109,11 @@ Result<MatrixShape> getMatrixShape(std::span<const uint64_t> dims) {
 }
 
 uint64_t TileGrid::stripRows(uint64_t strip) const {
-  return std::min<uint64_t>(laneCount, shape.rows - strip * laneCount);
+  return std::min<uint64_t>(paddedRows(), shape.rows - strip * paddedRows());
+}
+
+uint64_t TileGrid::position(unsigned row, uint64_t column) const {
+  return order == Order::Mma ? mmaPosition(row, column) : tilePosition(rowToLane(row), column);
 }
 
 uint64_t TileGrid::tileWidth(uint64_t tile) const { return std::min(tileColumns, shape.columns - tile * tileColumns); }
@@ -116,6 +124,12 @@ uint64_t TileGrid::paddedWidth(uint64_t tile) const {
 
 // The width of a full tile is a multiple of every column group, so only the last tile of a strip has padding.
 uint64_t TileGrid::paddedColumns() const { return (shape.columns + columnGroup - 1) / columnGroup * columnGroup; }
+
+unsigned Header::codedSymbolCount() const {
+  if (order == Order::Mma)
+    return group == 1 ? 16 : 256;
+  return split().symbolCount * (group == 2 ? split().symbolCount : 1);
+}
 
 Result<SectionLayout> computeLayout(const Header &header) {
   Wide tableOffset = 0, codesOffset = 0, restOffset = headerBytes, restBytes = 0;
@@ -166,6 +180,7 @@ std::vector<uint8_t> serializeHeader(const Header &header) {
   put(at::dataFlags, header.dataFlags);
   put(at::minExponent, header.minExponent);
   put(at::maxExponent, header.maxExponent);
+  put(at::exponentOffset, uint8_t(header.exponentOffset));
   put(at::rows, header.shape.rows);
   put(at::columns, header.shape.columns);
   put(at::restOffset, header.restOffset);

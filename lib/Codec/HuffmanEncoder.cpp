@@ -2,12 +2,14 @@
 // the bytes do not depend on the number of threads.
 #include "HuffmanEncoder.h"
 
+#include "SegmentsEncoder.h"
 #include "TileEncoder.h"
 #include "ecf8/Support/ParallelFor.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <type_traits>
 
 namespace ecf8 {
 namespace {
@@ -15,14 +17,33 @@ namespace {
 /// Bits that a symbol takes at most in usual tensors: what memory is reserved for.
 constexpr double reserveBits = 3.25;
 
-/// The coded words of one strip, tile after tile.
-struct StripCodes {
-  std::vector<uint16_t> words;
+/// The coded words of one strip, tile after tile: of 2 bytes, in order mma bytes.
+template <typename Word> struct StripCodes {
+  std::vector<Word> words;
   std::vector<uint64_t> tileWords; ///< number of words of each tile
 };
 
+/// What the codes of order mma take, where the groups without padding have the coded symbols `counts`. [segments_c1]
+/// [segments_c3]
+CodeWords countSegmentWords(const Header &header, const CanonicalCode &code, std::span<const uint64_t> counts) {
+  TileGrid grid = header.grid();
+  if (grid.tileCount() == 0)
+    return {};
+  uint64_t groups = grid.strips() * grid.paddedColumns() * mmaStripRows / header.group, bits = 0;
+  for (unsigned symbol = 0; symbol < counts.size(); ++symbol) {
+    bits += counts[symbol] * code.streamLength(symbol);
+    groups -= counts[symbol];
+  }
+  uint64_t min = bits / wordBits + grid.tileCount() * segmentStartsBytes / 2;
+  // The other groups, and for each tile the front, the ends of segments, and what follows the last.
+  constexpr uint64_t tileBits = firstSegmentBit + laneCount * segmentAlignmentBits + (bytesAfterSegments + 16) * 8;
+  return {min, min + (groups * header.maxCodeLength + grid.tileCount() * tileBits) / wordBits + 1};
+}
+
 /// What coded elements take that have `counts` coded symbols, and otherwise padding. [huffman_c6]
 CodeWords countWords(const Header &header, const CanonicalCode &code, std::span<const uint64_t> counts) {
+  if (header.order == Order::Mma)
+    return countSegmentWords(header, code, counts);
   TileGrid grid = header.grid();
   uint64_t elements = grid.tileCount() == 0 ? 0 : grid.strips() * grid.paddedColumns() * laneCount;
   uint64_t padding = elements / header.group, bits = 0;
@@ -42,17 +63,23 @@ std::span<const uint64_t> symbolCounts(const Header &header, const TensorStats &
 }
 
 Result<CanonicalCode> makeCode(const Header &header) {
+  if (header.order == Order::Mma)
+    return makeSegmentCode(header);
   if (header.hasWideCode())
     return CanonicalCode::createWide(header.wideLengths, header.maxCodeLength);
   return CanonicalCode::create(header.codeLengths, header.split().symbolCount, header.maxCodeLength);
 }
 
 /// Encodes a strip: its rest to `rest`, where the strip's place is.
-StripCodes encodeStrip(const Header &header, TileEncoder &encoder, std::span<const uint8_t> bytes, uint64_t strip,
-                       uint8_t *rest) {
+template <typename Encoder>
+auto encodeStrip(const Header &header, Encoder &encoder, std::span<const uint8_t> bytes, uint64_t strip,
+                 uint8_t *rest) {
+  using Word = std::remove_cvref_t<decltype(*encoder.words())>;
   TileGrid grid = header.grid();
-  StripCodes codes;
-  codes.words.reserve(size_t(double(grid.paddedColumns()) * laneCount / wordBits * reserveBits));
+  StripCodes<Word> codes;
+  double restBits = header.storage().bytesPerColumn * 8.0 / grid.paddedRows(); // a group of 4 codes fewer bits
+  double reserved = std::max(reserveBits - std::max(restBits - 4, 0.0), 0.5);
+  codes.words.reserve(size_t(double(grid.paddedColumns()) * grid.paddedRows() / (8 * sizeof(Word)) * reserved));
   for (uint64_t tile = 0; tile < grid.tilesPerStrip(); ++tile) {
     uint64_t count = encoder.encode(rowsOfTile(grid, bytes, strip, tile), grid.paddedWidth(tile), rest);
     codes.words.insert(codes.words.end(), encoder.words(), encoder.words() + count);
@@ -87,13 +114,13 @@ Status setCodesBytes(Header &header, uint64_t codesBytes, std::vector<uint8_t> &
   return Status::ok();
 }
 
-void storeWords(std::span<const uint16_t> words, uint8_t *out) {
+template <typename Word> void storeWords(std::span<const Word> words, uint8_t *out) {
   if (std::endian::native == std::endian::little && !words.empty()) {
     std::memcpy(out, words.data(), words.size_bytes());
     return;
   }
   for (size_t i = 0; i < words.size(); ++i)
-    storeLittle(out + i * 2, words[i]);
+    storeLittle(out + i * sizeof(Word), words[i]);
 }
 
 /// Adds how often each pair of neighbours occurs in `row`, from its first element on; a last one without a neighbour is
@@ -149,57 +176,94 @@ std::vector<uint64_t> countPairs(ElementType type, const MatrixShape &shape, std
   return sum;
 }
 
-Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats,
-                                           std::span<const uint64_t> pairCounts, std::span<const uint8_t> bytes,
-                                           unsigned threads) {
-  Result<CanonicalCode> code = makeCode(header);
-  if (!code)
-    return code.status();
-  std::vector<uint64_t> counted;
-  if (header.group == 2 && pairCounts.empty())
-    pairCounts = counted = countPairs(header.elementType, header.shape, bytes, threads);
-  CodeWords estimate = countWords(header, *code, header.group == 2 ? pairCounts : symbolCounts(header, stats));
+/// Encodes all strips with copies of `prototype`, a TileEncoder or SegmentsEncoder. `codes` says about what they take.
+template <typename Encoder>
+static Result<std::vector<uint8_t>> encodeStrips(Header header, const Encoder &prototype, const CodeWords &estimate,
+                                                 std::span<const uint8_t> bytes, unsigned threads) {
   // The rest goes to its place in the one pass over the elements: nearly its place, since the words are not counted
   // yet.
-  header.codesBytes = estimate.max * 2;
+  const unsigned unitBytes = header.tableUnitBytes();
+  header.codesBytes = (estimate.max * 2 + unitBytes - 1) / unitBytes * unitBytes;
   Result<std::vector<uint8_t>> payload = makePayload(header);
   if (!payload)
     return payload;
   TileGrid grid = header.grid();
   uint64_t strips = grid.tileCount() == 0 ? 0 : grid.strips();
-  const TileEncoder prototype(*code, header.elementType, header.group);
-  std::vector<StripCodes> codes(strips);
+  using Word = std::remove_cvref_t<decltype(*prototype.words())>;
+  std::vector<StripCodes<Word>> codes(strips);
   parallelFor(strips, threads, [&](uint64_t strip) {
-    TileEncoder encoder = prototype;
+    Encoder encoder = prototype;
     uint64_t restOffset = header.restOffset + grid.columnsBefore(strip, 0) * header.storage().bytesPerColumn;
     codes[strip] = encodeStrip(header, encoder, bytes, strip, payload->data() + restOffset);
   });
 
-  std::vector<uint64_t> stripBegin; // in words
-  uint64_t words = 0;
-  for (const StripCodes &strip : codes) {
-    stripBegin.push_back(words);
-    words += strip.words.size();
+  std::vector<uint64_t> stripBegin; // in bytes
+  uint64_t codesBytes = 0;
+  for (const StripCodes<Word> &strip : codes) {
+    stripBegin.push_back(codesBytes);
+    codesBytes += strip.words.size() * sizeof(Word);
   }
-  if (Status status = checkCodeWords(words); !status.isOk())
+  if (Status status = checkCodesBytes(header, codesBytes); !status.isOk())
     return status;
-  if (Status status = setCodesBytes(header, words * 2, *payload); !status.isOk())
+  if (Status status = setCodesBytes(header, codesBytes, *payload); !status.isOk())
     return status;
   parallelFor(strips, threads, [&](uint64_t strip) {
     uint8_t *table = payload->data() + header.tileTableOffset + strip * grid.tilesPerStrip() * 4;
     uint64_t end = stripBegin[strip];
     for (uint64_t tileWords : codes[strip].tileWords) {
       table += 4; // entry 0 of the whole table is 0; each tile writes where it ends
-      storeLittle(table, uint32_t(end += tileWords));
+      end += tileWords * sizeof(Word);
+      storeLittle(table, uint32_t(end / unitBytes));
     }
-    storeWords(codes[strip].words, payload->data() + header.codesOffset + stripBegin[strip] * 2);
+    storeWords(std::span<const Word>(codes[strip].words), payload->data() + header.codesOffset + stripBegin[strip]);
     codes[strip] = {};
   });
   finishPayload(header, bytes, *payload);
   return payload;
 }
 
+std::vector<uint64_t> countCoded(Order order, unsigned group, ElementType type, const MatrixShape &shape,
+                                 std::span<const uint8_t> bytes, unsigned threads) {
+  if (order == Order::Mma)
+    return countGroups(type, group, exponentOffsets(group), shape, bytes, threads);
+  return countPairs(type, shape, bytes, threads);
+}
+
+Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats,
+                                           std::span<const uint64_t> codedCounts, std::span<const uint8_t> bytes,
+                                           unsigned threads) {
+  Result<CanonicalCode> code = makeCode(header);
+  if (!code)
+    return code.status();
+  std::vector<uint64_t> counted;
+  if (header.order == Order::Mma) {
+    std::span<const int> offsets = exponentOffsets(header.group);
+    const int offset = header.exponentOffset;
+    if (codedCounts.empty())
+      counted = countGroups(header.elementType, header.group, std::span(&offset, 1), header.shape, bytes, threads);
+    else
+      codedCounts = codedCounts.subspan(size_t(std::ranges::find(offsets, offset) - offsets.begin()) *
+                                            header.codedSymbolCount(),
+                                        header.codedSymbolCount());
+  } else if (header.group == 2 && codedCounts.empty()) {
+    counted = countPairs(header.elementType, header.shape, bytes, threads);
+  }
+  if (!counted.empty())
+    codedCounts = counted;
+  CodeWords estimate =
+      countWords(header, *code, needsCodedCounts(header.order, header.group) ? codedCounts : symbolCounts(header, stats));
+  if (header.order == Order::Mma)
+    return encodeStrips(header, SegmentsEncoder(header, *code), estimate, bytes, threads);
+  return encodeStrips(header, TileEncoder(*code, header.elementType, header.group), estimate, bytes, threads);
+}
+
 Result<CodeWords> estimateHuffmanWords(const Header &header, const TensorStats &stats) {
+  if (header.order == Order::Mma) {
+    CodeWords words = countSegmentWords(header, CanonicalCode(), {});
+    if (words.max != 0) // each code has a bit at least
+      words.min += header.grid().strips() * header.grid().paddedColumns() * mmaStripRows / header.group / wordBits;
+    return words;
+  }
   if (header.group == 2) {
     TileGrid grid = header.grid();
     uint64_t elements = grid.tileCount() == 0 ? 0 : grid.strips() * grid.paddedColumns() * laneCount;

@@ -7,13 +7,21 @@
 
 namespace ecf8 {
 
+/// What coded symbols to count before the encoding: those of huffman with symbols of `group` elements in `order`.
+/// Group 1 in order rows32 needs no more than TensorStats has.
+inline bool needsCodedCounts(Order order, unsigned group) { return order == Order::Mma || group == 2; }
+
+/// How often each coded symbol of such an encoding occurs: countPairs or, for all offsets, countGroups.
+std::vector<uint64_t> countCoded(Order order, unsigned group, ElementType type, const MatrixShape &shape,
+                                 std::span<const uint8_t> bytes, unsigned threads);
+
 /// Encodes `bytes`, whose figures are `stats`, with the code lengths and layout of `header`, whose sizes, offsets and
-/// hashes are still open. For group 2 `pairCounts` may be what countPairs gives for `bytes`, to save the counting.
+/// hashes are still open. `codedCounts` may be what countCoded gives for `bytes`, to save the counting.
 Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats,
-                                           std::span<const uint64_t> pairCounts, std::span<const uint8_t> bytes,
+                                           std::span<const uint64_t> codedCounts, std::span<const uint8_t> bytes,
                                            unsigned threads);
 
-/// What the codes of such a payload would take: for group 2 hardly more than nothing is known.
+/// What the codes of such a payload would take: where coded symbols are counted, hardly more than nothing is known.
 Result<CodeWords> estimateHuffmanWords(const Header &header, const TensorStats &stats);
 
 /// How often each coded symbol of group 2 occurs; pairs of padding do not count. [huffman_c6] [huffman_c7]

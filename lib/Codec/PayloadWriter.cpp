@@ -13,11 +13,13 @@
 
 namespace ecf8 {
 
-Status checkCodeWords(uint64_t words) {
-  if (words <= std::numeric_limits<uint32_t>::max())
+Status checkCodesBytes(const Header &header, uint64_t codesBytes) {
+  uint64_t units = codesBytes / header.tableUnitBytes();
+  if (units <= std::numeric_limits<uint32_t>::max())
     return Status::ok();
-  return Status(StatusCode::Unsupported,
-                "expected at most 2^32 - 1 words of codes in one tensor, got " + std::to_string(words) + " [table_c1]");
+  return Status(StatusCode::Unsupported, std::string("expected at most 2^32 - 1 ") +
+                                             (header.order == Order::Mma ? "units of 16 bytes" : "words") +
+                                             " of codes in one tensor, got " + std::to_string(units) + " [table_c1]");
 }
 
 /// As many zeros. Asks for large pages where that is possible: touching fresh small ones takes a third of the time of

@@ -12,8 +12,8 @@ struct CodeWords {
   uint64_t min = 0, max = 0;
 };
 
-/// Fails when there are more words than the tile table can count.
-Status checkCodeWords(uint64_t words);
+/// Fails when the codes take more units than the tile table of `header` can count.
+Status checkCodesBytes(const Header &header, uint64_t codesBytes);
 
 /// Fills in the sizes and offsets of the sections that `header` describes.
 Status placeSections(Header &header);
@@ -26,11 +26,11 @@ void finishPayload(Header &header, std::span<const uint8_t> elements, std::vecto
 
 /// The rows of a tile in the matrix `bytes`.
 inline RowsView rowsOfTile(const TileGrid &grid, std::span<const uint8_t> bytes, uint64_t strip, uint64_t tile) {
-  return {bytes.data() + strip * laneCount * grid.shape.columns + tile * grid.tileColumns, grid.shape.columns,
+  return {bytes.data() + strip * grid.paddedRows() * grid.shape.columns + tile * grid.tileColumns, grid.shape.columns,
           grid.stripRows(strip), grid.tileWidth(tile)};
 }
 
-/// Calls visit(tile, elements in tile order) for each tile of `strip`; padding elements are `padding`.
+/// Calls visit(tile, elements in tile order) for each tile of `strip` of order rows32; padding elements are `padding`.
 template <typename Visit>
 void forEachTile(const TileGrid &grid, std::span<const uint8_t> bytes, uint64_t strip, uint8_t padding,
                  const Visit &visit) {

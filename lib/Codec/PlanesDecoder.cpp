@@ -55,7 +55,7 @@ private:
 
 Status PlanesTileDecoder::readSizes() {
   uint64_t index = strip * payload.header.grid().tilesPerStrip() + tile;
-  uint64_t begin = payload.tileWordOffset(index), words = payload.tileWordOffset(index + 1) - begin;
+  uint64_t begin = payload.tileOffset(index) / 2, words = payload.tileOffset(index + 1) / 2 - begin;
   if (words < 2)
     return corrupt("a stream of at least 2 words", std::to_string(words), "codes_c2");
   const uint8_t *stream = payload.bytes.data() + payload.header.codesOffset + begin * 2;

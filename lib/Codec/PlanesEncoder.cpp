@@ -110,7 +110,7 @@ Result<std::vector<uint8_t>> encodePlanes(Header header, std::span<const uint8_t
   });
   for (uint64_t tile = 1; tile < tileEnd.size(); ++tile)
     tileEnd[tile] += tileEnd[tile - 1];
-  if (Status status = checkCodeWords(tileEnd.back()); !status.isOk())
+  if (Status status = checkCodesBytes(header, tileEnd.back() * 2); !status.isOk())
     return status;
   header.codesBytes = tileEnd.back() * 2;
   Result<std::vector<uint8_t>> payload = makePayload(header);

@@ -1,10 +1,13 @@
 // The rules of docs/Format.md that need no decoding, in the order of the specification.
 #include "ecf8/Codec/Reader.h"
 
+#include "ecf8/Codec/Segments.h"
 #include "ecf8/Support/Hash.h"
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <optional>
 #include <string>
 
 namespace ecf8 {
@@ -63,6 +66,7 @@ private:
   Status checkFraming(Header &header);
   Status checkKinds(Header &header);
   Status checkParameters(Header &header);
+  Status checkGroup(const Header &header) const;
   Status checkLengthLimit(const Header &header) const;
   Status checkShape(Header &header);
   Status checkContentFields(Header &header);
@@ -85,8 +89,8 @@ Status HeaderReader::checkFraming(Header &header) {
     return unsupported("major version 1", std::to_string(header.major), at::major, "header_c2");
   header.requiredFlags = field<uint32_t>(at::requiredFlags);
   header.optionalFlags = field<uint32_t>(at::optionalFlags);
-  if ((header.requiredFlags & ~uint32_t(RequiresWideCode)) != 0)
-    return unsupported("no required feature but flag 1", "flags " + hex(header.requiredFlags), at::requiredFlags,
+  if ((header.requiredFlags & ~uint32_t(RequiresWideCode | RequiresMmaOrder)) != 0)
+    return unsupported("no required feature but flags 1 and 2", "flags " + hex(header.requiredFlags), at::requiredFlags,
                        "header_c4");
   if (uint16_t size = field<uint16_t>(at::headerSize); size != header.sizeBytes())
     return unsupported("a header of " + std::to_string(header.sizeBytes()) + " bytes", std::to_string(size),
@@ -123,12 +127,21 @@ Status HeaderReader::checkKinds(Header &header) {
     return unsupported("encoding 0 (raw), 1 (huffman) or 2 (planes)", named(getName(header.encoding), encoding),
                        at::encoding, "header_c8");
   std::string forEncoding = " for " + std::string(getName(header.encoding));
-  if (header.order != Order::Rows32 && (header.hasCodes() || header.order != Order::RowMajor))
-    return unsupported((header.hasCodes() ? "order 1 (rows32)" : "order 0 (row_major) or 1 (rows32)") + forEncoding,
+  bool isHuffman = header.encoding == Encoding::Huffman, isRaw = header.encoding == Encoding::Raw;
+  bool isOrderKnown = header.order == Order::Rows32 || (isRaw && header.order == Order::RowMajor) ||
+                      (header.order == Order::Mma && header.encoding != Encoding::Planes);
+  if (!isOrderKnown)
+    return unsupported((isRaw       ? "order 0 (row_major), 1 (rows32) or 2 (mma)"
+                        : isHuffman ? "order 1 (rows32) or 2 (mma)"
+                                    : "order 1 (rows32)") +
+                           forEncoding,
                        named(getName(header.order), order), at::order, "header_c9");
-  bool isHuffman = header.encoding == Encoding::Huffman;
-  if (header.stream != (isHuffman ? Stream::Interleaved : Stream::None))
-    return unsupported((isHuffman ? "stream 1 (interleaved)" : "stream 0 (none)") + forEncoding,
+  Stream expected = !isHuffman                   ? Stream::None
+                    : header.order == Order::Mma ? Stream::Segments
+                                                 : Stream::Interleaved;
+  if (header.stream != expected)
+    return unsupported("stream " + named(getName(expected), uint8_t(expected)) + forEncoding +
+                           (isHuffman && header.order == Order::Mma ? " in order mma" : ""),
                        named(getName(header.stream), stream), at::stream, "header_c10");
   return Status::ok();
 }
@@ -141,30 +154,65 @@ Status HeaderReader::checkParameters(Header &header) {
   header.rawExponentBits = field<uint8_t>(at::rawExponentBits);
   header.maxCodeLength = field<uint8_t>(at::maxCodeLength);
   header.tileColumns = field<uint32_t>(at::tileColumns);
+  if (Status status = checkGroup(header); !status.isOk())
+    return status;
+  bool isHuffman = header.encoding == Encoding::Huffman, isMma = header.order == Order::Mma;
+  bool needsWideCode = isHuffman && header.group != 1;
+  if (header.hasWideCode() != needsWideCode)
+    return corrupt(needsWideCode ? "required flag 1 for group " + std::to_string(header.group)
+                                 : "required flag 1 only for huffman of the groups 2 and 4",
+                   "flags " + hex(header.requiredFlags), at::requiredFlags, "header_c4");
+  if (((header.requiredFlags & RequiresMmaOrder) != 0) != isMma)
+    return corrupt(isMma ? "required flag 2 for order mma" : "required flag 2 only for order mma",
+                   "flags " + hex(header.requiredFlags), at::requiredFlags, "header_c4");
+  bool hasTiles = header.order != Order::RowMajor;
+  unsigned step = isMma ? mmaBlockColumns : 16;
+  if (hasTiles ? header.tileColumns == 0 || header.tileColumns % step != 0 : header.tileColumns != 0)
+    return corrupt(hasTiles ? "tile columns that are a positive multiple of " + std::to_string(step)
+                            : "tile columns 0 for order row_major",
+                   std::to_string(header.tileColumns), at::tileColumns, "header_c14");
+  uint32_t most = isMma                                    ? maxMmaTileColumns
+                  : header.encoding == Encoding::Planes ? maxPlanesTileColumns
+                                                           : ~uint32_t(0);
+  if (header.tileColumns > most)
+    return corrupt(std::string("at most 1024 tile columns for ") + (isMma ? "order mma" : "planes"),
+                   std::to_string(header.tileColumns), at::tileColumns, "header_c14");
+  header.exponentOffset = int8_t(field<uint8_t>(at::exponentOffset));
+  int limit = isHuffman && header.group == 4 ? maxExponentOffset : 0;
+  if (std::abs(header.exponentOffset) > limit)
+    return corrupt(limit == 0 ? "exponent offset 0" : "an exponent offset from -3 to 3",
+                   std::to_string(header.exponentOffset), at::exponentOffset, "header_c18");
+  if (header.hasWideCode())
+    if (Status status = checkZero(at::wideReserved, wideHeaderBytes, "header_c17"); !status.isOk())
+      return status;
+  return checkZero(at::reserved, at::rows, "header_c17");
+}
+
+Status HeaderReader::checkGroup(const Header &header) const {
   bool isHuffman = header.encoding == Encoding::Huffman;
   std::string forEncoding = " for " + std::string(getName(header.encoding));
+  if (isHuffman && header.order == Order::Mma) { // [group_c1]
+    std::optional<GroupLayout> group = getGroupLayout(header.elementType, header.group);
+    if (!group)
+      return unsupported("group 1, 2 or 4 for order mma", std::to_string(header.group), at::group, "group_c1");
+    std::string forGroup = " for group " + std::to_string(header.group) + " of " +
+                           std::string(getName(header.elementType)) + " in order mma";
+    if (header.rawExponentBits != group->rawExponentBits)
+      return unsupported(std::to_string(group->rawExponentBits) + " raw exponent bits" + forGroup,
+                         std::to_string(header.rawExponentBits), at::rawExponentBits, "group_c1");
+    if (header.maxCodeLength < group->minCodeLengthLimit || header.maxCodeLength > group->maxCodeLengthLimit)
+      return unsupported("code length limit " + std::to_string(group->minCodeLengthLimit) + " to " +
+                             std::to_string(group->maxCodeLengthLimit) + forGroup,
+                         std::to_string(header.maxCodeLength), at::maxCodeLength, "group_c1");
+    return Status::ok();
+  }
   if (isHuffman ? header.group != 1 && header.group != 2 : header.group != 0)
     return unsupported((isHuffman ? "group 1 or 2" : "group 0") + forEncoding, std::to_string(header.group), at::group,
                        "header_c12");
   if (header.rawExponentBits != 0)
     return unsupported("0 raw exponent bits", std::to_string(header.rawExponentBits), at::rawExponentBits,
                        "header_c12");
-  if (Status status = checkLengthLimit(header); !status.isOk())
-    return status;
-  if (header.hasWideCode() != (header.group == 2))
-    return corrupt(header.group == 2 ? "required flag 1 for group 2" : "required flag 1 only for huffman of group 2",
-                   "flags " + hex(header.requiredFlags), at::requiredFlags, "header_c4");
-  bool hasTiles = header.order == Order::Rows32;
-  if (hasTiles ? header.tileColumns == 0 || header.tileColumns % 16 != 0 : header.tileColumns != 0)
-    return corrupt(hasTiles ? "tile columns that are a positive multiple of 16" : "tile columns 0 for order row_major",
-                   std::to_string(header.tileColumns), at::tileColumns, "header_c14");
-  if (header.encoding == Encoding::Planes && header.tileColumns > maxPlanesTileColumns)
-    return corrupt("at most 1024 tile columns for planes", std::to_string(header.tileColumns), at::tileColumns,
-                   "header_c14");
-  if (header.hasWideCode())
-    if (Status status = checkZero(at::wideReserved, wideHeaderBytes, "header_c17"); !status.isOk())
-      return status;
-  return checkZero(at::reserved, at::rows, "header_c17");
+  return checkLengthLimit(header);
 }
 
 Status HeaderReader::checkLengthLimit(const Header &header) const {
@@ -226,8 +274,10 @@ Status HeaderReader::checkSections(Header &header) {
   header.tileTableOffset = field<uint64_t>(at::tileTableOffset);
   header.codesOffset = field<uint64_t>(at::codesOffset);
   header.codesBytes = field<uint64_t>(at::codesBytes);
-  if (header.hasCodes() ? header.codesBytes % 2 != 0 : header.codesBytes != 0)
-    return corrupt(header.hasCodes() ? "an even number of bytes of codes" : "0 bytes of codes for raw",
+  if (header.hasCodes() ? header.codesBytes % header.tableUnitBytes() != 0 : header.codesBytes != 0)
+    return corrupt(!header.hasCodes()              ? "0 bytes of codes for raw"
+                   : header.order == Order::Mma ? "bytes of codes that are a multiple of 16"
+                                                   : "an even number of bytes of codes",
                    std::to_string(header.codesBytes), at::codesBytes, "layout_c1");
   Result<SectionLayout> layout = computeLayout(header);
   if (!layout)
@@ -281,15 +331,18 @@ Status HeaderReader::checkZero(uint64_t begin, uint64_t end, const char *rule) c
 Status checkTable(const Payload &payload) {
   const Header &header = payload.header;
   auto position = [&](uint64_t index) { return header.tileTableOffset + index * 4; };
-  if (uint64_t first = payload.tileWordOffset(0); first != 0)
-    return corrupt("first tile at word", 0, first, position(0), "table_c1");
+  const std::string unit = header.order == Order::Mma ? "unit" : "word";
+  auto entry = [&](uint64_t index) { return payload.tileOffset(index) / header.tableUnitBytes(); };
+  if (uint64_t first = entry(0); first != 0)
+    return corrupt("first tile at " + unit, 0, first, position(0), "table_c1");
   uint64_t tiles = header.grid().tileCount();
   for (uint64_t tile = 1; tile <= tiles; ++tile)
-    if (payload.tileWordOffset(tile) < payload.tileWordOffset(tile - 1))
-      return corrupt("a word offset of at least " + std::to_string(payload.tileWordOffset(tile - 1)),
-                     std::to_string(payload.tileWordOffset(tile)), position(tile), "table_c2");
-  if (uint64_t last = payload.tileWordOffset(tiles); last != header.codesBytes / 2)
-    return corrupt("last word offset", header.codesBytes / 2, last, position(tiles), "table_c3");
+    if (entry(tile) < entry(tile - 1))
+      return corrupt("a " + unit + " offset of at least " + std::to_string(entry(tile - 1)),
+                     std::to_string(entry(tile)), position(tile), "table_c2");
+  if (uint64_t last = entry(tiles); last != header.codesBytes / header.tableUnitBytes())
+    return corrupt("last " + unit + " offset", header.codesBytes / header.tableUnitBytes(), last, position(tiles),
+                   "table_c3");
   return Status::ok();
 }
 
@@ -307,6 +360,13 @@ bool isCoded(const Header &header, std::span<const uint8_t> lengths, unsigned ex
 Status checkCode(const Header &header, std::span<const uint8_t> lengths, const CanonicalCode &code) {
   bool needsCode = header.encoding == Encoding::Huffman && header.elementCount() != 0;
   uint64_t offset = header.hasWideCode() ? header.lengthsOffset : at::codeLengths;
+  if (header.encoding == Encoding::Huffman && header.order == Order::Mma) {
+    for (unsigned symbol = 0; symbol < header.codedSymbolCount(); ++symbol)
+      if (lengths[symbol] == 0)
+        return corrupt("a code for symbol " + std::to_string(symbol), "none",
+                       offset + (header.hasWideCode() ? symbol : symbol / 2), "group_c4");
+    return Status::ok();
+  }
   if (!needsCode && code.usedSymbols() != 0)
     return corrupt("no code lengths for an empty tensor", std::to_string(code.usedSymbols()) + " symbols", offset,
                    "huffman_c5");
@@ -327,7 +387,7 @@ Status readCode(Payload &payload) {
   if (header.hasWideCode())
     lengths = header.wideLengths;
   // Raw has the limit 0 and with it no code lengths at all.
-  unsigned symbolCount = header.encoding == Encoding::Huffman ? header.split().symbolCount : 0;
+  unsigned symbolCount = header.encoding == Encoding::Huffman ? header.codedSymbolCount() : 0;
   Result<CanonicalCode> code = header.hasWideCode()
                                    ? CanonicalCode::createWide(lengths, header.maxCodeLength)
                                    : CanonicalCode::create(header.codeLengths, symbolCount, header.maxCodeLength);

@@ -68,36 +68,39 @@ Status StreamDecoder::checkBytes() const {
 Status StreamDecoder::decodeStrips(uint64_t firstStrip, uint64_t endStrip, std::span<uint8_t> out) const {
   const Header &whole = head.header;
   const TileGrid grid = whole.grid();
-  const uint64_t columns = whole.shape.columns, firstRow = firstStrip * laneCount;
+  const uint64_t columns = whole.shape.columns, firstRow = firstStrip * grid.paddedRows();
   Payload part = head;
   Header &header = part.header;
   header.rank = 2;
-  header.shape = {std::min(endStrip * laneCount, whole.shape.rows) - firstRow, columns};
+  header.shape = {std::min(endStrip * grid.paddedRows(), whole.shape.rows) - firstRow, columns};
   header.dims = {header.shape.rows, columns};
 
   std::vector<uint8_t> table;
   uint64_t firstTile = firstStrip * grid.tilesPerStrip(), tiles = (endStrip - firstStrip) * grid.tilesPerStrip();
-  uint64_t firstWord = 0;
+  const unsigned unitBytes = whole.tableUnitBytes();
+  const std::string unit = whole.order == Order::Mma ? "unit" : "word";
+  const uint64_t units = whole.codesBytes / unitBytes;
+  uint64_t firstUnit = 0;
   if (whole.hasCodes()) {
     table.resize((tiles + 1) * 4);
     uint64_t tableOffset = whole.tileTableOffset + firstTile * 4;
     if (Status status = source->read(tableOffset, table); !status.isOk())
       return status;
     auto entry = [&](uint64_t tile) { return loadLittle<uint32_t>(table.data() + tile * 4); };
-    firstWord = entry(0);
-    if (firstTile == 0 && firstWord != 0)
-      return corrupt("first tile at word 0", std::to_string(firstWord), tableOffset, "table_c1");
+    firstUnit = entry(0);
+    if (firstTile == 0 && firstUnit != 0)
+      return corrupt("first tile at " + unit + " 0", std::to_string(firstUnit), tableOffset, "table_c1");
     for (uint64_t tile = 1; tile <= tiles; ++tile)
       if (entry(tile) < entry(tile - 1))
-        return corrupt("a word offset of at least " + std::to_string(entry(tile - 1)), std::to_string(entry(tile)),
+        return corrupt("a " + unit + " offset of at least " + std::to_string(entry(tile - 1)), std::to_string(entry(tile)),
                        tableOffset + tile * 4, "table_c2");
     bool isLast = firstTile + tiles == grid.tileCount();
-    if (isLast ? entry(tiles) != whole.codesBytes / 2 : entry(tiles) > whole.codesBytes / 2)
-      return corrupt("last word offset " + std::to_string(whole.codesBytes / 2), std::to_string(entry(tiles)),
+    if (isLast ? entry(tiles) != units : entry(tiles) > units)
+      return corrupt("last " + unit + " offset " + std::to_string(units), std::to_string(entry(tiles)),
                      tableOffset + tiles * 4, "table_c3");
-    header.codesBytes = (entry(tiles) - firstWord) * 2;
+    header.codesBytes = (entry(tiles) - firstUnit) * unitBytes;
     for (uint64_t tile = 0; tile <= tiles; ++tile)
-      storeLittle(table.data() + tile * 4, uint32_t(entry(tile) - firstWord));
+      storeLittle(table.data() + tile * 4, uint32_t(entry(tile) - firstUnit));
   }
   Result<SectionLayout> layout = computeLayout(header);
   if (!layout)
@@ -109,7 +112,7 @@ Status StreamDecoder::decodeStrips(uint64_t firstStrip, uint64_t endStrip, std::
   header.payloadBytes = layout->payloadBytes;
   std::vector<uint8_t> bytes(header.payloadBytes);
   std::copy(table.begin(), table.end(), bytes.begin() + std::ptrdiff_t(header.tileTableOffset));
-  if (Status status = source->read(whole.codesOffset + firstWord * 2,
+  if (Status status = source->read(whole.codesOffset + firstUnit * unitBytes,
                                    std::span(bytes).subspan(header.codesOffset, header.codesBytes));
       !status.isOk())
     return status;
@@ -127,7 +130,7 @@ Status StreamDecoder::read(uint64_t first, std::span<uint8_t> out) const {
     return Status::ok();
   if (header.order == Order::RowMajor) // [raw_c1]
     return source->read(header.restOffset + first, out);
-  uint64_t stripElements = header.shape.columns * laneCount;
+  uint64_t stripElements = header.shape.columns * header.grid().paddedRows();
   uint64_t firstStrip = first / stripElements, endStrip = (first + out.size() - 1) / stripElements + 1;
   uint64_t begin = firstStrip * stripElements, end = std::min(endStrip * stripElements, header.elementCount());
   if (begin == first && end == first + out.size())
@@ -141,7 +144,7 @@ Status StreamDecoder::read(uint64_t first, std::span<uint8_t> out) const {
 
 Status StreamDecoder::decode(const StreamLimits &limits, const Writer &write, const InOrderVisitor &visit) const {
   const Header &header = head.header;
-  uint64_t stepBytes = header.order == Order::RowMajor ? 1 : std::max<uint64_t>(header.shape.columns * laneCount, 1);
+  uint64_t stepBytes = header.order == Order::RowMajor ? 1 : std::max<uint64_t>(header.shape.columns * header.grid().paddedRows(), 1);
   uint64_t windowBytes = stepBytes * std::max<uint64_t>(limits.windowBytes / stepBytes, 1);
   uint64_t elementCount = header.elementCount();
   struct Slot {

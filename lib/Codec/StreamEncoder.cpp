@@ -49,6 +49,11 @@ struct WindowSections {
 
 } // namespace
 
+StreamLimits::Counted countedFor(const EncodeOptions &options) {
+  bool isCounted = options.encoding == Encoding::Huffman && needsCodedCounts(options.order, options.group);
+  return isCounted ? StreamLimits::Counted{options.order, options.group} : StreamLimits::Counted{Order::Rows32, 0};
+}
+
 uint64_t StreamEncoder::windowSize(uint64_t window) const {
   return std::min(windowBytes, total.elementCount - windowBegin(window));
 }
@@ -72,13 +77,14 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
   struct Slot {
     std::vector<uint8_t> bytes;
     TensorStats stats;
-    std::vector<uint64_t> pairCounts;
+    std::vector<uint64_t> codedCounts;
   };
   const bool isKept = encoder.total.elementCount <= limits.retainedBytes / 2;
   Hasher hasher;
-  const bool countsPairs = encoder.hasStrips && limits.countsPairs; // of whole rows
-  const size_t symbolCount = getElementSplit(elementType).symbolCount;
-  encoder.pairCounts.resize(countsPairs ? symbolCount * symbolCount : 0);
+  const auto [order, group] = limits.counted;
+  const bool countsCoded = encoder.hasStrips && group != 0; // of whole rows
+  if (countsCoded)
+    encoder.codedCounts = countCoded(order, group, elementType, *shape, {}, /*threads=*/1);
   TensorStats &total = encoder.total;
   bool isFirst = true;
   Status status = orderedFor<Slot>(
@@ -88,9 +94,9 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
         if (Status status = elements.read(encoder.windowBegin(i), slot.bytes); !status.isOk())
           return status;
         slot.stats = collectSymbolStats(elementType, slot.bytes, /*threads=*/1);
-        if (countsPairs)
-          slot.pairCounts = countPairs(elementType, {slot.bytes.size() / shape->columns, shape->columns}, slot.bytes,
-                                       /*threads=*/1);
+        if (countsCoded)
+          slot.codedCounts = countCoded(order, group, elementType, {slot.bytes.size() / shape->columns, shape->columns},
+                                        slot.bytes, /*threads=*/1);
         encoder.windows[i].symbolCounts = slot.stats.symbolCounts;
         if (!isKept)
           encoder.windows[i].contentHash = hashBytes(slot.bytes);
@@ -100,8 +106,8 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
         hasher.update(slot.bytes);
         for (unsigned symbol = 0; symbol < maxSymbolCount; ++symbol)
           total.symbolCounts[symbol] += slot.stats.symbolCounts[symbol];
-        for (size_t pair = 0; pair < encoder.pairCounts.size(); ++pair)
-          encoder.pairCounts[pair] += slot.pairCounts[pair];
+        for (size_t symbol = 0; symbol < encoder.codedCounts.size(); ++symbol)
+          encoder.codedCounts[symbol] += slot.codedCounts[symbol];
         total.dataFlags |= slot.stats.dataFlags;
         total.minExponent = isFirst ? slot.stats.minExponent : std::min(total.minExponent, slot.stats.minExponent);
         total.maxExponent = std::max(total.maxExponent, slot.stats.maxExponent);
@@ -161,15 +167,13 @@ Status StreamEncoder::writeRowMajor(const Header &header, ByteSink &sink) const 
 Status StreamEncoder::writeStrips(Header &header, ByteSink &sink) const {
   struct Slot {
     std::vector<uint8_t> bytes, payload;
-    uint64_t firstWord = 0; ///< of the window's codes
+    uint64_t codesBegin = 0; ///< in bytes
   };
   const TileGrid grid = header.grid();
   const uint64_t bytesPerColumn = header.storage().bytesPerColumn;
-  auto firstStrip = [&](uint64_t window) { return windowBegin(window) / (shape.columns * laneCount); };
-  auto stripCount = [&](uint64_t window) {
-    uint64_t stripBytes = shape.columns * laneCount;
-    return (windowSize(window) + stripBytes - 1) / stripBytes;
-  };
+  const uint64_t stripBytes = shape.columns * grid.paddedRows();
+  auto firstStrip = [&](uint64_t window) { return windowBegin(window) / stripBytes; };
+  auto stripCount = [&](uint64_t window) { return (windowSize(window) + stripBytes - 1) / stripBytes; };
   auto writeRest = [&](uint64_t window, std::span<const uint8_t> rest) {
     return sink.write(header.restOffset + grid.columnsBefore(firstStrip(window), 0) * bytesPerColumn, rest);
   };
@@ -177,7 +181,8 @@ Status StreamEncoder::writeStrips(Header &header, ByteSink &sink) const {
   // The rest lies behind the codes, whose size is known at their end: until then it waits in memory, or is dropped.
   std::vector<std::vector<uint8_t>> retained(windows.size());
   std::atomic<uint64_t> retainedBytes = 0;
-  uint64_t words = 0;
+  uint64_t codesBytes = 0;
+  const unsigned unitBytes = header.tableUnitBytes();
   Status status = orderedFor<Slot>(
       windows.size(), limits.threads,
       [&](size_t i, Slot &slot) {
@@ -188,9 +193,9 @@ Status StreamEncoder::writeStrips(Header &header, ByteSink &sink) const {
         return Status::ok();
       },
       [&](size_t i, Slot &slot) {
-        slot.firstWord = words;
-        words += WindowSections(header, slot.payload, stripCount(i)).codesBytes / 2;
-        return checkCodeWords(words);
+        slot.codesBegin = codesBytes;
+        codesBytes += WindowSections(header, slot.payload, stripCount(i)).codesBytes;
+        return checkCodesBytes(header, codesBytes);
       },
       [&](size_t i, Slot &slot) {
         WindowSections at(header, slot.payload, stripCount(i));
@@ -201,14 +206,14 @@ Status StreamEncoder::writeStrips(Header &header, ByteSink &sink) const {
         uint64_t tiles = stripCount(i) * grid.tilesPerStrip();
         for (uint64_t tile = 1; tile <= tiles; ++tile) {
           uint8_t *entry = slot.payload.data() + at.tableOffset + tile * 4;
-          storeLittle(entry, uint32_t(loadLittle<uint32_t>(entry) + slot.firstWord));
+          storeLittle(entry, uint32_t(loadLittle<uint32_t>(entry) + slot.codesBegin / unitBytes));
         }
         uint64_t firstTile = firstStrip(i) * grid.tilesPerStrip();
         if (Status status = sink.write(header.tileTableOffset + (firstTile + 1) * 4,
                                        section(slot.payload, at.tableOffset + 4, tiles * 4));
             !status.isOk())
           return status;
-        if (Status status = sink.write(header.codesOffset + slot.firstWord * 2,
+        if (Status status = sink.write(header.codesOffset + slot.codesBegin,
                                        section(slot.payload, at.codesOffset, at.codesBytes));
             !status.isOk())
           return status;
@@ -219,7 +224,7 @@ Status StreamEncoder::writeStrips(Header &header, ByteSink &sink) const {
   if (!status.isOk() || !header.hasCodes())
     return status;
 
-  header.codesBytes = words * 2;
+  header.codesBytes = codesBytes;
   Result<SectionLayout> layout = computeLayout(header);
   if (!layout)
     return layout.status();
@@ -276,17 +281,31 @@ Status StreamEncoder::finish(Header &header, ByteSink &sink) const {
   return sink.write(0, bytes);
 }
 
+Status StreamEncoder::checkCounted(Order order, unsigned group) const {
+  auto name = [](Order order, unsigned group) {
+    return "group " + std::to_string(group) + " in order " + std::string(getName(order));
+  };
+  if (limits.counted == StreamLimits::Counted{order, group})
+    return Status::ok();
+  return Status(StatusCode::InvalidArgument,
+                "expected the symbols of " + name(order, group) + " to be counted, got " +
+                    (limits.counted.group == 0 ? "none" : "those of " + name(limits.counted.order, limits.counted.group)));
+}
+
 Result<uint64_t> StreamEncoder::encode(const EncodeOptions &options, ByteSink &sink) const {
-  if (options.group == 2 && hasStrips && !limits.countsPairs)
-    return Status(StatusCode::InvalidArgument, "expected pairs to be counted for huffman of group 2, got none");
-  Result<Header> made = makeHeader(options, total, dims, pairCounts);
+  if (Status status = checkEncodeOptions(options); !status.isOk())
+    return status;
+  if (options.encoding == Encoding::Huffman && needsCodedCounts(options.order, options.group) && hasStrips)
+    if (Status status = checkCounted(options.order, options.group); !status.isOk())
+      return status;
+  Result<Header> made = makeHeader(options, total, dims, codedCounts);
   if (!made)
     return made.status();
   Header &header = *made;
   bool isRowMajor = header.order == Order::RowMajor;
   if (!isRowMajor && !hasStrips)
     return Status(StatusCode::InvalidArgument, "expected at most " + std::to_string(maxStreamedColumns) +
-                                                   " columns to stream order rows32, got " +
+                                                   " columns to stream tiles, got " +
                                                    std::to_string(shape.columns));
   if (Status status = placeSections(header); !status.isOk()) // of raw that is final
     return status;
@@ -301,9 +320,9 @@ Result<uint64_t> StreamEncoder::encode(const EncodeOptions &options, ByteSink &s
 Result<uint64_t> StreamEncoder::encodeForStorage(ByteSink &sink) const {
   if (!hasStrips)
     return encode(EncodeOptions::raw(), sink);
-  if (!limits.countsPairs)
-    return Status(StatusCode::InvalidArgument, "expected pairs to be counted for storage, got none");
-  Result<EncodeOptions> options = chooseForStorage(total, pairCounts, dims);
+  if (Status status = checkCounted(Order::Rows32, /*group=*/2); !status.isOk())
+    return status;
+  Result<EncodeOptions> options = chooseForStorage(total, codedCounts, dims);
   if (!options)
     return options.status();
   return encodeSmallest(*options, sink);

@@ -22,6 +22,9 @@ uint8_t decodeRest(ElementType type, const uint8_t *plane, uint64_t column, unsi
 /// Checks its stream.
 Status decodePlanesTile(const Payload &payload, uint64_t strip, uint64_t tile, std::vector<uint8_t> &elements);
 
+/// The same for huffman in order mma.
+Status decodeSegmentsTile(const Payload &payload, uint64_t strip, uint64_t tile, std::vector<uint8_t> &elements);
+
 } // namespace ecf8
 
 #endif // ECF8_LIB_CODEC_TILEDECODER_H

@@ -137,6 +137,9 @@ private:
     if (failed(verifyDecoderType(decoder)))
       return failure();
     DecoderSpec spec{compressed.getEncoding(), compressed.getElementType()};
+    if (spec.encoding.getElementOrder() == Order::mma)
+      return decoder.emitOpError() << "expected a weight in order row_major or rows32 for a CPU, got " << compressed,
+             failure();
     auto backends = createLaneBackends(decoder, spec, lanes, StepUse::Stored);
     if (failed(backends))
       return failure();

@@ -72,14 +72,15 @@ static Status checkPayload(const ModuleWeight &weight) {
                 static_cast<int64_t>(header.order) == static_cast<int64_t>(type.getEncoding().getElementOrder()) &&
                 header.tileColumns == type.getEncoding().getTileColumnCount() &&
                 static_cast<uint8_t>(header.encoding) == type.getEncoding().getEncodingNumber() &&
-                (!huffman || header.maxCodeLength == huffman.getMaxCodeLength());
+                (!huffman || (header.maxCodeLength == huffman.getMaxCodeLength() && header.group == huffman.getGroup()));
   if (isSame)
     return Status::ok();
   std::string dims;
   for (uint64_t dim : header.getDims())
     dims += std::to_string(dim) + "x";
   std::string lengths = header.encoding == ::ecf8::Encoding::Huffman
-                            ? ", codes of at most " + std::to_string(header.maxCodeLength) + " bits"
+                            ? ", codes of at most " + std::to_string(header.maxCodeLength) + " bits for " +
+                                  std::to_string(header.group) + " elements"
                             : "";
   return Status(StatusCode::InvalidArgument,
                 "expected a payload of the global's type, got " + dims + std::string(getName(header.elementType)) +
@@ -109,7 +110,8 @@ static Status decodeContent(const ModuleWeight &weight, const ::ecf8::Payload &p
 static bool hasEncoding(const ::ecf8::Header &header, const ::ecf8::EncodeOptions &options) {
   return header.encoding == options.encoding && header.order == options.order &&
          (options.order == ::ecf8::Order::RowMajor || header.tileColumns == options.tileColumns) &&
-         (options.encoding != ::ecf8::Encoding::Huffman || header.maxCodeLength == options.maxCodeLength);
+         (options.encoding != ::ecf8::Encoding::Huffman ||
+          (header.maxCodeLength == options.maxCodeLength && header.group == options.group));
 }
 
 /// Decides on one weight and encodes it. Runs on several threads, so the attribute of a new encoding is left to others.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint", "CheckpointError", "Slice", "TensorInfo", "disable", "enable", "is_compressed", "open", "save"]
 
 Framework = Literal["pt", "np"]
-Preset = Literal["storage", "cpu", "huffman", "planes", "raw"]
+Preset = Literal["storage", "cpu", "sm_89", "sm_90a", "huffman", "planes", "quads", "pairs", "classic", "raw"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class TensorInfo:
     """A tensor of a checkpoint, without its elements.
 
     `dtype` (as safetensors names it, "F8_E4M3"), `shape` and `size_bytes` are the original's. `encoding` ("huffman",
-    "planes", "raw") says how `stored_bytes` hold it; None where the elements lie in the file as they are.
+    "planes", "quads", "pairs", "classic", "raw") says how `stored_bytes` hold it; None where the elements lie in the file as they are.
     """
 
     name: str

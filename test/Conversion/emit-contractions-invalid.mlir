@@ -48,6 +48,12 @@ func.func private @negative_row_major(memref<?xi8>, !matrix, !matrix, index) att
 // -----
 
 !matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
+// expected-error @below {{expected a weight in tiles of 32 rows, got '!ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman<stream = segments, order = mma>>'}}
+func.func private @negative_mma(memref<?xi8>, !matrix, !matrix, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman<stream = segments, order = mma>>}
+
+// -----
+
+!matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
 // expected-error @below {{expected 'ecf8.scale' with 'ecf8.scales_sums'}}
 func.func private @negative_no_scale(memref<?xi8>, !matrix, !matrix) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scales_sums}
 

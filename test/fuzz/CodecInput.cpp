@@ -30,7 +30,7 @@ EncodeOptions drawOptions(FuzzInput &input) {
     options.encoding = Encoding(input.below(5));
     break;
   case 5:
-    options.group = unsigned(input.below(4));
+    options.group = unsigned(input.below(6));
     break;
   case 6:
   case 7:
@@ -40,6 +40,20 @@ EncodeOptions drawOptions(FuzzInput &input) {
   case 9:
   case 10: // of several cache lines
     options.tileColumns = uint32_t(64 * (1 + input.below(6)));
+    break;
+  case 11:
+  case 12:
+    options = EncodeOptions::quads(unsigned(9 + input.below(4)), uint32_t(128 * (1 + input.below(8))));
+    break;
+  case 13:
+  case 14:
+    options = EncodeOptions::pairs(unsigned(8 + input.below(5)), uint32_t(128 * (1 + input.below(8))));
+    break;
+  case 15:
+    options = EncodeOptions::classic(unsigned(7 + input.below(2)), uint32_t(128 * (1 + input.below(8))));
+    break;
+  case 16:
+    options = EncodeOptions::rawMma(uint32_t(128 * (1 + input.below(8))));
     break;
   default:
     break;
@@ -74,8 +88,9 @@ Slice drawTileSlice(FuzzInput &input, const Header &header) {
   MatrixShape tiles = {header.grid().strips(), header.grid().tilesPerStrip()};
   Slice slice = drawSlice(input, tiles), result;
   auto border = [](uint64_t tile, uint64_t step, uint64_t size) { return std::min(tile * step, size); };
-  result.row = border(slice.row, laneCount, header.shape.rows);
-  result.rows = border(slice.row + slice.rows, laneCount, header.shape.rows) - result.row;
+  unsigned stripRows = header.grid().paddedRows();
+  result.row = border(slice.row, stripRows, header.shape.rows);
+  result.rows = border(slice.row + slice.rows, stripRows, header.shape.rows) - result.row;
   result.column = border(slice.column, header.tileColumns, header.shape.columns);
   result.columns = border(slice.column + slice.columns, header.tileColumns, header.shape.columns) - result.column;
   return result;

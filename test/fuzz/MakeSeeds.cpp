@@ -48,7 +48,8 @@ void writePayloads(SeedWriter &seeds) {
       EncodeOptions::raw(),          EncodeOptions::rawRows32(16),    EncodeOptions::huffman(7, 16),
       EncodeOptions::huffman(8, 32), EncodeOptions::huffmanPairs(32), EncodeOptions::planes(16),
       EncodeOptions::planes(48),     EncodeOptions::rawRows32(192),   EncodeOptions::huffman(8, 192),
-      EncodeOptions::planes(192)};
+      EncodeOptions::planes(192),    EncodeOptions::rawMma(128),      EncodeOptions::quads(11, 128),
+      EncodeOptions::pairs(12, 128), EncodeOptions::classic(8, 128)};
   unsigned count = 0;
   for (ElementType type : {ElementType::F8E4M3FN, ElementType::F8E5M2})
     for (const EncodeOptions &options : all)
@@ -104,7 +105,7 @@ void writeSafetensors(SeedWriter &seeds) {
     fs::copy_file(path, seeds.place("checkpoint", name), fs::copy_options::overwrite_existing);
     Result<CheckpointFile> plain = CheckpointFile::open(path);
     seeds.isGood &= plain.isOk();
-    for (Preset preset : {Preset::Storage, Preset::Planes, Preset::Raw}) {
+    for (Preset preset : {Preset::Storage, Preset::Planes, Preset::Raw, Preset::Quads, Preset::Pairs}) {
       std::string to = seeds.place("checkpoint", name + "-" + std::string(getName(preset))).string();
       seeds.isGood &= compressFile(*plain, to, preset, {}).isOk();
     }

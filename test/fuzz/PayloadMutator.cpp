@@ -3,6 +3,7 @@
 
 #include "ecf8/Codec/Decoder.h"
 #include "ecf8/Codec/Encoder.h"
+#include "ecf8/Codec/Segments.h"
 #include "ecf8/Support/Hash.h"
 
 #include <algorithm>
@@ -30,10 +31,10 @@ std::optional<Header> readLayoutFields(const Bytes &payload) {
   header.requiredFlags = load<uint32_t>(payload, at::requiredFlags);
   header.tileColumns = load<uint32_t>(payload, at::tileColumns);
   header.codesBytes = load<uint64_t>(payload, at::codesBytes);
-  bool hasTiles = header.order == Order::Rows32;
+  bool hasTiles = header.order != Order::RowMajor;
   if ((header.hasCodes() && !hasTiles) || payload.size() < header.sizeBytes())
     return std::nullopt;
-  if (header.elementType > ElementType::F8E5M2 || header.encoding > Encoding::Planes || header.order > Order::Rows32 ||
+  if (header.elementType > ElementType::F8E5M2 || header.encoding > Encoding::Planes || header.order > Order::Mma ||
       header.rank > maxRank || (hasTiles && header.tileColumns == 0))
     return std::nullopt;
   for (unsigned i = 0; i < maxRank; ++i)
@@ -92,7 +93,8 @@ void mutateField(Bytes &payload, Random &random) {
                                      {at::dataFlags, 4},
                                      {at::minExponent, 1},
                                      {at::maxExponent, 1},
-                                     {at::reserved, 6},
+                                     {at::exponentOffset, 1},
+                                     {at::reserved, 5},
                                      {at::rows, 8},
                                      {at::columns, 8},
                                      {at::restOffset, 8},
@@ -169,7 +171,7 @@ void mutateSection(Bytes &payload, Random &random) {
   LLVMFuzzerMutate(payload.data() + section->begin, size, size);
 }
 
-/// Puts words into the stream of a tile or takes some out, and moves all that follows.
+/// Puts words (in order mma units) into the stream of a tile or takes some out, and moves all that follows.
 void resizeStream(Bytes &payload, Random &random) {
   std::optional<Header> header = readLayoutFields(payload);
   if (!header || !header->hasCodes())
@@ -181,17 +183,18 @@ void resizeStream(Bytes &payload, Random &random) {
     return;
   uint64_t tile = random.below(tiles);
   uint64_t end = load<uint32_t>(payload, table + (tile + 1) * 4), begin = load<uint32_t>(payload, table + tile * 4);
-  if (begin > end || end * 2 > header->codesBytes)
+  const uint64_t unit = header->tableUnitBytes();
+  if (begin > end || end * unit > header->codesBytes)
     return;
   int64_t words = int64_t(1 + random.below(3));
   if (random.oneIn(2))
     words = -std::min(words, int64_t(end - begin));
   Bytes stream(payload.begin() + ptrdiff_t(codes), payload.begin() + ptrdiff_t(codes + header->codesBytes));
-  auto place = stream.begin() + ptrdiff_t(end * 2);
+  auto place = stream.begin() + ptrdiff_t(end * unit);
   if (words > 0)
-    stream.insert(place, size_t(words) * 2, uint8_t(random.oneIn(2) ? 0 : random.bits()));
+    stream.insert(place, size_t(words) * unit, uint8_t(random.oneIn(2) ? 0 : random.bits()));
   else
-    stream.erase(place + words * 2, place);
+    stream.erase(place + words * ptrdiff_t(unit), place);
   for (uint64_t i = tile + 1; i <= tiles; ++i)
     store(payload, table + i * 4, uint32_t(load<uint32_t>(payload, table + i * 4) + words));
   Bytes last(payload.begin() + ptrdiff_t(rest), payload.end());
@@ -241,20 +244,38 @@ void repairLayout(Bytes &payload, size_t maxSize) {
 /// Fields of no choice: those of which only one value is right for the encoding.
 void repairParameters(Bytes &payload) {
   bool isHuffman = payload[at::encoding] == uint8_t(Encoding::Huffman);
-  payload[at::stream] = uint8_t(isHuffman ? Stream::Interleaved : Stream::None);
-  bool isWide = isHuffman && payload[at::group] == 2;
-  payload[at::group] = isWide ? 2 : isHuffman ? 1 : 0;
-  store(payload, at::requiredFlags, uint32_t(isWide ? RequiresWideCode : 0));
-  store(payload, at::headerSize, uint16_t(isWide ? wideHeaderBytes : headerBytes));
-  if (!isHuffman)
-    payload[at::maxCodeLength] = 0;
-  else if (isWide || payload[at::maxCodeLength] != 7)
-    payload[at::maxCodeLength] = isWide ? 12 : 8;
-  if (payload[at::encoding] != uint8_t(Encoding::Raw))
+  bool isPlanes = payload[at::encoding] == uint8_t(Encoding::Planes);
+  if (isPlanes || (isHuffman && payload[at::order] != uint8_t(Order::Mma)))
     payload[at::order] = uint8_t(Order::Rows32);
-  bool hasTiles = payload[at::order] == uint8_t(Order::Rows32);
-  uint32_t tileColumns = load<uint32_t>(payload, at::tileColumns) / 16 * 16;
-  store(payload, at::tileColumns, hasTiles ? std::max(tileColumns, 16u) : 0u);
+  bool isMma = payload[at::order] == uint8_t(Order::Mma);
+  payload[at::stream] = uint8_t(!isHuffman ? Stream::None : isMma ? Stream::Segments : Stream::Interleaved);
+  uint8_t &group = payload[at::group];
+  if (!isHuffman)
+    group = 0;
+  else if (group != 2 && (group != 4 || !isMma))
+    group = 1;
+  bool isWide = group > 1;
+  store(payload, at::requiredFlags, uint32_t((isWide ? RequiresWideCode : 0) | (isMma ? RequiresMmaOrder : 0)));
+  store(payload, at::headerSize, uint16_t(isWide ? wideHeaderBytes : headerBytes));
+  uint8_t &length = payload[at::maxCodeLength];
+  payload[at::rawExponentBits] = 0;
+  if (!isHuffman) {
+    length = 0;
+  } else if (isMma) {
+    auto layout = *getGroupLayout(ElementType(payload[at::elementType]), group);
+    payload[at::rawExponentBits] = uint8_t(layout.rawExponentBits);
+    if (length < layout.minCodeLengthLimit || length > layout.maxCodeLengthLimit)
+      length = uint8_t(layout.defaultCodeLengthLimit);
+  } else if (isWide || length != 7) {
+    length = isWide ? 12 : 8;
+  }
+  if (group != 4)
+    payload[at::exponentOffset] = 0;
+  bool hasTiles = payload[at::order] != uint8_t(Order::RowMajor);
+  uint32_t step = isMma ? mmaBlockColumns : 16, tileColumns = load<uint32_t>(payload, at::tileColumns) / step * step;
+  if (isMma)
+    tileColumns = std::min<uint32_t>(tileColumns, maxMmaTileColumns);
+  store(payload, at::tileColumns, hasTiles ? std::max(tileColumns, step) : 0u);
 }
 
 /// What the header says of the elements, where they can be decoded.
@@ -282,6 +303,11 @@ std::vector<uint8_t> makePayload(Random &random, size_t maxSize) {
     options = EncodeOptions::planes(tileColumns);
   else if (kind == 6)
     options = random.oneIn(4) ? EncodeOptions::rawRows32(tileColumns) : EncodeOptions::huffmanPairs(tileColumns);
+  else if (random.oneIn(2))
+    options = random.oneIn(2) ? EncodeOptions::quads(unsigned(9 + random.below(4)), 128)
+                              : EncodeOptions::pairs(unsigned(8 + random.below(5)), 128);
+  else if (random.oneIn(2))
+    options = random.oneIn(2) ? EncodeOptions::classic(unsigned(7 + random.below(2)), 128) : EncodeOptions::rawMma(128);
   std::vector<uint64_t> dims = {1 + random.below(70), 1 + random.below(140)};
   while (dims[0] * dims[1] * 3 > maxSize && dims[1] > 1)
     dims[1] /= 2;

@@ -129,6 +129,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   limits.threads = threads;
   limits.windowBytes = 1 + modes * 16;
   limits.retainedBytes = modes % 2 == 0 ? 0 : 1 << 20;
+  limits.counted = countedFor(options);
   checkStreamed(options, type, dims, elements, *payload, limits);
   FUZZ_CHECK(encode(EncodeOptions::rawFor(dims), type, dims, elements).isOk());
 

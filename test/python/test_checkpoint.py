@@ -94,7 +94,7 @@ def test_numpy(file: Path, tmp_path: Path) -> None:
     assert checkpoint.open(tmp_path / "a.safetensors", "np")["a"].tobytes() == array.tobytes()
 
 
-@pytest.mark.parametrize("preset", ["storage", "cpu", "huffman", "planes", "raw"])
+@pytest.mark.parametrize("preset", ["storage", "cpu", "sm_89", "sm_90a", "huffman", "planes", "quads", "raw"])
 def test_the_plain_file_comes_back(preset: Any, tmp_path: Path) -> None:
     given, plain, packed = tensors(), tmp_path / "plain.safetensors", tmp_path / "packed.safetensors"
     safetensors.torch.save_file(given, plain, metadata={"format": "pt"})
@@ -103,7 +103,9 @@ def test_the_plain_file_comes_back(preset: Any, tmp_path: Path) -> None:
         assert not checkpoint.is_compressed(plain)
         assert list(left) == list(right) == left.offset_keys()
         assert all(equal(left[name], right[name]) for name in left)
-        assert right.info("weight").encoding == {"storage": "huffman", "cpu": "planes"}.get(preset, preset)
+        assert right.info("weight").encoding == {
+            "storage": "huffman", "cpu": "planes", "sm_89": "pairs", "sm_90a": "quads",
+        }.get(preset, preset)  # fmt: skip
 
 
 INDICES = [

@@ -58,6 +58,31 @@ def test_same_bytes_for_any_jobs_and_parts(tmp_path: Path) -> None:
     assert checksums(tmp_path / "cpu") == checksums(tmp_path / "direct") != expected
 
 
+@pytest.mark.parametrize(
+    ("use", "codec"), [("--for=sm_90a", "quads"), ("--for=sm_89", "pairs"), ("--codec=classic", "classic")]
+)
+def test_encodings_for_gpus(use: str, codec: str, tmp_path: Path) -> None:
+    source, packed = tmp_path / "source", tmp_path / "packed"
+    weights = {"a": gaussian(300, 900), "b": gaussian(17, 129, dtype=torch.float8_e5m2), "norm": torch.ones(7)}
+    write_shards(source, [weights], {})
+    run_pack("compress", source, packed, use)
+    run_pack("verify", packed)
+    run_pack("diff", source, packed)
+    [file] = json.loads(run_pack("inspect", packed, "--json").stdout)["files"]
+    assert file["encoding"] == use.partition("=")[2]
+    assert {t["name"]: t["stored_as"] for t in file["tensors"]} == {"a": codec, "b": "raw", "norm": "plain"}
+    run_pack("decompress", packed, tmp_path / "restored")
+    assert checksums(tmp_path / "restored") == checksums(source)
+    # From any encoding to any other, the same as from the original.
+    for other in ("--for=storage", "--for=cpu", "--codec=quads", "--codec=pairs", "--codec=classic", "--codec=raw"):
+        name = other.replace("=", "")
+        run_pack("convert", packed, tmp_path / name, other)
+        run_pack("compress", source, tmp_path / f"direct{name}", other, "--jobs=3")
+        assert checksums(tmp_path / name) == checksums(tmp_path / f"direct{name}")
+        run_pack("convert", tmp_path / name, tmp_path / f"back{name}", use)
+        assert checksums(tmp_path / f"back{name}") == checksums(packed)
+
+
 def test_a_snapshot_folder_of_links(tmp_path: Path) -> None:
     blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "abc"
     CONVENTIONS["qwen3"](blobs)
@@ -109,7 +134,7 @@ def test_stats_are_near_what_compress_writes(tmp_path: Path) -> None:
     CONVENTIONS["qwen3"](tmp_path / "source")
     for sample in ("256kB", "all"):
         stats = report_of("stats", tmp_path / "source", f"--sample={sample}")
-        for encoding in ("storage", "huffman", "planes"):
+        for encoding in ("storage", "huffman", "planes", "quads", "pairs"):
             flag = "--for=storage" if encoding == "storage" else f"--codec={encoding}"
             packed = report_of("compress", tmp_path / "source", tmp_path / encoding, flag)
             error = (stats["sum"][f"{encoding}_bytes"] - packed["payload_bytes"]) * 8 / packed["fp8_elements"]
@@ -175,7 +200,7 @@ def test_any_file_comes_back(tmp_path_factory: pytest.TempPathFactory, data: Any
     folder = tmp_path_factory.mktemp("any")
     source, packed, restored = folder / "a.safetensors", folder / "b.safetensors", folder / "c.safetensors"
     source.write_bytes(_random_file(data))
-    encoding = data.draw(st.sampled_from(["storage", "cpu"]))
+    encoding = data.draw(st.sampled_from(["storage", "cpu", "sm_89", "sm_90a"]))
     report = report_of("compress", source, packed, f"--for={encoding}")
     if "nothing" in report:
         assert not packed.exists()

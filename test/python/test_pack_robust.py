@@ -301,8 +301,10 @@ def test_command_lines(tmp_path: Path) -> None:
     for arguments, message in (
         ([], "A subcommand is required"),
         (["compress", "x"], "OUT is required"),
-        (["compress", "x", "y", "--for=gpu"], "expected storage or cpu, got 'gpu'"),
-        (["compress", "x", "y", "--codec=zip"], "expected raw, huffman or planes, got 'zip'"),
+        (["compress", "x", "y", "--for=gpu"], "expected storage, cpu, sm_89 or sm_90a, got 'gpu'"),
+        (["compress", "x", "y", "--for=quads"], "expected storage, cpu, sm_89 or sm_90a, got 'quads'"),
+        (["convert", "x", "y", "--codec=sm_89"], "expected raw, huffman, planes, quads, pairs or classic, got 'sm_89'"),
+        (["compress", "x", "y", "--codec=zip"], "expected raw, huffman, planes, quads, pairs or classic, got 'zip'"),
         (["compress", "x", "y", "--codec=raw", "--for=cpu"], "expected --for or --codec, got both"),
         (["compress", "x", "y", "--part=3/2"], "expected a part from 1/n to n/n, got '3/2'"),
         (["compress", "x", "y", "--part=1"], "expected a part from 1/n to n/n, got '1'"),

@@ -38,7 +38,9 @@ IN is never changed. A run that was interrupted goes on where it was when it is 
 Encodings (--for):
   storage   the smallest (default)
   cpu       what CPUs decode fastest; a little larger
---codec=raw|huffman|planes chooses one by name. 'ecf8-pack convert' changes it later.
+  sm_90a    for GPUs of compute capability 9.0: quads, in the order of their matrix units
+  sm_89     for those of 8.9: pairs, the same
+--codec=raw|huffman|planes|quads|pairs|classic chooses one by name. 'ecf8-pack convert' changes it later.
 
 Examples:
   ecf8-pack compress model-folder compressed-folder
@@ -81,6 +83,8 @@ Reads a sample of each FP8 tensor and estimates what compressing would save; not
   storage       --for=storage: the smaller of two codes, chosen for each tensor
   huffman       --codec=huffman: a code of single exponents
   planes        --codec=planes, and --for=cpu
+  quads         --codec=quads, and --for=sm_90a
+  pairs         --codec=pairs, and --for=sm_89
 
 --budget says what the saving buys on a device with so much memory: tokens of the cache and requests of --context
 tokens for language models, the largest square image for image models. It reads config.json; the formulas are in
@@ -145,8 +149,10 @@ void Parser::addOutput(CLI::App *command) {
 }
 
 void Parser::addEncoding(CLI::App *command) {
-  command->add_option("--for", target, "What the result is for: storage (default), cpu")->type_name("USE");
-  command->add_option("--codec", codec, "Encoding by name instead: raw, huffman, planes")->type_name("NAME");
+  command->add_option("--for", target, "What the result is for: storage (default), cpu, sm_89, sm_90a")
+      ->type_name("USE");
+  command->add_option("--codec", codec, "Encoding by name instead: raw, huffman, planes, quads, pairs, classic")
+      ->type_name("NAME");
 }
 
 void Parser::addThreads(CLI::App *command) {
@@ -176,12 +182,13 @@ void Parser::checkValues() {
   options.job.preset = Preset::Storage;
   if (!target.empty() && !codec.empty())
     throw CLI::ValidationError("--codec", "expected --for or --codec, got both");
-  if (!target.empty() && target != "storage" && target != "cpu")
-    throw CLI::ValidationError("--for", "expected storage or cpu, got '" + target + "'");
-  if (!codec.empty() && codec != "raw" && codec != "huffman" && codec != "planes")
-    throw CLI::ValidationError("--codec", "expected raw, huffman or planes, got '" + codec + "'");
-  if (std::string name = target + codec; !name.empty())
-    options.job.preset = *parsePreset(name);
+  std::optional<Preset> use = parsePreset(target), name = parsePreset(codec);
+  if (!target.empty() && (!use || (*use != Preset::Storage && getCodec(*use) == *use)))
+    throw CLI::ValidationError("--for", "expected storage, cpu, sm_89 or sm_90a, got '" + target + "'");
+  if (!codec.empty() && (!name || *name == Preset::Storage || getCodec(*name) != *name))
+    throw CLI::ValidationError("--codec", "expected raw, huffman, planes, quads, pairs or classic, got '" + codec + "'");
+  if (use || name)
+    options.job.preset = use ? *use : *name;
   if (!part.empty() && !parsePart(part, options.job))
     throw CLI::ValidationError("--part", "expected a part from 1/n to n/n, got '" + part + "'");
   auto parseSize = [](const char *flag, const std::string &text) {

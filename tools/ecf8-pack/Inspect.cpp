@@ -22,12 +22,12 @@ Status pack::printJsonLine(const json &value) {
 
 namespace {
 
-/// What a file stores a tensor as: "huffman", "planes", "raw", or "plain".
+/// What a file stores a tensor as: "huffman", "planes", "quads" and so on, "raw", or "plain".
 Result<std::string> nameStorage(const CheckpointFile &file, const CheckpointTensor &tensor) {
   Result<TensorSource> source = file.tensor(tensor);
   if (!source)
     return source.status();
-  return source->decoder() ? std::string(getName(source->decoder()->header().encoding)) : "plain";
+  return source->decoder() ? std::string(getCodecName(source->decoder()->header())) : "plain";
 }
 
 json fileToJson(const std::string &name, const CheckpointFile &file) {

@@ -79,22 +79,27 @@ json budgetToJson(const std::vector<BudgetLine> &lines, const StatsOptions &opti
 
 std::vector<std::vector<std::string>> makeTable(const Survey &survey, bool showAll) {
   std::vector<std::vector<std::string>> rows = {
-      {"tensor", "dtype", "shape", "weights", "H(exponent)", "bound", "storage", "huffman", "planes"}};
+      {"tensor", "dtype", "shape", "weights", "H(exponent)", "bound"}};
+  for (Preset preset : surveyedPresets)
+    rows.front().emplace_back(getName(preset));
+  auto addPresets = [&](const SurveyedTensor &tensor) {
+    for (double bytes : tensor.presetBytes)
+      rows.back().push_back(printBits(bytes, tensor.elementCount));
+  };
   constexpr size_t shown = 40;
   for (size_t i = 0; i < survey.tensors.size() && (showAll || i < shown); ++i) {
     const SurveyedTensor &tensor = survey.tensors[i];
-    rows.push_back(
-        {tensor.name, std::string(safetensorsDTypeName(tensor.dtype)), printShape(tensor.shape),
-         std::to_string(tensor.elementCount), printNumber(tensor.exponentEntropyBits, 3),
-         printBits(tensor.boundBytes, tensor.elementCount), printBits(tensor.presetBytes[0], tensor.elementCount),
-         printBits(tensor.presetBytes[1], tensor.elementCount), printBits(tensor.presetBytes[2], tensor.elementCount)});
+    rows.push_back({tensor.name, std::string(safetensorsDTypeName(tensor.dtype)), printShape(tensor.shape),
+                    std::to_string(tensor.elementCount), printNumber(tensor.exponentEntropyBits, 3),
+                    printBits(tensor.boundBytes, tensor.elementCount)});
+    addPresets(tensor);
   }
   if (rows.size() - 1 < survey.tensors.size())
     rows.push_back({"... and " + std::to_string(survey.tensors.size() - shown) + " more (--all shows them)"});
   const SurveyedTensor &sum = survey.sum;
   rows.push_back({"all", "", "", std::to_string(sum.elementCount), printNumber(sum.exponentEntropyBits, 3),
-                  printBits(sum.boundBytes, sum.elementCount), printBits(sum.presetBytes[0], sum.elementCount),
-                  printBits(sum.presetBytes[1], sum.elementCount), printBits(sum.presetBytes[2], sum.elementCount)});
+                  printBits(sum.boundBytes, sum.elementCount)});
+  addPresets(sum);
   return rows;
 }
 

@@ -11,14 +11,21 @@
 namespace ecf8 {
 
 /// What a user asks for; each stands for an encoding per tensor. [file_c5]
-enum class Preset { Storage, Cpu, Raw, Huffman, Planes };
+enum class Preset { Storage, Cpu, Sm89, Sm90a, Raw, Huffman, Planes, Quads, Pairs, Classic };
 
-/// "storage", "cpu", "raw", "huffman", "planes".
+/// "storage", "cpu", "sm_89", "sm_90a", "raw", "huffman", "planes", "quads", "pairs", "classic".
 std::string_view getName(Preset preset);
 std::optional<Preset> parsePreset(std::string_view name);
 /// The encoding that is tried first; where it gains nothing, `EncodeOptions::raw()` takes its place. Not for Storage,
 /// which chooses for each tensor: `encodeForStorage`.
 EncodeOptions getEncodeOptions(Preset preset);
+/// The preset that asks for the same encoding by its name; Storage, Raw and so on are their own.
+Preset getCodec(Preset preset);
+/// All names, of uses and of encodings by name, for messages: "storage, cpu, ... and classic".
+std::string listPresets();
+
+/// The name of the encoding that a payload has, as above: "raw", "huffman", "planes", "quads", "pairs" or "classic".
+std::string_view getCodecName(const Header &header);
 
 /// The keys of `__metadata__`.
 namespace metadata_key {

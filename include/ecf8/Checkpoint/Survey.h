@@ -13,7 +13,8 @@ struct SurveyOptions {
 };
 
 /// The encodings that a survey compares.
-inline constexpr Preset surveyedPresets[] = {Preset::Storage, Preset::Huffman, Preset::Planes};
+inline constexpr Preset surveyedPresets[] = {Preset::Storage, Preset::Huffman, Preset::Planes, Preset::Quads,
+                                             Preset::Pairs};
 
 /// One FP8 tensor, or the sum of all.
 struct SurveyedTensor {

@@ -2,7 +2,7 @@
 #ifndef ECF8_CODEC_BYTESTREAM_H
 #define ECF8_CODEC_BYTESTREAM_H
 
-#include "ecf8/Support/Status.h"
+#include "ecf8/Codec/Format.h"
 
 #include <cstdint>
 #include <functional>
@@ -44,8 +44,13 @@ struct StreamLimits {
   /// Finished parts of a payload that may wait for their place, and elements of a small tensor between its two passes.
   /// What does not fit is computed, or read, a second time.
   uint64_t retainedBytes = uint64_t(256) << 20;
-  /// Count pairs of neighbours, which huffman of group 2 needs.
-  bool countsPairs = true;
+  /// What to count for the code of huffman, but for the symbols of single elements: those of `group` elements in `order`.
+  /// Group 0: nothing. Needed by group 2 and, for each group on its own, by order mma.
+  struct Counted {
+    Order order = Order::Rows32;
+    unsigned group = 2;
+    bool operator==(const Counted &) const = default;
+  } counted;
 };
 
 /// A tensor with more columns is encoded raw and row-major when it is streamed: a strip would take over 128 MiB.

@@ -18,7 +18,7 @@ struct Slice {
 };
 
 /// The payload of a slice along tile borders, with the tiles' codes and rests copied as they are [slice_c1] [slice_c2].
-/// Order rows32 only. Decodes the slice once, for the fields that describe its content.
+/// Not for order row_major. Decodes the slice once, for the fields that describe its content.
 Result<std::vector<uint8_t>> extractSlice(const Payload &payload, const Slice &slice);
 
 } // namespace ecf8

@@ -9,10 +9,11 @@ namespace ecf8 {
 /// The layout of the payload to write.
 struct EncodeOptions {
   Encoding encoding = Encoding::Huffman;
-  unsigned maxCodeLength = 8;  ///< 7 or 8, with group 2 it is 12; huffman only
-  uint32_t tileColumns = 1024; ///< a positive multiple of 16, for planes at most 1024; order rows32 only
-  Order order = Order::Rows32; ///< huffman and planes: rows32 only
-  unsigned group = 1;          ///< elements of a coded symbol, 1 or 2; huffman only
+  unsigned maxCodeLength = 8; ///< 7 or 8, with group 2 it is 12, in order mma as in `GroupLayout`; huffman only
+  /// Not for order row_major: a positive multiple of 16, in order mma of 128; for planes and in order mma at most 1024.
+  uint32_t tileColumns = 1024;
+  Order order = Order::Rows32; ///< huffman: rows32 or mma; planes: rows32 only
+  unsigned group = 1;          ///< elements of a coded symbol, 1 or 2, in order mma 1, 2 or 4; huffman only
 
   static EncodeOptions raw() { return {Encoding::Raw, 0, 0, Order::RowMajor}; }
   static EncodeOptions rawRows32(uint32_t tileColumns = 1024) { return {Encoding::Raw, 0, tileColumns, Order::Rows32}; }
@@ -25,6 +26,20 @@ struct EncodeOptions {
   /// Huffman of group 2, for storage: smaller than group 1 for most tensors, slower to decode, not executed.
   static EncodeOptions huffmanPairs(uint32_t tileColumns = 1024) {
     return {Encoding::Huffman, 12, tileColumns, Order::Rows32, 2};
+  }
+  /// Raw in the order of a GPU's matrix units.
+  static EncodeOptions rawMma(uint32_t tileColumns = 1024) { return {Encoding::Raw, 0, tileColumns, Order::Mma}; }
+  /// Huffman in that order, of groups of 4: two exponent bits of each element are coded. For Hopper.
+  static EncodeOptions quads(unsigned maxCodeLength = 11, uint32_t tileColumns = 1024) {
+    return {Encoding::Huffman, maxCodeLength, tileColumns, Order::Mma, 4};
+  }
+  /// The same of groups of 2: smaller, with twice as many look-ups. For other GPUs.
+  static EncodeOptions pairs(unsigned maxCodeLength = 12, uint32_t tileColumns = 1024) {
+    return {Encoding::Huffman, maxCodeLength, tileColumns, Order::Mma, 2};
+  }
+  /// The same of single elements: with the smallest table, and four times as many look-ups.
+  static EncodeOptions classic(unsigned maxCodeLength = 8, uint32_t tileColumns = 1024) {
+    return {Encoding::Huffman, maxCodeLength, tileColumns, Order::Mma, 1};
   }
   static EncodeOptions planes(uint32_t tileColumns = 256) { return {Encoding::Planes, 0, tileColumns, Order::Rows32}; }
 };
@@ -43,7 +58,7 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorSt
                                     unsigned threads = 1);
 
 /// What a payload would take. The true size lies in [minBytes, maxBytes]; the two are equal for raw, and far apart for
-/// huffman of group 2, since the figures do not say which exponents are neighbours.
+/// huffman of group 2 and in order mma, since the figures do not say which exponents are neighbours.
 struct SizeEstimate {
   uint64_t minBytes = 0;
   uint64_t maxBytes = 0;

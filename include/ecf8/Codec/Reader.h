@@ -13,13 +13,13 @@ struct Payload {
   SymbolRanks ranks;  ///< planes only, else empty
   std::span<const uint8_t> bytes;
 
-  /// Word offset of tile `index` from the start of the codes; `index` may be the number of tiles. Only where
-  /// the header has codes.
-  uint64_t tileWordOffset(uint64_t index) const {
-    return loadLittle<uint32_t>(bytes.data() + header.tileTableOffset + index * 4);
+  /// Byte offset of tile `index` from the start of the codes; `index` may be the number of tiles. Only where the header
+  /// has codes.
+  uint64_t tileOffset(uint64_t index) const {
+    return uint64_t(loadLittle<uint32_t>(bytes.data() + header.tileTableOffset + index * 4)) * header.tableUnitBytes();
   }
   /// What a padding element of column `column` of a tile decodes to, unless it shares its pair with an element of the
-  /// matrix [raw_c2] [huffman_c6] [planes_c7] [rest_c3].
+  /// matrix [raw_c2] [huffman_c6] [planes_c7] [rest_c3]. Not for huffman in order mma.
   uint8_t paddingElement(uint64_t column) const;
 };
 

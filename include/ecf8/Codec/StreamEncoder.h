@@ -7,6 +7,9 @@
 
 namespace ecf8 {
 
+/// What the first pass has to count for an encoding with these options.
+StreamLimits::Counted countedFor(const EncodeOptions &options);
+
 /// One tensor on its way to a payload. The first pass, `scan`, counts; the second, `encode`, writes. Memory: a few
 /// windows per thread, `retainedBytes` (a small tensor takes up to half of that and is read once), and one byte per
 /// 3000 elements.
@@ -42,6 +45,8 @@ private:
   };
 
   StreamEncoder(const ByteSource &elements, const StreamLimits &limits) : elements(&elements), limits(limits) {}
+  /// That the first pass counted the coded symbols of huffman of `group` in `order`.
+  Status checkCounted(Order order, unsigned group) const;
   uint64_t windowBegin(uint64_t window) const { return window * windowBytes; }
   uint64_t windowSize(uint64_t window) const;
   /// A window in the second pass: what was kept of the first, or read into `buffer`.
@@ -59,7 +64,7 @@ private:
   bool hasStrips = false;   ///< windows are whole strips
   std::vector<Window> windows;
   TensorStats total;
-  std::vector<uint64_t> pairCounts; ///< of huffman of group 2; none without strips
+  std::vector<uint64_t> codedCounts; ///< as limits.counted says; none without strips
   uint64_t hash = 0;
 };
 

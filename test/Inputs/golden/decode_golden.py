@@ -17,6 +17,7 @@ except ImportError:
 
 SHIFT = {0: 3, 1: 2}  # by element type: f8E4M3FN, f8E5M2
 RAW, HUFFMAN, PLANES = range(3)
+ROW_MAJOR, ROWS32, MMA = range(3)
 # By encoding and element type: the column group, and the bytes of the last section for each column.
 GROUP = {RAW: {0: 4, 1: 16}, HUFFMAN: {0: 4, 1: 16}, PLANES: {0: 8, 1: 16}}
 BYTES_PER_COLUMN = {RAW: {0: 32, 1: 32}, HUFFMAN: {0: 16, 1: 12}, PLANES: {0: 24, 1: 20}}
@@ -83,6 +84,69 @@ def rest_of(plane: bytes, element_type: int, position: int) -> int:
     return sign << 7 | mantissa
 
 
+def mma_tile(stream: bytes, slots: bytes, codes: dict[str, int], group: int, element_type: int, offset: int) -> bytes:
+    """The elements of a tile of huffman in order mma, in tile order (sections 14 to 16)."""
+    coded_bits = 2 if group == 4 else 4
+    coded_mask = sum(((1 << coded_bits) - 1) << (7 - coded_bits + 8 * i) for i in range(4))
+    rest_mask = 0xFFFFFFFF ^ coded_mask
+    words_per_step = 3 if group == 4 else 2
+    block_bytes = 4 * words_per_step * 4 * 32
+    steps = len(slots) // block_bytes * 4
+    starts = struct.unpack_from("<32H", stream)
+    area = bits(stream[64:])
+    elements = bytearray(steps * 512)
+    position = 8
+    for lane in range(32):
+        assert starts[lane] * 4 == position  # segments_c1
+        for step in range(steps):
+            block = slots[step // 4 * block_bytes :][:block_bytes]
+            lane_bytes = b"".join(block[at + lane * 16 : at + lane * 16 + 16] for at in range(0, block_bytes, 512))
+            words = struct.unpack_from(f"<{words_per_step}I", lane_bytes, step % 4 * words_per_step * 4)
+            if group == 4:  # slots_c1
+                rests = [word & rest_mask for word in words]
+                last = 0
+                for word, places in zip(words, ({5: 0, 6: 1}, {5: 2, 6: 3}, {5: 4, 6: 7}), strict=True):
+                    for byte in range(4):
+                        for source, target in places.items():
+                            last |= (word >> (byte * 8 + source) & 1) << (byte * 8 + target)
+                rests.append(last)
+            else:  # slots_c2
+                rests = []
+                for word in words:
+                    rests += [word & rest_mask, (word >> 4 | word << 28) & rest_mask]
+            for quad in range(4):
+                coded = rests[quad]
+                for first in range(0, 4, group):
+                    code = ""
+                    while code not in codes:
+                        code += str(area[position])
+                        position += 1
+                    symbol = codes[code]
+                    if group == 4:
+                        coded ^= len(code)
+                    for i in range(group):
+                        class_bits = symbol >> (coded_bits * i) & ((1 << coded_bits) - 1)
+                        coded |= class_bits << (8 * (first + i) + 7 - coded_bits)
+                addend = offset * (0x01010101 << SHIFT[element_type])  # group_c3
+                value = (coded - addend) & 0xFFFFFFFF
+                struct.pack_into("<I", elements, step * 512 + lane * 16 + quad * 4, value)
+        while position % 4:  # segments_c4
+            assert not area[position]
+            position += 1
+    assert not any(area[:8]) and not any(area[position:])
+    assert len(stream) == -(-(64 + -(-position // 8) + 12) // 16) * 16  # segments_c3
+    return bytes(elements)
+
+
+def tile_place(order: int, row: int, column: int) -> int:
+    """Where an element stands in tile order (tile_c2, mma_c2)."""
+    if order == MMA:
+        lane, quad = row % 8 * 4 + column % 16 // 4, row // 8 + column % 32 // 16 * 2
+        return column // 32 * 512 + lane * 16 + quad * 4 + column % 4
+    lane = row * 2 if row < 16 else (row - 16) * 2 + 1
+    return column // 2 * 64 + lane * 2 + column % 2
+
+
 def bits(mask: bytes) -> list[int]:
     """The bits of some bytes, the lowest of the first byte first."""
     return [byte >> i & 1 for byte in mask for i in range(8)]
@@ -133,14 +197,19 @@ def decode(payload: bytes) -> bytes:
     magic, major, minor, header_bytes, required, _, payload_bytes, payload_hash, content_hash = struct.unpack_from(
         "<4sBBHIIQQQ", payload
     )
-    element_type, encoding, order, _, rank, group, _, limit, tile_columns, flags = struct.unpack_from(
+    element_type, encoding, order, stream_kind, rank, group, raw_bits, limit, tile_columns, flags = struct.unpack_from(
         "<8BII", payload, 40
     )
+    (offset_of_exponents,) = struct.unpack_from("<b", payload, 58)
     rows, columns, rest_offset, table_offset, codes_offset, _ = struct.unpack_from("<6Q", payload, 64)
     dims = struct.unpack_from(f"<{rank}Q", payload, 128)
-    wide = group == 2
-    assert (magic, major, header_bytes, required) == (b"ECF8", 1, 256 if wide else 192, 1 if wide else 0)
-    assert minor == (2 if wide else 1 if encoding == PLANES else 0)
+    wide = group in (2, 4)
+    assert (magic, major, header_bytes) == (b"ECF8", 1, 256 if wide else 192)
+    assert required == (1 if wide else 0) + (2 if order == MMA else 0)
+    assert minor == (3 if order == MMA else 2 if wide else 1 if encoding == PLANES else 0)
+    assert stream_kind == (0 if encoding != HUFFMAN else 2 if order == MMA else 1)
+    if order == MMA and encoding == HUFFMAN:
+        assert raw_bits == (4, 5)[element_type] - (2 if group == 4 else 4)
     assert payload_bytes == len(payload) and len(payload) % 64 == 0
     count = 1
     for dim in dims:
@@ -149,7 +218,7 @@ def decode(payload: bytes) -> bytes:
     if xxhash:
         assert xxhash.xxh3_64_intdigest(payload[32:]) == payload_hash
 
-    if order == 0:
+    if order == ROW_MAJOR:
         elements = payload[rest_offset : rest_offset + count]
     else:
         lengths = [payload[112 + i // 2] >> (i % 2 * 4) & 15 for i in range(32)]
@@ -157,40 +226,47 @@ def decode(payload: bytes) -> bytes:
         if wide:
             assert not any(lengths)
             lengths_offset, lengths_bytes = struct.unpack_from("<QQ", payload, 192)
-            assert lengths_bytes == symbols_of_type**2 and table_offset == lengths_offset + lengths_bytes
+            assert lengths_bytes == (256 if order == MMA else symbols_of_type**2)
+            assert table_offset == lengths_offset + lengths_bytes
             lengths = list(payload[lengths_offset : lengths_offset + lengths_bytes])
         if encoding == HUFFMAN:
             assert max(lengths) <= limit
+        if encoding == HUFFMAN and order == MMA:
+            assert all(lengths[: 16 if group == 1 else 256])  # group_c4
         codes = canonical_codes(lengths) if encoding == HUFFMAN else {}
         matrix = bytearray(count)
-        column_group = GROUP[encoding][element_type]
+        column_group, bytes_per_column = GROUP[encoding][element_type], BYTES_PER_COLUMN[encoding][element_type]
+        strip_rows, unit = 32, 2
+        if order == MMA:
+            column_group, strip_rows, unit = 128, 16, 16
+            bytes_per_column = 16 if encoding == RAW else 12 if group == 4 else 8
         index, offset = 0, rest_offset
-        for first_row in range(0, rows, 32):
+        for first_row in range(0, rows, strip_rows):
             for first_column in range(0, columns, tile_columns):
                 width = min(tile_columns, columns - first_column)
                 padded = -(-width // column_group) * column_group
-                plane = payload[offset : offset + padded * BYTES_PER_COLUMN[encoding][element_type]]
+                plane = payload[offset : offset + padded * bytes_per_column]
                 offset += len(plane)
                 if encoding == RAW:
                     tile = plane
-                elif encoding == PLANES:
-                    begin, end = struct.unpack_from("<II", payload, table_offset + index * 4)
-                    stream = payload[codes_offset + begin * 2 : codes_offset + end * 2]
-                    tile = planes_tile(stream, plane, lengths, element_type)
                 else:
                     begin, end = struct.unpack_from("<II", payload, table_offset + index * 4)
-                    words = struct.unpack_from(f"<{end - begin}H", payload, codes_offset + begin * 2)
+                    stream = payload[codes_offset + begin * unit : codes_offset + end * unit]
+                if encoding == PLANES:
+                    tile = planes_tile(stream, plane, lengths, element_type)
+                elif encoding == HUFFMAN and order == MMA:
+                    tile = mma_tile(stream, plane, codes, group, element_type, offset_of_exponents)
+                elif encoding == HUFFMAN:
+                    words = struct.unpack(f"<{len(stream) // 2}H", stream)
                     symbols = lane_symbols(list(words), codes, padded // 2, group, symbols_of_type)
                     tile = bytearray(padded * 32)
                     for position in range(padded * 32):
                         lane, column = position % 64 // 2, position // 64 * 2 + position % 2
                         symbol = symbols[lane][column] << SHIFT[element_type]
                         tile[position] = symbol | rest_of(plane, element_type, position)
-                for row in range(first_row, min(first_row + 32, rows)):
-                    in_strip = row - first_row
-                    lane = in_strip * 2 if in_strip < 16 else (in_strip - 16) * 2 + 1
+                for row in range(first_row, min(first_row + strip_rows, rows)):
                     for column in range(width):
-                        value = tile[column // 2 * 64 + lane * 2 + column % 2]
+                        value = tile[tile_place(order, row - first_row, column)]
                         matrix[row * columns + first_column + column] = value
                 index += 1
         elements = bytes(matrix)

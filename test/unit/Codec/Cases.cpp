@@ -62,6 +62,15 @@ struct Bases {
   Bytes onePair = encodeOrDie(EncodeOptions::huffmanPairs(16), ElementType::F8E4M3FN, {2}, {0x38, 0x39});
   Bytes pairsEmpty = make(EncodeOptions::huffmanPairs(16), {0, 3}, Distribution::Uniform);
 
+  // Order mma. 1 x 6 and 1 x 4 in one tile of 128 columns: all quads have 8 bits, their symbol reversed; symbol 11 of
+  // classic, which is also the padding, has 3 bits.
+  Bytes quads = encodeOrDie(EncodeOptions::quads(11, 128), ElementType::F8E4M3FN, {1, 6},
+                            {0x38, 0xB9, 0x40, 0x30, 0x10, 0x58});
+  Bytes classic = encodeOrDie(EncodeOptions::classic(8, 128), ElementType::F8E4M3FN, {1, 4}, {0x10, 0x58, 0x58, 0x58});
+  // Two tiles.
+  Bytes mmaPairs = make(EncodeOptions::pairs(12, 128), {2, 130}, Distribution::Geometric);
+  Bytes rawMma = make(EncodeOptions::rawMma(128), {3, 5}, Distribution::Uniform);
+
   static Bytes make(EncodeOptions options, const std::vector<uint64_t> &dims, Distribution distribution) {
     uint64_t count = 1;
     for (uint64_t dim : dims)
@@ -106,6 +115,7 @@ void addHeaderCases(CaseList &list, const Bases &base) {
   list.set<uint16_t>("header_c3-header-of-256-bytes", base.raw, at::headerSize, 256);
   list.set<uint32_t>("header_c3-header-of-192-bytes-with-flag-1", base.raw, at::requiredFlags, 1);
   list.set<uint32_t>("header_c4-required-feature-2", base.raw, at::requiredFlags, 2);
+  list.set<uint32_t>("header_c4-required-feature-4", base.raw, at::requiredFlags, 4);
   list.add("header_c4-group-2-without-flag-1", base.pairs, [](Bytes &p) {
     put<uint16_t>(p, at::headerSize, 192);
     put<uint32_t>(p, at::requiredFlags, 0);
@@ -120,7 +130,7 @@ void addHeaderCases(CaseList &list, const Bases &base) {
   list.set<uint8_t>("header_c7-unknown-type", base.huffman, at::elementType, 200);
   list.set<uint8_t>("header_c8-encoding-3", base.huffman, at::encoding, 3);
   list.set<uint8_t>("header_c9-huffman-row_major", base.huffman, at::order, 0);
-  list.set<uint8_t>("header_c9-raw-mma", base.rawRows32, at::order, 2);
+  list.set<uint8_t>("header_c4-raw-mma-without-flag-2", base.rawRows32, at::order, 2);
   list.set<uint8_t>("header_c9-planes-row_major", base.planes, at::order, 0);
   list.set<uint8_t>("header_c10-segments", base.huffman, at::stream, 2);
   list.set<uint8_t>("header_c10-raw-with-stream", base.raw, at::stream, 1);
@@ -151,7 +161,7 @@ void addHeaderCases(CaseList &list, const Bases &base) {
   list.set<uint8_t>("header_c16-exponents-not-those-of-the-data", base.raw, at::minExponent, 15);
   list.set<uint8_t>("header_c16-empty-with-exponent", base.empty, at::maxExponent, 1);
   list.set<uint8_t>("header_c16-exponent-without-pair", base.twoPairs, at::minExponent, 3);
-  list.set<uint8_t>("header_c17-reserved-byte", base.huffman, at::reserved + 5, 1);
+  list.set<uint8_t>("header_c17-reserved-byte", base.huffman, at::reserved + 4, 1);
   list.set<uint8_t>("header_c17-reserved-byte-of-256", base.pairs, at::wideReserved + 47, 1);
 }
 
@@ -274,6 +284,86 @@ void addPlanesCases(CaseList &list, const Bases &base) {
   list.add("codes_c6-byte-at-the-end", base.planesE5M2, [](Bytes &p) { p[get64(p, at::codesOffset) + 23] = 1; });
 }
 
+/// Order mma: header, tile table and code.
+void addMmaHeaderCases(CaseList &list, const Bases &base) {
+  list.add("header_c4-quads-without-flag-1", base.quads, [](Bytes &p) {
+    put<uint16_t>(p, at::headerSize, 192);
+    put<uint32_t>(p, at::requiredFlags, 2);
+  });
+  list.set<uint32_t>("header_c4-quads-without-flag-2", base.quads, at::requiredFlags, 1);
+  list.set<uint8_t>("header_c9-planes-mma", base.planes, at::order, 2);
+  list.set<uint8_t>("header_c9-order-3", base.rawMma, at::order, 3);
+  list.set<uint8_t>("header_c10-mma-interleaved", base.quads, at::stream, 1);
+  list.set<uint32_t>("header_c14-mma-tiles-of-192-columns", base.quads, at::tileColumns, 192);
+  list.set<uint32_t>("header_c14-mma-tiles-of-1152-columns", base.rawMma, at::tileColumns, 1152);
+  list.set<uint8_t>("header_c18-offset-4", base.quads, at::exponentOffset, 4);
+  list.set<uint8_t>("header_c18-offset-minus-128", base.quads, at::exponentOffset, 0x80);
+  list.set<uint8_t>("header_c18-offset-of-pairs", base.mmaPairs, at::exponentOffset, 1);
+  list.set<uint8_t>("header_c18-offset-of-rows32", base.huffman, at::exponentOffset, 0xFF);
+  list.set<uint8_t>("group_c1-group-3", base.quads, at::group, 3);
+  list.set<uint8_t>("group_c1-raw-exponent-bits", base.quads, at::rawExponentBits, 3);
+  list.set<uint8_t>("group_c1-length-limit-8-of-quads", base.quads, at::maxCodeLength, 8);
+  list.set<uint8_t>("group_c1-length-limit-13-of-pairs", base.mmaPairs, at::maxCodeLength, 13);
+  list.set<uint8_t>("group_c1-length-limit-9-of-classic", base.classic, at::maxCodeLength, 9);
+  list.add("layout_c1-part-of-a-unit", base.mmaPairs,
+           [](Bytes &p) { put<uint64_t>(p, at::codesBytes, get64(p, at::codesBytes) + 2); });
+  list.add("layout_c3-after-the-codes-of-mma", base.classic, [](Bytes &p) {
+    p[get64(p, at::codesOffset) + get64(p, at::codesBytes)] = 1; // a gap, since a tile is no multiple of 64
+  });
+  list.add("table_c1-first-entry-of-mma", base.quads, [](Bytes &p) { put<uint32_t>(p, get64(p, at::tileTableOffset), 1); });
+  list.add("table_c2-descending-in-mma", base.mmaPairs,
+           [](Bytes &p) { put<uint32_t>(p, get64(p, at::tileTableOffset) + 4, 0xFFFFFFFF); });
+  list.add("table_c3-last-entry-of-mma", base.quads,
+           [](Bytes &p) { put<uint32_t>(p, get64(p, at::tileTableOffset) + 4, 0xFFFFFFFF); });
+  list.set<uint8_t>("huffman_c1-quad-of-12-bits", base.quads, wideHeaderBytes + 7, 12);
+  list.set<uint8_t>("huffman_c1-classic-symbol-16", base.classic, at::codeLengths + 8, 0x04);
+  list.set<uint8_t>("huffman_c2-incomplete-quads", base.quads, wideHeaderBytes + 7, 9);
+  list.set<uint8_t>("huffman_c8-nibble-of-quads", base.quads, at::codeLengths, 0x08);
+  list.add("group_c4-quad-without-code", base.quads, [](Bytes &p) {
+    p[wideHeaderBytes] = 0;
+    p[wideHeaderBytes + 1] = 7;
+  });
+  list.add("group_c4-classic-symbol-without-code", base.classic, [](Bytes &p) {
+    put<uint64_t>(p, at::codeLengths, 0x4444444444444440); // 15 symbols of 4 bits but for
+    put<uint8_t>(p, at::codeLengths, 0x30);                // symbol 1 of 3
+  });
+}
+
+/// Order mma: streams and padding. In `quads` lane 0 has the 4 first elements, lane 1 the two others with two of padding;
+/// a lane's second quad is row 8.
+void addMmaContentCases(CaseList &list, const Bases &base) {
+  constexpr uint64_t bitArea = 64; // in the stream of a tile
+  auto codes = [](const Bytes &p) { return get64(p, at::codesOffset); };
+  auto startOf = [=](const Bytes &p, unsigned lane) { return loadLittle<uint16_t>(p.data() + codes(p) + lane * 2) * 4u; };
+  list.add("group_c5-padding-quad", base.quads, [=](Bytes &p) { p[codes(p) + bitArea + 2] ^= 1; });
+  list.add("group_c5-padding-of-a-quad", base.quads, [=](Bytes &p) {
+    p[codes(p) + bitArea + startOf(p, 1) / 8] ^= 0x02; // the code is reversed: the upper bit of the last element
+  });
+  list.add("group_c5-rest-of-a-padding-row", base.quads, [](Bytes &p) { p[get64(p, at::restOffset) + 4] ^= 1; });
+  list.add("group_c5-rest-of-a-padding-column", base.classic, [](Bytes &p) { p[get64(p, at::restOffset) + 16] ^= 1; });
+  list.add("segments_c1-first-segment", base.quads, [=](Bytes &p) { put<uint16_t>(p, codes(p), 3); });
+  list.add("segments_c1-second-segment", base.quads,
+           [=](Bytes &p) { put<uint16_t>(p, codes(p) + 2, uint16_t(startOf(p, 1) / 4 - 1)); });
+  auto moveTile = [=](Bytes &p, int units) {
+    uint64_t entry = get64(p, at::tileTableOffset) + 4;
+    put<uint32_t>(p, entry, loadLittle<uint32_t>(p.data() + entry) + uint32_t(units));
+  };
+  list.add("segments_c3-a-unit-too-few", base.mmaPairs, [=](Bytes &p) { moveTile(p, -1); });
+  list.add("segments_c3-a-unit-too-many", base.mmaPairs, [=](Bytes &p) { moveTile(p, 1); });
+  list.add("segments_c1-no-stream", base.mmaPairs, [](Bytes &p) { put<uint32_t>(p, get64(p, at::tileTableOffset) + 4, 0); });
+  list.add("segments_c4-before-the-first-segment", base.quads, [=](Bytes &p) { p[codes(p) + bitArea] = 0x80; });
+  list.add("segments_c4-between-segments", base.classic, [=](Bytes &p) {
+    unsigned bit = startOf(p, 1) - 1;
+    p[codes(p) + bitArea + bit / 8] |= uint8_t(1 << bit % 8);
+  });
+  list.add("segments_c4-after-the-last-segment", base.quads,
+           [=](Bytes &p) { p[codes(p) + get64(p, at::codesBytes) - 1] = 0x80; });
+  list.add("mma_c4-padding-column", base.rawMma, [](Bytes &p) { p[192 + 16 + 1] = 1; });
+  list.add("mma_c4-padding-row", base.rawMma, [](Bytes &p) { p[192 + 4] = 1; });
+  list.add("content_c1-checksum-of-mma", base.quads, [](Bytes &p) { p[at::contentHash] ^= 1; });
+  list.set<uint32_t>("header_c15-flags-of-quads", base.quads, at::dataFlags, 8);
+}
+
 } // namespace
 
 std::vector<ValidCase> makeValidCases() {
@@ -332,6 +422,16 @@ std::vector<ValidCase> makeValidCases() {
     add("planes-one-symbol" + suffix, EncodeOptions::planes(), type, {3, 20}, elements(Distribution::OneSymbol, 60));
     add("planes-four-symbols" + suffix, EncodeOptions::planes(1024), type, {33, 5},
         fewSymbols(elements(Distribution::Uniform, 165)));
+    for (auto [name, options] : {std::pair("quads", EncodeOptions::quads(11, 128)),
+                                 std::pair("pairs", EncodeOptions::pairs(12, 128)),
+                                 std::pair("classic", EncodeOptions::classic(8, 128))}) {
+      std::string prefix = std::string("mma-") + name;
+      add(prefix + "-every-byte" + suffix, options, type, {16, 16}, elements(Distribution::EveryByte, 256));
+      add(prefix + "-ragged" + suffix, options, type, {17, 131}, elements(Distribution::Gaussian, 17 * 131));
+      add(prefix + "-one-symbol" + suffix, options, type, {3, 20}, elements(Distribution::OneSymbol, 60));
+    }
+    add("mma-raw-ragged" + suffix, EncodeOptions::rawMma(128), type, {17, 131},
+        elements(Distribution::Uniform, 17 * 131));
     add("raw-every-byte" + suffix, EncodeOptions::raw(), type, {256}, elements(Distribution::EveryByte, 256));
     add("raw-rows32-ragged" + suffix, EncodeOptions::rawRows32(16), type, {33, 21},
         elements(Distribution::Uniform, 33 * 21));
@@ -350,6 +450,22 @@ std::vector<ValidCase> makeValidCases() {
   add("planes-staircase-e4m3fn", EncodeOptions::planes(48), e4m3, {1, 36}, makeStaircase(e4m3));
   add("planes-staircase-e5m2", EncodeOptions::planes(48), e5m2, {1, 36}, makeStaircase(e5m2));
   addSlice("planes-slice", EncodeOptions::planes(16), e4m3);
+  add("mma-quads-length-limit-9", EncodeOptions::quads(9, 128), e4m3, {40, 65},
+      makeElements(Distribution::Fibonacci, e4m3, 40 * 65));
+  add("mma-pairs-length-limit-8", EncodeOptions::pairs(8, 128), e4m3, {40, 65},
+      makeElements(Distribution::Fibonacci, e4m3, 40 * 65));
+  add("mma-classic-length-limit-7", EncodeOptions::classic(7, 128), e5m2, {40, 65},
+      makeElements(Distribution::Fibonacci, e5m2, 40 * 65));
+  for (int offset = -maxExponentOffset; offset <= maxExponentOffset; ++offset)
+    add("mma-quads-offset-" + std::string(offset < 0 ? "minus-" : "") + std::to_string(std::abs(offset)),
+        EncodeOptions::quads(11, 128), e4m3, {20, 128}, makeElementsForOffset(offset, e4m3, 20 * 128));
+  add("mma-quads-empty", EncodeOptions::quads(), e4m3, {0, 5}, {});
+  add("mma-classic-empty", EncodeOptions::classic(), e5m2, {0, 5}, {});
+  add("mma-quads-rank-0", EncodeOptions::quads(), e5m2, {}, {0xFF});
+  add("mma-pairs-rank-3", EncodeOptions::pairs(), e4m3, {2, 3, 5}, makeElements(Distribution::Geometric, e4m3, 30));
+  addSlice("mma-quads-slice", EncodeOptions::quads(11, 128), e4m3);
+  addSlice("mma-raw-slice", EncodeOptions::rawMma(128), e5m2);
+  add("mma-quads-example", EncodeOptions::quads(11, 128), e4m3, {1, 6}, {0x38, 0xB9, 0x40, 0x30, 0x10, 0x58});
   // The worked example of docs/Format.md.
   add("huffman-example", EncodeOptions::huffman(8, 16), e4m3, {1, 4}, {0x38, 0xB9, 0x40, 0x30});
   return cases;
@@ -363,6 +479,8 @@ std::vector<InvalidCase> makeInvalidCases() {
   addContentCases(list, base);
   addPairCases(list, base);
   addPlanesCases(list, base);
+  addMmaHeaderCases(list, base);
+  addMmaContentCases(list, base);
   return std::move(list.cases);
 }
 

@@ -77,14 +77,16 @@ TEST(Convert, NegativeSlices) {
             "expected a slice of columns along multiples of 48, got a border at 50 [slice_c1]");
   EXPECT_EQ(messageOf({96, 0, 32, 48}), "expected a slice within 100 rows, got 32 from 96 on [slice_c1]");
   Whole plain(EncodeOptions::raw(), ElementType::F8E4M3FN);
-  EXPECT_EQ(extractSlice(plain.payload, {}).status().message(), "expected a payload in order rows32, got row_major");
+  EXPECT_EQ(extractSlice(plain.payload, {}).status().message(), "expected a payload in tiles, got order row_major");
 }
 
 TEST(Convert, ReencodingEqualsEncoding) {
   const EncodeOptions all[] = {EncodeOptions::raw(),           EncodeOptions::rawRows32(64),
                                EncodeOptions::huffman(7, 16),  EncodeOptions::huffman(8, 1024),
                                EncodeOptions::planes(16),      EncodeOptions::planes(),
-                               EncodeOptions::huffmanPairs(48)};
+                               EncodeOptions::huffmanPairs(48), EncodeOptions::rawMma(128),
+                               EncodeOptions::quads(),         EncodeOptions::pairs(12, 128),
+                               EncodeOptions::classic()};
   for (const EncodeOptions &from : all)
     for (const EncodeOptions &to : all) {
       Whole source(from, ElementType::F8E5M2), target(to, ElementType::F8E5M2);

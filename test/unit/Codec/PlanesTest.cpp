@@ -101,7 +101,7 @@ TEST(Planes, FullestTile) {
 
     Result<std::vector<uint8_t>> bytes = encode(EncodeOptions::planes(1024), type, {{7 * 32, 1024}}, elements);
     Result<Payload> payload = readPayload(*bytes);
-    const uint8_t *stream = bytes->data() + payload->header.codesOffset + payload->tileWordOffset(6) * 2;
+    const uint8_t *stream = bytes->data() + payload->header.codesOffset + payload->tileOffset(6);
     EXPECT_EQ(loadLittle<uint16_t>(stream), 512);
     EXPECT_EQ(loadLittle<uint16_t>(stream + 2), 32 * 1024);
   }

@@ -21,11 +21,14 @@ std::vector<EncodeOptions> allOptions() {
           EncodeOptions::huffman(8, 16), EncodeOptions::huffman(7, 64),       EncodeOptions::huffman(8, 1024),
           EncodeOptions::huffman(7, 80), EncodeOptions::huffman(8, 1u << 20), EncodeOptions::planes(16),
           EncodeOptions::planes(),       EncodeOptions::planes(1024),         EncodeOptions::huffmanPairs(16),
-          EncodeOptions::huffmanPairs(), EncodeOptions::huffmanPairs(80)};
+          EncodeOptions::huffmanPairs(), EncodeOptions::huffmanPairs(80),     EncodeOptions::rawMma(),
+          EncodeOptions::rawMma(128),    EncodeOptions::quads(),              EncodeOptions::quads(9, 128),
+          EncodeOptions::quads(12, 384), EncodeOptions::pairs(),              EncodeOptions::pairs(8, 128),
+          EncodeOptions::classic(),      EncodeOptions::classic(7, 256)};
 }
 
 std::string describe(const EncodeOptions &options, ElementType type, std::span<const uint64_t> dims) {
-  std::string text = std::string(getName(options.encoding)) + " g=" + std::to_string(options.group) +
+  std::string text = std::string(getName(options.encoding)) + " " + std::string(getName(options.order)) + " g=" + std::to_string(options.group) +
                      " S=" + std::to_string(options.tileColumns) + " L=" + std::to_string(options.maxCodeLength) + " " +
                      std::string(getName(type)) + " shape";
   for (uint64_t dim : dims)
@@ -139,7 +142,7 @@ TEST(RoundTrip, NegativeSlicesAndTilesOutside) {
   EXPECT_EQ(decodeTile(*payload, 2, 0).status().message(),
             "expected a tile of 2 strips of 2 tiles, got tile 0 of strip 2");
   EXPECT_EQ(decodeTile(*payload, 0, 2).status().code(), StatusCode::InvalidArgument);
-  EXPECT_EQ(decodeTile(*plainPayload, 0, 0).status().message(), "expected a payload in order rows32, got row_major");
+  EXPECT_EQ(decodeTile(*plainPayload, 0, 0).status().message(), "expected a payload in tiles, got order row_major");
 }
 
 TEST(RoundTrip, SmallestChoosesByTrueSize) {
@@ -211,9 +214,22 @@ TEST(RoundTrip, NegativeOptionsAndShapes) {
   EXPECT_EQ(messageOf(EncodeOptions::planes(1040)),
             "expected at most 1024 tile columns for planes, got 1040 [header_c14]");
   EXPECT_EQ(messageOf({Encoding::Huffman, 8, 1024, Order::RowMajor}),
-            "expected order rows32 for huffman, got row_major [header_c9]");
-  EXPECT_EQ(messageOf({Encoding::Raw, 0, 1024, Order::Mma}),
-            "expected order row_major or rows32 for raw, got mma [header_c9]");
+            "expected order rows32 or mma for huffman, got row_major [header_c9]");
+  EXPECT_EQ(messageOf({Encoding::Raw, 0, 1024, Order(3)}),
+            "expected order row_major, rows32 or mma for raw, got unknown [header_c9]");
+  EXPECT_EQ(messageOf({Encoding::Huffman, 8, 1024, Order::Mma, 3}),
+            "expected group 1, 2 or 4 for order mma, got 3 [group_c1]");
+  EXPECT_EQ(messageOf(EncodeOptions::quads(8)),
+            "expected code length limit 9 to 12 for group 4 in order mma, got 8 [group_c1]");
+  EXPECT_EQ(messageOf(EncodeOptions::pairs(13)),
+            "expected code length limit 8 to 12 for group 2 in order mma, got 13 [group_c1]");
+  EXPECT_EQ(messageOf(EncodeOptions::classic(9)),
+            "expected code length limit 7 to 8 for group 1 in order mma, got 9 [group_c1]");
+  for (uint32_t tileColumns : {0u, 192u, 1152u})
+    for (const EncodeOptions &options : {EncodeOptions::quads(11, tileColumns), EncodeOptions::rawMma(tileColumns)})
+      EXPECT_EQ(messageOf(options), "expected tile columns that are a positive multiple of 128, at most 1024, for order "
+                                    "mma, got " +
+                                        std::to_string(tileColumns) + " [header_c14]");
   EXPECT_EQ(messageOf(EncodeOptions::huffman(9)), "expected code length limit 7 or 8, got 9 [header_c12]");
   EXPECT_EQ(messageOf({Encoding::Huffman, 8, 1024, Order::Rows32, 2}),
             "expected code length limit 12 for group 2, got 8 [header_c12]");

@@ -46,10 +46,13 @@ const Shape shapes[] = {{{}},       {{0}},        {{5}},         {{0, 7}},    {{
 const EncodeOptions allOptions[] = {EncodeOptions::raw(),          EncodeOptions::rawRows32(48),
                                     EncodeOptions::huffman(),      EncodeOptions::planes(),
                                     EncodeOptions::huffman(7, 48), EncodeOptions::planes(16),
-                                    EncodeOptions::huffmanPairs(), EncodeOptions::huffmanPairs(48)};
+                                    EncodeOptions::huffmanPairs(), EncodeOptions::huffmanPairs(48),
+                                    EncodeOptions::rawMma(128),    EncodeOptions::quads(11, 128),
+                                    EncodeOptions::pairs(),        EncodeOptions::classic(7, 256)};
 
 std::vector<uint8_t> streamed(const EncodeOptions &options, ElementType type, const Shape &shape,
-                              std::span<const uint8_t> elements, const StreamLimits &limits) {
+                              std::span<const uint8_t> elements, StreamLimits limits) {
+  limits.counted = countedFor(options);
   MemorySource source(elements);
   std::vector<uint8_t> seen;
   auto visit = [&](std::span<const uint8_t> part) { seen.insert(seen.end(), part.begin(), part.end()); };
@@ -123,6 +126,7 @@ TEST(Stream, SmallestIsThatOfEncodeSmallest) {
         Result<std::vector<uint8_t>> expected = encodeSmallest(options, stats, shape.dims, elements);
         ASSERT_TRUE(expected.isOk());
         MemorySource source(elements);
+        limits.counted = countedFor(options);
         Result<StreamEncoder> encoder = StreamEncoder::scan(ElementType::F8E4M3FN, shape.dims, source, limits);
         ASSERT_TRUE(encoder.isOk());
         MemorySink sink;
@@ -156,14 +160,15 @@ TEST(Stream, PairsAreCountedOnDemand) {
   std::vector<uint8_t> elements = makeElements(Distribution::Gaussian, ElementType::F8E4M3FN, 64 * 64);
   MemorySource source(elements);
   StreamLimits limits;
-  limits.countsPairs = false;
+  limits.counted.group = 0;
   Result<StreamEncoder> encoder =
       StreamEncoder::scan(ElementType::F8E4M3FN, std::vector<uint64_t>{64, 64}, source, limits);
   ASSERT_TRUE(encoder.isOk());
   MemorySink sink;
   EXPECT_EQ(encoder->encode(EncodeOptions::huffmanPairs(), sink).status().message(),
-            "expected pairs to be counted for huffman of group 2, got none");
-  EXPECT_EQ(encoder->encodeForStorage(sink).status().message(), "expected pairs to be counted for storage, got none");
+            "expected the symbols of group 2 in order rows32 to be counted, got none");
+  EXPECT_EQ(encoder->encodeForStorage(sink).status().message(),
+            "expected the symbols of group 2 in order rows32 to be counted, got none");
   EXPECT_TRUE(encoder->encode(EncodeOptions::huffman(), sink).isOk());
 }
 
@@ -175,7 +180,7 @@ TEST(Stream, WideTensorsAreRowMajor) {
   ASSERT_TRUE(encoder.isOk());
   MemorySink sink;
   EXPECT_EQ(encoder->encode(EncodeOptions::huffman(), sink).status().message(),
-            "expected at most 4194304 columns to stream order rows32, got 4194305");
+            "expected at most 4194304 columns to stream tiles, got 4194305");
   Result<uint64_t> size = encoder->encodeSmallest(EncodeOptions::huffman(), sink);
   ASSERT_TRUE(size.isOk());
   sink.bytes.resize(*size);
@@ -210,7 +215,8 @@ TEST(Stream, NoticesElementsThatChange) {
   for (const EncodeOptions &options : allOptions) {
     ChangingSource source(elements, /*changed=*/5000);
     Result<StreamEncoder> encoder =
-        StreamEncoder::scan(ElementType::F8E4M3FN, std::vector<uint64_t>{128, 64}, source, {1, 2048, 0});
+        StreamEncoder::scan(ElementType::F8E4M3FN, std::vector<uint64_t>{128, 64}, source,
+                            {1, 2048, 0, countedFor(options)});
     ASSERT_TRUE(encoder.isOk());
     MemorySink sink;
     EXPECT_EQ(

@@ -37,6 +37,25 @@ private:
   InstructionSet before = currentInstructionSet();
 };
 
+/// Elements whose exponents `offset` moves to the start of a class of quads, but for some on the other side of it: so
+/// that quads take this offset.
+inline std::vector<uint8_t> makeElementsForOffset(int offset, ElementType type, uint64_t count) {
+  const ElementSplit &split = getElementSplit(type);
+  unsigned width = split.symbolCount / 4; // exponents of a class
+  unsigned first = unsigned(int(width) - offset), rare = first - 1;
+  if (offset == -3 && width == 4) { // 1 would do as well, were it not for what it carries out of the exponents
+    first = 11;
+    rare = 15;
+  }
+  Random random(7);
+  std::vector<uint8_t> elements(count);
+  for (uint8_t &element : elements) {
+    unsigned exponent = random.below(16) == 0 ? rare : first + unsigned(random.below(width));
+    element = split.elementOf(exponent, uint8_t(random.next() & split.restMask));
+  }
+  return elements;
+}
+
 enum class Distribution {
   EveryByte,   ///< 0, 1, ... 255, 0, ...
   Uniform,     ///< any byte

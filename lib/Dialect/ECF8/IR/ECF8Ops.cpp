@@ -80,7 +80,10 @@ static LogicalResult verifyPayload(Operation *op, ElementsAttr payload, Compress
       {"element type", 40, isa<Float8E5M2Type>(type.getElementType()) ? 1u : 0u},
       {"encoding", 41, type.getEncoding().getEncodingNumber()},
       {"order", 42, static_cast<uint64_t>(type.getEncoding().getElementOrder())},
+      {"stream", 43, huffman ? static_cast<uint64_t>(huffman.getStream()) : 0u},
       {"rank", 44, static_cast<uint64_t>(type.getRank())},
+      {"group", 45, huffman ? static_cast<uint64_t>(huffman.getGroup()) : 0u},
+      {"raw exponent bits", 46, huffman ? static_cast<uint64_t>(huffman.getRawExponentBits()) : 0u},
       {"code length limit", 47, huffman ? static_cast<uint64_t>(huffman.getMaxCodeLength()) : 0u},
   };
   for (const ByteField &field : fields)

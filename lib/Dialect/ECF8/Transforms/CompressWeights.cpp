@@ -2,6 +2,7 @@
 #include "EncodeContent.h"
 #include "Loads.h"
 #include "ecf8/Codec/Encoder.h"
+#include "ecf8/Codec/Segments.h"
 #include "ecf8/Dialect/ECF8/Transforms/ContractedWeights.h"
 #include "ecf8/Dialect/ECF8/Transforms/Passes.h"
 #include "mlir/IR/Matchers.h"
@@ -9,6 +10,7 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Support/DebugStringHelper.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSwitch.h"
 
 namespace mlir::ecf8 {
 #define GEN_PASS_DEF_COMPRESSWEIGHTSPASS
@@ -78,6 +80,26 @@ struct CompressWeightsPass : public ::mlir::ecf8::impl::CompressWeightsPassBase<
   }
 
 private:
+  /// The layout of the codecs in order mma, but for what the options say.
+  static std::optional<::ecf8::EncodeOptions> getMmaOptions(StringRef codec) {
+    return llvm::StringSwitch<std::optional<::ecf8::EncodeOptions>>(codec)
+        .Case("quads", ::ecf8::EncodeOptions::quads())
+        .Case("pairs", ::ecf8::EncodeOptions::pairs())
+        .Case("classic", ::ecf8::EncodeOptions::classic())
+        .Default(std::nullopt);
+  }
+
+  /// The encoding of `codec`, which is in order mma, for weights of an element type; null after an error.
+  EncodingAttrInterface getMmaEncoding(Type elementType, const ::ecf8::EncodeOptions &defaults,
+                                       function_ref<InFlightDiagnostic()> emitError) {
+    auto type = isa<Float8E5M2Type>(elementType) ? ::ecf8::ElementType::F8E5M2 : ::ecf8::ElementType::F8E4M3FN;
+    int64_t length = maxCodeLength != 0 ? maxCodeLength.getValue() : int64_t(defaults.maxCodeLength);
+    int64_t columns = tileColumns != 0 ? tileColumns.getValue() : int64_t(defaults.tileColumns);
+    return HuffmanAttr::getChecked(emitError, &getContext(), int64_t(defaults.group),
+                                   int64_t(::ecf8::getGroupLayout(type, defaults.group)->rawExponentBits), length,
+                                   Stream::segments, Order::mma, columns);
+  }
+
   LogicalResult checkOptions() {
     MLIRContext *context = &getContext();
     auto error = [&] { return getOperation()->emitError() << getArgument() << ": "; };
@@ -93,14 +115,22 @@ private:
       encoding = PlanesAttr::getChecked(emitError, context, columns(::ecf8::EncodeOptions::planes()));
     else if (codec == "huffman")
       encoding = HuffmanAttr::getChecked(emitError, context, /*group=*/int64_t(1), /*raw_exponent_bits=*/int64_t(0),
-                                         maxCodeLength.getValue(), Stream::interleaved, Order::rows32,
+                                         maxCodeLength != 0 ? maxCodeLength.getValue() : int64_t(8),
+                                         Stream::interleaved, Order::rows32,
                                          columns(::ecf8::EncodeOptions::huffman()));
+    else if (mma = getMmaOptions(codec); mma) // the weight's element type is part of the encoding
+      return success(getMmaEncoding(Float8E4M3FNType::get(context), *mma, emitError) != nullptr);
     else
-      return error() << "expected codec 'auto', 'raw', 'huffman' or 'planes', got '" << codec.getValue() << "'";
+      return error() << "expected codec 'auto', 'raw', 'huffman', 'planes', 'quads', 'pairs' or 'classic', got '"
+                     << codec.getValue() << "'";
     return success(encoding != nullptr);
   }
 
-  EncodingAttrInterface getEncoding(RankedTensorType type) { return encoding ? encoding : getRawEncoding(type); }
+  EncodingAttrInterface getEncoding(RankedTensorType type) {
+    if (mma)
+      return getMmaEncoding(type.getElementType(), *mma, [&] { return getOperation()->emitError(); });
+    return encoding ? encoding : getRawEncoding(type);
+  }
 
   static RawAttr getRawEncoding(RankedTensorType type) {
     SmallVector<uint64_t> dims(type.getShape());
@@ -314,7 +344,8 @@ private:
   }
 
   WeightDecisionFn decide;
-  EncodingAttrInterface encoding;   ///< null for raw
+  EncodingAttrInterface encoding;   ///< null for raw and for `mma`
+  std::optional<::ecf8::EncodeOptions> mma; ///< of a codec in order mma
   DenseSet<Operation *> contracted; ///< globals that contractions alone read; only for codec=auto
 };
 

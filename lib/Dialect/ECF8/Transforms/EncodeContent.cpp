@@ -35,14 +35,11 @@ FailureOr<ElementsAttr> mlir::ecf8::encodeContent(ElementsAttr content, Compress
     return failure();
   auto huffman = dyn_cast<HuffmanAttr>(type.getEncoding());
   ::ecf8::EncodeOptions options;
-  if (huffman)
-    options = ::ecf8::EncodeOptions::huffman(huffman.getMaxCodeLength(), huffman.getTileColumns());
-  else if (auto planes = dyn_cast<PlanesAttr>(type.getEncoding()))
-    options = ::ecf8::EncodeOptions::planes(planes.getTileColumns());
-  else if (type.getEncoding().getElementOrder() == Order::rows32)
-    options = ::ecf8::EncodeOptions::rawRows32(type.getEncoding().getTileColumnCount());
-  else
-    options = ::ecf8::EncodeOptions::raw();
+  options.encoding = static_cast<::ecf8::Encoding>(type.getEncoding().getEncodingNumber());
+  options.order = static_cast<::ecf8::Order>(type.getEncoding().getElementOrder());
+  options.tileColumns = type.getEncoding().getTileColumnCount();
+  options.maxCodeLength = huffman ? huffman.getMaxCodeLength() : 0;
+  options.group = huffman ? huffman.getGroup() : 1;
   auto elementType =
       isa<Float8E5M2Type>(type.getElementType()) ? ::ecf8::ElementType::F8E5M2 : ::ecf8::ElementType::F8E4M3FN;
   SmallVector<uint64_t> dims(type.getShape().begin(), type.getShape().end());

@@ -25,7 +25,7 @@ func.func private @huffman_c3(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.huffman<max_c
 
 // -----
 
-// expected-error@+1 {{expected order rows32, got row_major}}
+// expected-error@+1 {{expected order rows32 or mma, got row_major}}
 func.func private @huffman_c4(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.huffman<order = row_major>>)
 
 // -----
@@ -55,9 +55,49 @@ func.func private @planes_c1_large(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.planes<t
 
 // -----
 
-// expected-error@+2 {{expected one of [interleaved] for layout of the coded bits, got: segments}}
+// expected-error@+2 {{expected one of [interleaved, segments] for layout of the coded bits, got: words}}
 // expected-error@+1 {{failed to parse ECF8_HuffmanAttr parameter 'stream'}}
-func.func private @reserved_stream(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.huffman<stream = segments>>)
+func.func private @unknown_stream(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.huffman<stream = words>>)
+
+// -----
+
+// expected-error@+1 {{expected stream interleaved for order rows32, got segments}}
+func.func private @huffman_c4_segments(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.huffman<stream = segments>>)
+
+// -----
+
+// expected-error@+1 {{expected stream segments for order mma, got interleaved}}
+func.func private @huffman_c4_interleaved(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.huffman<order = mma>>)
+
+// -----
+
+// expected-error@+1 {{expected tile_columns to be a positive multiple of 128, at most 1024, for order mma, got 64}}
+func.func private @raw_c3(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.raw<order = mma, tile_columns = 64>>)
+
+// -----
+
+// expected-error@+1 {{expected group 1, 2 or 4 for order mma, got 3}}
+func.func private @huffman_c1_mma(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.huffman<group = 3, stream = segments, order = mma>>)
+
+// -----
+
+// expected-error@+1 {{expected raw_exponent_bits 2 or 3 for group 4 in order mma, got 0}}
+func.func private @huffman_c2_mma(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.huffman<group = 4, max_code_length = 11, stream = segments, order = mma>>)
+
+// -----
+
+// expected-error@+1 {{expected raw_exponent_bits 3 for group 4 of 'f8E5M2', got 2}}
+func.func private @huffman_c2_type(!ecf8.compressed<4x8xf8E5M2, #ecf8.huffman<group = 4, raw_exponent_bits = 2, max_code_length = 11, stream = segments, order = mma>>)
+
+// -----
+
+// expected-error@+1 {{expected max_code_length from 8 to 12 for group 2 in order mma, got 13}}
+func.func private @huffman_c3_mma(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.huffman<group = 2, max_code_length = 13, stream = segments, order = mma>>)
+
+// -----
+
+// expected-error@+1 {{expected tile_columns to be a positive multiple of 128, at most 1024, for order mma, got 2048}}
+func.func private @huffman_c5_mma(!ecf8.compressed<4x8xf8E4M3FN, #ecf8.huffman<stream = segments, order = mma, tile_columns = 2048>>)
 
 // -----
 

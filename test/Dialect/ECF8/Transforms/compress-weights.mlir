@@ -1,6 +1,12 @@
 // RUN: ecf8-opt %s -ecf8-compress-weights=min-elements=16 -split-input-file | FileCheck %s
 // RUN: ecf8-opt %s -ecf8-compress-weights='min-elements=16 codec=raw' -split-input-file | FileCheck %s --check-prefix=RAW
 
+// RUN: ecf8-opt %s -ecf8-compress-weights='min-elements=16 codec=quads' -split-input-file | FileCheck %s --check-prefix=QUADS
+
+// The bits that are not coded depend on the element type.
+// QUADS: ecf8.global private @weight key("w") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman<group = 4, raw_exponent_bits = 2, max_code_length = 11, stream = segments, order = mma>>
+// QUADS: ecf8.global private @norm.bias key("b") : !ecf8.compressed<16xf8E5M2, #ecf8.huffman<group = 4, raw_exponent_bits = 3, max_code_length = 11, stream = segments, order = mma>>
+
 // By element type alone, whatever the name; the key stays.
 // CHECK: ecf8.global private @weight key("w") : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.planes>
 // CHECK: ecf8.global private @norm.bias key("b") : !ecf8.compressed<16xf8E5M2, #ecf8.planes>

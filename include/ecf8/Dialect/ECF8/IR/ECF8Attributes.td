@@ -11,6 +11,7 @@ include "mlir/IR/EnumAttr.td"
 def ECF8_Order : I32EnumAttr<"Order", "order of the elements over lanes and steps", [
   I32EnumAttrCase<"row_major", 0>,
   I32EnumAttrCase<"rows32", 1>,
+  I32EnumAttrCase<"mma", 2>,
 ]> {
   let cppNamespace = "::mlir::ecf8";
   let genSpecializedAttr = 0;
@@ -18,6 +19,7 @@ def ECF8_Order : I32EnumAttr<"Order", "order of the elements over lanes and step
 
 def ECF8_Stream : I32EnumAttr<"Stream", "layout of the coded bits", [
   I32EnumAttrCase<"interleaved", 1>,
+  I32EnumAttrCase<"segments", 2>,
 ]> {
   let cppNamespace = "::mlir::ecf8";
   let genSpecializedAttr = 0;
@@ -39,12 +41,14 @@ def ECF8_RawAttr : ECF8_EncodingAttr<"Raw", "raw"> {
 
     * (raw_c1) `tile_columns` is 0 for order `row_major`
     * (raw_c2) `tile_columns` is a positive multiple of 16 below 2^32 for order `rows32`
+    * (raw_c3) `tile_columns` is a positive multiple of 128, at most 1024, for order `mma`
 
     Example:
 
     ```mlir
     %0 = ecf8.global.load @a : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw>
     %1 = ecf8.global.load @b : !ecf8.compressed<64x128xf8E5M2, #ecf8.raw<order = rows32, tile_columns = 1024>>
+    %2 = ecf8.global.load @c : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = mma, tile_columns = 1024>>
     ```
   }];
   let parameters = (ins
@@ -56,21 +60,25 @@ def ECF8_HuffmanAttr : ECF8_EncodingAttr<"Huffman", "huffman"> {
   let summary = "Canonical length-limited prefix code over the exponents";
   let description = [{
     The exponents of the tensor are coded with one prefix code per tensor, sign and mantissa are stored as they are.
-    Tiles of 32 rows and `tile_columns` columns decode independently.
+    Tiles of 32 rows and `tile_columns` columns decode independently. For matrix units of GPUs, in order `mma` and tiles of
+    16 rows, the codes of each lane lie together (`segments`), and a code stands for the upper exponent bits of `group`
+    neighbours: quads (4), pairs (2) or single elements (1).
 
     Constraints:
 
-    * (huffman_c1) `group` is 1
-    * (huffman_c2) `raw_exponent_bits` is 0
-    * (huffman_c3) `max_code_length` is 7 or 8
-    * (huffman_c4) `order` is `rows32`
-    * (huffman_c5) `tile_columns` is a positive multiple of 16 below 2^32
+    * (huffman_c1) `group` is 1; 1, 2 or 4 for order `mma`
+    * (huffman_c2) `raw_exponent_bits` is 0; for order `mma` the exponent bits that are not coded: 2 of them are for group 4,
+      4 for the groups 1 and 2
+    * (huffman_c3) `max_code_length` is 7 or 8; for order `mma` 8 to 12 with group 2, 9 to 12 with group 4
+    * (huffman_c4) `order` and `stream` are `rows32` and `interleaved`, or `mma` and `segments`
+    * (huffman_c5) `tile_columns` is a positive multiple of 16 below 2^32; for order `mma` of 128, at most 1024
 
     Example:
 
     ```mlir
     %0 = ecf8.global.load @a : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
     %1 = ecf8.global.load @b : !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman<max_code_length = 7, tile_columns = 256>>
+    %2 = ecf8.global.load @c : !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman<group = 4, raw_exponent_bits = 2, max_code_length = 11, stream = segments, order = mma>>
     ```
   }];
   let parameters = (ins

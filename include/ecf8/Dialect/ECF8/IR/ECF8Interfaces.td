@@ -15,7 +15,15 @@ def ECF8_EncodingAttrInterface : AttrInterface<"EncodingAttrInterface"> {
     InterfaceMethod<"Columns of a tile (S); 0 where the payload has no tiles", "int64_t", "getTileColumnCount">,
     InterfaceMethod<"Rows of a tile: offsets of slices are multiples of it; 1 where the payload has no tiles", "int64_t",
                     "getTileRowCount", (ins), "", [{
-                      return $_attr.getElementOrder() == ::mlir::ecf8::Order::rows32 ? 32 : 1;
+                      switch ($_attr.getElementOrder()) {
+                      case ::mlir::ecf8::Order::row_major:
+                        return 1;
+                      case ::mlir::ecf8::Order::rows32:
+                        return 32;
+                      case ::mlir::ecf8::Order::mma:
+                        break;
+                      }
+                      return 16;
                     }]>,
     InterfaceMethod<"The part of a decoder's function name that stands for this encoding, such as huffman_L8_S1024",
                     "std::string", "getMangledName">,

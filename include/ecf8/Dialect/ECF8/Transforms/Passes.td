@@ -62,11 +62,12 @@ def CompressWeightsPass : Pass<"ecf8-compress-weights", "::mlir::ModuleOp"> {
     Example: `test/Dialect/ECF8/Transforms/compress-weights.mlir`.
   }];
   let options = [
-    Option<"codec", "codec", "std::string", /*default=*/"\"auto\"", "Encoding: auto (by target), raw, huffman or planes">,
+    Option<"codec", "codec", "std::string", /*default=*/"\"auto\"", "Encoding: auto (by target), raw, huffman, planes, or for GPUs quads, pairs, classic">,
     Option<"minElements", "min-elements", "int64_t", /*default=*/"1024", "Smallest weight that is compressed">,
-    Option<"maxCodeLength", "max-code-length", "int64_t", /*default=*/"8", "Longest code in bits: 7 or 8 (huffman)">,
+    Option<"maxCodeLength", "max-code-length", "int64_t", /*default=*/"0",
+           "Longest code in bits (0: 8 for huffman and classic, 11 for quads, 12 for pairs)">,
     Option<"tileColumns", "tile-columns", "int64_t", /*default=*/"0",
-           "Columns of a tile (0: 256 for planes, 1024 for huffman)">,
+           "Columns of a tile (0: 256 for planes, 1024 for others)">,
     Option<"target", "target", "std::string", /*default=*/"\"cpu\"", "Machine that codec=auto chooses for: cpu">,
   ];
   let dependentDialects = ["::mlir::ecf8::ECF8Dialect"];
