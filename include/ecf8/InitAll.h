@@ -17,6 +17,7 @@ inline void registerAllPasses() {
   registerTransformsPasses();
   registerConversionPasses();
   registerCPUPipelines();
+  registerGPUPipelines();
 }
 
 } // namespace mlir::ecf8

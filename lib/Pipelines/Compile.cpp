@@ -6,6 +6,7 @@
 #include "ecf8/Dialect/ECF8/Transforms/ContractedWeights.h"
 #include "ecf8/Dialect/ECF8/Transforms/Passes.h"
 #include "ecf8/Pipelines/Bundle.h"
+#include "ecf8/Pipelines/KernelCode.h"
 #include "ecf8/Pipelines/Linker.h"
 #include "ecf8/Pipelines/ObjectCode.h"
 #include "ecf8/Pipelines/Pipelines.h"
@@ -28,6 +29,7 @@ void registerCompilerDialects(DialectRegistry &registry) {
   registerAllExtensions(registry);
   registry.insert<ECF8Dialect>();
   registerObjectCodeTranslations(registry);
+  registerKernelCodeTranslations(registry);
 }
 
 namespace {
@@ -51,6 +53,7 @@ private:
   LogicalResult lower(ModuleOp target, const CpuLevel &level, Stage last);
   LogicalResult compileLevel(ModuleOp copy, const CpuLevel &level);
   LogicalResult emitFirstLevel(llvm::SmallVectorImpl<char> &output);
+  LogicalResult emitGpuKernels(llvm::SmallVectorImpl<char> &output);
   LogicalResult emitBundle();
 
   MLIRContext &context;
@@ -114,6 +117,12 @@ static StringRef getName(Codec codec) {
     return "huffman";
   case Codec::Planes:
     return "planes";
+  case Codec::Quads:
+    return "quads";
+  case Codec::Pairs:
+    return "pairs";
+  case Codec::Classic:
+    return "classic";
   }
   llvm_unreachable("unknown codec");
 }
@@ -175,7 +184,7 @@ LogicalResult Compiler::bindAndEncode() {
       CompressWeightsPassOptions compress;
       compress.codec = getName(options.codec.codec).str();
       compress.minElements = options.codec.minElements;
-      compress.maxCodeLength = options.codec.maxCodeLength;
+      compress.maxCodeLength = options.codec.maxCodeLength.value_or(0);
       compress.tileColumns = options.codec.tileColumns.value_or(0);
       passes.addPass(createCompressWeightsPass(compress, decide));
     });
@@ -185,8 +194,9 @@ LogicalResult Compiler::bindAndEncode() {
 static void fillPipelineOptions(CPUPipelineOptions &pipeline, const CpuLevel &level, const CompileOptions &options) {
   pipeline.fuseDecode = options.fuseDecode;
   pipeline.arithmetic = options.arithmetic;
-  pipeline.fuseEpilogue = options.fuseEpilogue;
-  pipeline.tileAttention = options.tileAttention;
+  // The kernels of GPUs have no epilogue, and attention is not theirs.
+  pipeline.fuseEpilogue = options.fuseEpilogue && !options.gpu;
+  pipeline.tileAttention = options.tileAttention && !options.gpu;
   pipeline.lanes = level.lanes.str();
   pipeline.vectorBits = level.vectorBits;
   pipeline.hasF16Conversions = llvm::is_contained(level.features, "f16c");
@@ -222,6 +232,27 @@ LogicalResult Compiler::emitFirstLevel(llvm::SmallVectorImpl<char> &output) {
     return compiler.emit(options.stage == Stage::Object ? llvm::CodeGenFileType::ObjectFile
                                                         : llvm::CodeGenFileType::AssemblyFile,
                          stream);
+  });
+}
+
+/// Stages from Kernels to Cubin into `output`.
+LogicalResult Compiler::emitGpuKernels(llvm::SmallVectorImpl<char> &output) {
+  if (failed(timed("lower", [&] {
+        return runPasses(*module, [&](OpPassManager &passes) {
+          GPUPipelineOptions pipeline;
+          pipeline.architecture = options.gpu->name.str();
+          buildGPUKernelPipeline(passes, pipeline);
+        });
+      })))
+    return failure();
+  if (options.stage == Stage::Lowered)
+    return print(output);
+  return timed("generate code", [&] {
+    KernelFormat format = options.stage == Stage::KernelDialect ? KernelFormat::Dialect
+                          : options.stage == Stage::KernelIR    ? KernelFormat::LLVMIR
+                          : options.stage == Stage::PTX         ? KernelFormat::PTX
+                                                                : KernelFormat::Cubin;
+    return emitKernels(*module, *options.gpu, format, output);
   });
 }
 
@@ -302,6 +333,8 @@ LogicalResult Compiler::run(const std::shared_ptr<llvm::SourceMgr> &source, llvm
     return failure();
   if (options.stage == Stage::Bufferized)
     return print(output);
+  if (options.gpu)
+    return emitGpuKernels(output);
   return options.stage == Stage::Bundle ? emitBundle() : emitFirstLevel(output);
 }
 

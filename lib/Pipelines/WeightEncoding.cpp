@@ -2,6 +2,7 @@
 #include "ecf8/Pipelines/WeightEncoding.h"
 
 #include "ecf8/Codec/Decoder.h"
+#include "ecf8/Codec/Segments.h"
 #include "ecf8/Codec/Transpose.h"
 #include "ecf8/Support/Hash.h"
 #include "llvm/ADT/STLExtras.h"
@@ -16,24 +17,44 @@ namespace mlir::ecf8 {
 /// For a weight of shape `dims`.
 static ::ecf8::EncodeOptions getEncodeOptions(const CodecOptions &options, ArrayRef<uint64_t> dims) {
   ::ecf8::EncodeOptions encode;
-  switch (options.codec) {
+  switch (options.getChosen()) {
   case Codec::Raw:
-    return ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
-  case Codec::Auto: // what CPUs decode fastest
+    encode = options.isForGpu ? ::ecf8::EncodeOptions::rawMma()
+                              : ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
+    if (!options.isForGpu)
+      return encode;
+    break;
+  case Codec::Auto:
+    llvm_unreachable("not what it stands for");
   case Codec::Planes:
     encode = ::ecf8::EncodeOptions::planes();
     break;
   case Codec::Huffman:
-    encode = ::ecf8::EncodeOptions::huffman(options.maxCodeLength);
+    encode = ::ecf8::EncodeOptions::huffman();
+    break;
+  case Codec::Quads:
+    encode = ::ecf8::EncodeOptions::quads();
+    break;
+  case Codec::Pairs:
+    encode = ::ecf8::EncodeOptions::pairs();
+    break;
+  case Codec::Classic:
+    encode = ::ecf8::EncodeOptions::classic();
     break;
   }
+  if (encode.encoding == ::ecf8::Encoding::Huffman)
+    encode.maxCodeLength = options.maxCodeLength.value_or(encode.maxCodeLength);
   encode.tileColumns = options.tileColumns.value_or(encode.tileColumns);
   return encode;
 }
 
-static EncodingAttrInterface getEncoding(MLIRContext *context, const ::ecf8::EncodeOptions &options) {
+static EncodingAttrInterface getEncoding(MLIRContext *context, const ::ecf8::EncodeOptions &options,
+                                         ::ecf8::ElementType type) {
   switch (options.encoding) {
   case ::ecf8::Encoding::Huffman:
+    if (options.order == ::ecf8::Order::Mma)
+      return HuffmanAttr::get(context, options.group, ::ecf8::getGroupLayout(type, options.group)->rawExponentBits,
+                              options.maxCodeLength, Stream::segments, Order::mma, options.tileColumns);
     return HuffmanAttr::get(context, options.maxCodeLength, options.tileColumns);
   case ::ecf8::Encoding::Planes:
     return PlanesAttr::get(context, options.tileColumns);
@@ -42,7 +63,7 @@ static EncodingAttrInterface getEncoding(MLIRContext *context, const ::ecf8::Enc
   }
   if (options.order == ::ecf8::Order::RowMajor)
     return RawAttr::get(context, Order::row_major, 0);
-  return RawAttr::get(context, Order::rows32, options.tileColumns);
+  return RawAttr::get(context, options.order == ::ecf8::Order::Mma ? Order::mma : Order::rows32, options.tileColumns);
 }
 
 Status checkCodecOptions(const CodecOptions &options) {
@@ -182,8 +203,9 @@ static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &optio
   if (!isSmaller) {
     result.reason = "size: no smaller when encoded";
     result.payload = {};
-    ::ecf8::EncodeOptions tiles = ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
-    if (!weight.isContracted || tiles.order != ::ecf8::Order::Rows32)
+    ::ecf8::EncodeOptions tiles = options.isForGpu ? ::ecf8::EncodeOptions::rawMma()
+                                                   : ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
+    if (!weight.isContracted || tiles.order == ::ecf8::Order::RowMajor)
       return Status::ok();
     result.reason += ", in tiles for contractions";
     if (Status status = encode(tiles); !status.isOk())
@@ -221,7 +243,8 @@ LogicalResult encodeWeights(const std::vector<ModuleWeight> &weights, const Code
     if (!status.isOk()) {
       result = emitError(weight.global.getLoc()) << "weight '" << weight.name << "': " << status.message();
     } else if (!code.payload.empty()) {
-      code.encoding = getEncoding(weight.global.getContext(), code.encodeOptions);
+      code.encoding = getEncoding(weight.global.getContext(), code.encodeOptions,
+                                  *getCodecType(weight.global.getDecodedType().getElementType()));
     }
   }
   return result;

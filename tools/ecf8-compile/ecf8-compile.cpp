@@ -43,21 +43,32 @@ struct Flags {
       cl::value_desc("path"), cl::cat(category)};
   cl::opt<bool> strictWeights{"strict-weights", cl::desc("A tensor that the program does not use is an error"),
                               cl::cat(category)};
-  cl::opt<std::string> target{"target", cl::desc("What to compile for: cpu"), cl::init("cpu"), cl::value_desc("name"),
+  cl::opt<std::string> target{"target", cl::desc("What to compile for: cpu (default), or cuda for the kernels "
+                                                 "of a GPU (see --emit)"),
+                              cl::init("cpu"), cl::value_desc("name"),
                               cl::cat(category)};
   cl::list<std::string> targetCpu{"target-cpu",
                                   cl::desc("Instruction sets, one object each, picked when loaded: native, "
                                            "x86-64-v4-bf16, x86-64-v4, x86-64-v3, generic "
                                            "(default: all but native)"),
                                   cl::value_desc("list"), cl::CommaSeparated, cl::cat(category)};
+  cl::opt<std::string> gpuArch{"gpu-arch",
+                               cl::desc("GPU architecture of --target=cuda: sm_80, sm_89, sm_90 (default), sm_90a, sm_100"),
+                               cl::init("sm_90"), cl::value_desc("name"), cl::cat(category)};
   cl::opt<Codec> codec{
       "codec", cl::desc("How FP8 weights are stored:"), cl::init(Codec::Auto), cl::cat(category),
-      cl::values(clEnumValN(Codec::Auto, "auto", "planes, or plain where that is not smaller (default)"),
+      cl::values(clEnumValN(Codec::Auto, "auto",
+                            "planes (for GPUs quads from sm_90 on, else pairs), or plain where that is not smaller "
+                            "(default)"),
                  clEnumValN(Codec::Raw, "raw", "not compressed, through the same pipeline: the baseline"),
                  clEnumValN(Codec::Huffman, "huffman", "exponents in a canonical Huffman code"),
-                 clEnumValN(Codec::Planes, "planes", "exponents in codes of two bits: larger, faster to decode"))};
-  cl::opt<unsigned> maxCodeLength{"max-code-length", cl::desc("Longest code of huffman in bits: 7 or 8 (default: 8)"),
-                                  cl::init(8), cl::value_desc("bits"), cl::cat(category)};
+                 clEnumValN(Codec::Planes, "planes", "exponents in codes of two bits: larger, faster to decode"),
+                 clEnumValN(Codec::Quads, "quads", "for GPUs: a code for two exponent bits of four weights"),
+                 clEnumValN(Codec::Pairs, "pairs", "for GPUs: a code for the exponents of two weights"),
+                 clEnumValN(Codec::Classic, "classic", "for GPUs: a code for the exponent of one weight"))};
+  cl::opt<unsigned> maxCodeLength{"max-code-length", cl::desc("Longest code in bits: of huffman and classic 7 or 8 (default: 8), of quads 9 "
+                                           "to 12 (default: 11), of pairs 8 to 12 (default: 12)"),
+                                  cl::init(0), cl::value_desc("bits"), cl::cat(category)};
   cl::opt<uint32_t> tileColumns{"tile-columns",
                                 cl::desc("Columns that decode as one piece, a multiple of 16 (default: 1024 for "
                                          "huffman; 256 for planes, which takes up to 1024)"),
@@ -74,6 +85,10 @@ struct Flags {
                  clEnumValN(Stage::LLVMIR, "llvm-ir", "LLVM IR after optimization"),
                  clEnumValN(Stage::Assembly, "asm", "assembly for the best of --target-cpu"),
                  clEnumValN(Stage::Object, "obj", "an object file for the best of --target-cpu"),
+                 clEnumValN(Stage::KernelDialect, "nvvm", "for GPUs: the kernels in the LLVM dialect of MLIR"),
+                 clEnumValN(Stage::KernelIR, "kernel-ir", "for GPUs: their LLVM IR after optimization"),
+                 clEnumValN(Stage::PTX, "ptx", "for GPUs: PTX"),
+                 clEnumValN(Stage::Cubin, "cubin", "for GPUs: machine code, by the CUDA toolkit's ptxas"),
                  clEnumValN(Stage::Bundle, "bundle", "a folder with code, weights and manifest (default)"))};
   cl::opt<StatsFormat> stats{"stats",
                              cl::desc("Print size, entropy and codec of each weight:"),
@@ -258,10 +273,24 @@ int main(int argc, char **argv) {
   cl::extrahelp help(examples);
   cl::ParseCommandLineOptions(argc, argv, overview);
 
-  if (flags.target == "cuda" || flags.target == "simt")
-    return fail("--target=" + flags.target + " is not built in this version; expected --target=cpu");
-  if (flags.target != "cpu")
-    return fail("expected --target=cpu, got '" + flags.target + "'");
+  if (flags.target != "cpu" && flags.target != "cuda")
+    return fail("expected --target=cpu or cuda, got '" + flags.target + "'");
+  const bool isForGpu = flags.target == "cuda";
+  const bool isKernelStage = flags.stage >= Stage::KernelDialect && flags.stage <= Stage::Cubin;
+  if (isForGpu && flags.stage > Stage::Lowered && !isKernelStage)
+    return fail("expected --emit=parsed, compressed, bufferized, lowered, nvvm, kernel-ir, ptx or cubin with "
+                "--target=cuda: bundles for GPUs are not built in this version");
+  if (!isForGpu && isKernelStage)
+    return fail("expected --target=cuda with --emit=nvvm, kernel-ir, ptx and cubin, got cpu");
+  const Architecture *architecture = findArchitecture(flags.gpuArch);
+  if (!architecture)
+    return fail("expected --gpu-arch=sm_80, sm_89, sm_90, sm_90a or sm_100, got '" + flags.gpuArch + "'");
+  if (!isForGpu && flags.gpuArch.getNumOccurrences() != 0)
+    return fail("expected --target=cuda with --gpu-arch, got cpu");
+  const bool isGpuCodec = flags.codec == Codec::Quads || flags.codec == Codec::Pairs || flags.codec == Codec::Classic;
+  if (isGpuCodec != isForGpu && flags.codec != Codec::Auto && flags.codec != Codec::Raw)
+    return fail(isForGpu ? "expected --codec=auto, raw, quads, pairs or classic with --target=cuda, got another"
+                         : "expected --target=cuda with the codecs quads, pairs and classic, got cpu");
   if (flags.arithmetic != "as-written" && flags.arithmetic != "epilogue")
     return fail("expected --arithmetic=as-written or epilogue, got '" + llvm::Twine(flags.arithmetic.getValue()) + "'");
   if (flags.arithmetic == "epilogue" && !flags.fuseDecode)
@@ -274,9 +303,17 @@ int main(int argc, char **argv) {
   options.fuseEpilogue = flags.fuseEpilogue;
   options.tileAttention = flags.tileAttention;
   options.remarks = flags.remarks;
-  options.codec = {flags.codec, flags.maxCodeLength, std::nullopt, flags.minElements};
-  if (flags.maxCodeLength.getNumOccurrences() != 0 && flags.codec != Codec::Huffman)
-    return fail("expected --codec=huffman with --max-code-length, got another codec");
+  options.gpu = isForGpu ? architecture : nullptr;
+  options.codec.codec = flags.codec;
+  options.codec.minElements = flags.minElements;
+  options.codec.isForGpu = isForGpu;
+  if (isForGpu)
+    options.codec.automatic = architecture->looksUpQuads ? Codec::Quads : Codec::Pairs;
+  if (flags.maxCodeLength.getNumOccurrences() != 0) {
+    if (flags.codec != Codec::Huffman && !isGpuCodec)
+      return fail("expected --codec=huffman, quads, pairs or classic with --max-code-length, got another codec");
+    options.codec.maxCodeLength = flags.maxCodeLength;
+  }
   if (flags.tileColumns.getNumOccurrences() != 0)
     options.codec.tileColumns = flags.tileColumns;
   if (::ecf8::Status status = checkCodecOptions(options.codec); !status.isOk())

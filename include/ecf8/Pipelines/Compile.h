@@ -2,6 +2,7 @@
 #ifndef ECF8_PIPELINES_COMPILE_H
 #define ECF8_PIPELINES_COMPILE_H
 
+#include "ecf8/Conversion/Architectures.h"
 #include "ecf8/Pipelines/CompileStats.h"
 #include "ecf8/Pipelines/CpuLevels.h"
 #include "ecf8/Pipelines/WeightEncoding.h"
@@ -23,6 +24,10 @@ enum class Stage {
   LLVMIR,      ///< after LLVM's optimizer
   Assembly,
   Object,
+  KernelDialect, ///< from here on for GPUs: the kernels in the LLVM dialect
+  KernelIR,      ///< their LLVM IR after the optimizer
+  PTX,
+  Cubin,
   Bundle,
 };
 
@@ -31,6 +36,7 @@ struct CompileOptions {
   bool strictWeights = false;                 ///< an unused tensor is an error
   bool quiet = false;                         ///< no notes
   llvm::SmallVector<const CpuLevel *> levels; ///< not empty; stages before Bundle use the first
+  const Architecture *gpu = nullptr; ///< what the kernels are for, in the stages Lowered and KernelDialect to Cubin
   CodecOptions codec;
   bool fuseDecode = true;                          ///< decode weights inside of the contractions that read them
   std::string arithmetic = "as-written";           ///< where these apply scales; or "epilogue"

@@ -51,8 +51,19 @@ void buildLLVMPipeline(OpPassManager &manager, const CPUPipelineOptions &options
 /// All three, for a program whose weights are compressed already or not at all.
 void buildCPUPipeline(OpPassManager &manager, const CPUPipelineOptions &options);
 
-/// Registers `ecf8-cpu-pipeline`.
+/// What GPU kernels are for.
+struct GPUPipelineOptions : PassPipelineOptions<GPUPipelineOptions> {
+  Option<std::string> architecture{*this, "arch", llvm::cl::desc("GPU architecture: sm_80, sm_89, sm_90, sm_90a or sm_100"),
+                                   llvm::cl::init("sm_90")};
+};
+
+/// From memrefs to kernels: payloads as bytes, the kernels that decode and multiply them as a `gpu.module` in the LLVM
+/// dialect, and functions that launch them. Everything else stays as it is.
+void buildGPUKernelPipeline(OpPassManager &manager, const GPUPipelineOptions &options);
+
+/// Registers `ecf8-cpu-pipeline` and `ecf8-gpu-kernel-pipeline`.
 void registerCPUPipelines();
+void registerGPUPipelines();
 
 } // namespace mlir::ecf8
 

@@ -41,7 +41,7 @@ void TileFeed::enter(const WeightArguments &arguments, Value sharedArea, Value s
   codes = b.at(weight.payload, headerField(field::codesOffset));
   tileTable = b.at(weight.payload, headerField(field::tileTableOffset));
   if (spec.group == 4) {
-    Value offset = b.loadConstant(b.getI8Type(), b.at(weight.payload, int32_t(58)), 1);
+    Value offset = b.loadConstant(b.getI8Type(), b.at(weight.payload, int32_t(field::exponentOffset)), 1);
     offset = arith::ExtSIOp::create(b, b.i32(), offset);
     offsetWord = b.sub(b.word(0), b.mul(offset, spec.isE4M3 ? 0x08080808 : 0x04040404));
   }

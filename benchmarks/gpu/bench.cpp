@@ -1,0 +1,266 @@
+// Generated kernels on a GPU: whole decode and contractions for quads, pairs and raw, checked and timed. Prints JSON.
+//
+//   ecf8-bench-gpu kernels.ptx [check | rows columns]
+//
+// `check` compares results for ragged shapes and all values; with a shape the kernels are timed on Gaussian weights of it.
+#include "Gpu.h"
+
+#include "../codec/Weights.h"
+#include "ecf8/Codec/Encoder.h"
+#include "ecf8/Codec/Reader.h"
+#include "ecf8/Codec/Segments.h"
+#include "nlohmann/json.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <iostream>
+#include <thread>
+
+using namespace ecf8;
+using namespace ecf8::bench;
+
+namespace {
+
+struct Encoded {
+  std::string name;
+  Header header;
+  Bytes payload;
+  std::vector<uint32_t> table;
+  uint32_t slotBytes = 0; ///< the longest stream of a tile
+};
+
+Encoded encodeAs(const std::string &name, const EncodeOptions &options, ElementType type, Shape shape,
+                 const Bytes &weights) {
+  Encoded result{name, {}, {}, {}, 0};
+  uint64_t dims[] = {shape.rows, shape.columns};
+  auto payload = encode(options, type, dims, weights, std::thread::hardware_concurrency());
+  require(payload.status());
+  result.payload = payload.take();
+  auto read = readPayload(result.payload);
+  require(read.status());
+  result.header = read->header;
+  result.table = buildSegmentTable(result.header);
+  if (result.header.hasCodes())
+    for (uint64_t i = 0; i < result.header.grid().tileCount(); ++i) {
+      const uint8_t *entry = result.payload.data() + result.header.tileTableOffset + 4 * i;
+      result.slotBytes = std::max(result.slotBytes, 16 * (loadLittle<uint32_t>(entry + 4) - loadLittle<uint32_t>(entry)));
+    }
+  return result;
+}
+
+/// A weight on the GPU, `copies` times, so that none stays in the cache.
+class DeviceWeight {
+public:
+  DeviceWeight(Gpu &gpu, const Encoded &encoded, unsigned copies) : gpu(gpu), encoded(encoded) {
+    payloads.push_back(gpu.upload(encoded.payload.data(), encoded.payload.size()));
+    while (payloads.size() < copies)
+      payloads.push_back(gpu.copy(payloads[0], encoded.payload.size()));
+    table = encoded.table.empty() ? payloads[0] : gpu.upload(encoded.table.data(), encoded.table.size() * 4);
+    rows = uint32_t(encoded.header.shape.rows), columns = uint32_t(encoded.header.shape.columns);
+  }
+  ~DeviceWeight() {
+    for (cuda::Address payload : payloads)
+      gpu.free(payload);
+    if (!encoded.table.empty())
+      gpu.free(table);
+  }
+
+  unsigned tiles() const { return (rows + 15) / 16 * ((columns + 1023) / 1024); }
+
+  void decode(unsigned copy, cuda::Address out) {
+    uint64_t stride = columns;
+    std::vector<void *> arguments = weightArguments(copy);
+    arguments.insert(arguments.end(), {&out, &stride});
+    launch("decode_" + encoded.name, tableBytes(), 16 * (128 + 16), 1, arguments);
+  }
+
+  void contract(unsigned copy, const std::string &type, unsigned blocks, cuda::Address x, uint32_t count,
+                cuda::Address out, cuda::Address partials, cuda::Address counters) {
+    uint64_t xStride = columns, outStride = rows;
+    std::vector<void *> arguments = weightArguments(copy);
+    arguments.insert(arguments.end(), {&x, &xStride, &count, &out, &outStride, &partials, &counters});
+    launch("contract_" + encoded.name + "_" + type + "_n" + std::to_string(8 * blocks),
+           tableBytes() + 8 * blocks * (2 * 1024 + 32), 0, (count + 8 * blocks - 1) / (8 * blocks), arguments);
+  }
+
+  Gpu &gpu;
+  const Encoded &encoded;
+  std::vector<cuda::Address> payloads;
+  cuda::Address table;
+  uint32_t rows, columns, zero = 0;
+
+private:
+  uint32_t tableBytes() const { return uint32_t(encoded.table.size() * 4); }
+  std::vector<void *> weightArguments(unsigned copy) {
+    return {&payloads[copy % payloads.size()], &table, &zero, &zero, &rows, &columns,
+            const_cast<uint32_t *>(&encoded.slotBytes)};
+  }
+  void launch(const std::string &kernel, unsigned fixedBytes, unsigned warpBytes, unsigned gridY,
+              const std::vector<void *> &arguments) {
+    unsigned perWarp = warpBytes + 2 * encoded.slotBytes;
+    unsigned warps = perWarp ? std::min(16u, (gpu.sharedBytes - fixedBytes) / perWarp) : 16;
+    unsigned grid = std::min<unsigned>(tiles(), gpu.processors);
+    gpu.launch({gpu.find(kernel), grid, gridY, warps * 32, fixedBytes + warps * perWarp}, arguments);
+  }
+};
+
+std::vector<Encoded> encodeAll(Shape shape, const Bytes &weights) {
+  ElementType type = ElementType::F8E4M3FN;
+  std::vector<Encoded> all;
+  all.push_back(encodeAs("raw", EncodeOptions::rawMma(), type, shape, weights));
+  all.push_back(encodeAs("quads", EncodeOptions::quads(), type, shape, weights));
+  all.push_back(encodeAs("pairs", EncodeOptions::pairs(), type, shape, weights));
+  return all;
+}
+
+double valueOf(uint8_t byte) {
+  int exponent = byte >> 3 & 15, mantissa = byte & 7;
+  double value = exponent ? std::ldexp(8 + mantissa, exponent - 10) : std::ldexp(mantissa, -9);
+  if ((byte & 0x7F) == 0x7F)
+    value = NAN;
+  return byte & 0x80 ? -value : value;
+}
+
+/// An f16 that is a multiple of 1/8 below 1.
+uint16_t halfOf(int eighths) {
+  if (eighths == 0)
+    return 0;
+  int magnitude = std::abs(eighths), exponent = 31 - __builtin_clz(magnitude);
+  return uint16_t((eighths < 0 ? 0x8000 : 0) | (exponent - 3 + 15) << 10 | (magnitude << (10 - exponent) & 0x3FF));
+}
+
+struct Activations {
+  std::vector<int> eighths;
+  std::vector<uint16_t> f16;
+  Activations(uint64_t count) {
+    Random random;
+    for (uint64_t i = 0; i < count; ++i) {
+      eighths.push_back(int(random.bits() % 15) - 7);
+      f16.push_back(halfOf(eighths.back()));
+    }
+  }
+};
+
+struct Scratch {
+  Scratch(Gpu &gpu, Shape shape, uint32_t count)
+      : gpu(gpu), partials(gpu.allocate((shape.rows / 16 + 1) * (shape.columns / 1024 + 1) * ((count + 7) / 8 + 8) * 512)),
+        counterBytes((shape.rows / 16 + 1) * (count / 8 + 1) * 4), counters(gpu.allocate(counterBytes)) {
+    gpu.fill(counters, 0, counterBytes);
+  }
+  ~Scratch() {
+    gpu.free(partials);
+    gpu.free(counters);
+  }
+  Gpu &gpu;
+  cuda::Address partials;
+  size_t counterBytes;
+  cuda::Address counters;
+};
+
+unsigned blocksFor(uint32_t count) { return count <= 8 ? 1 : count <= 16 ? 2 : count <= 32 ? 4 : 8; }
+
+std::vector<float> contractOnce(Gpu &gpu, DeviceWeight &weight, const Activations &activations, uint32_t count) {
+  Shape shape{weight.rows, weight.columns};
+  Scratch scratch(gpu, shape, count);
+  cuda::Address x = gpu.upload(activations.f16.data(), size_t(count) * weight.columns * 2);
+  std::vector<float> result(size_t(count) * weight.rows, 1.0f);
+  cuda::Address out = gpu.upload(result.data(), result.size() * 4);
+  weight.contract(0, "f16", blocksFor(count), x, count, out, scratch.partials, scratch.counters);
+  gpu.download(result.data(), out, result.size() * 4);
+  gpu.free(x), gpu.free(out);
+  return result;
+}
+
+nlohmann::json check(Gpu &gpu) {
+  nlohmann::json results = nlohmann::json::array();
+  for (Shape shape : {Shape{1, 1}, Shape{17, 129}, Shape{576, 1000}, Shape{64, 1152}, Shape{2304, 4096}, Shape{100, 9216}}) {
+    Bytes weights = gaussianScaled(shape, {128, 128});
+    for (size_t i = 0; i < weights.size() && i < 65536; ++i)
+      if (shape.rows == 576)
+        weights[i] = uint8_t(i);
+    const uint32_t most = 70;
+    Activations activations(most * shape.columns);
+    std::vector<std::vector<float>> raw;
+    for (const Encoded &encoded : encodeAll(shape, weights)) {
+      DeviceWeight weight(gpu, encoded, 1);
+      Bytes decoded(weights.size());
+      cuda::Address out = gpu.allocate(decoded.size());
+      gpu.fill(out, 0xA5, decoded.size());
+      weight.decode(0, out);
+      gpu.download(decoded.data(), out, decoded.size());
+      gpu.free(out);
+      nlohmann::json entry = {{"rows", shape.rows}, {"columns", shape.columns}, {"encoding", encoded.name}};
+      entry["decoded_is_equal"] = decoded == weights;
+      unsigned index = 0;
+      for (uint32_t count : {1u, 7u, 16u, 33u, most}) {
+        std::vector<float> result = contractOnce(gpu, weight, activations, count);
+        std::string key = "M" + std::to_string(count);
+        if (encoded.name == "raw")
+          raw.push_back(result);
+        entry[key + "_is_raw"] = std::memcmp(raw[index++].data(), result.data(), result.size() * 4) == 0;
+        double worst = 0;
+        for (uint64_t row = 0; row < shape.rows; row += std::max<uint64_t>(1, shape.rows / 37))
+          for (uint32_t m = 0; m < count; ++m) {
+            double sum = 1, sizes = 1;
+            for (uint64_t k = 0; k < shape.columns; ++k) {
+              double product = valueOf(weights[row * shape.columns + k]) * activations.eighths[m * shape.columns + k] / 8;
+              sum += product, sizes += std::fabs(product);
+            }
+            double got = result[m * shape.rows + row];
+            worst = std::max(worst, std::isnan(sum) != std::isnan(got) ? 1e9
+                                    : std::isnan(sum)                  ? 0
+                                                                       : std::fabs(got - sum) / sizes);
+          }
+        entry[key + "_error"] = worst;
+      }
+      results.push_back(entry);
+      std::cerr << entry.dump() << std::endl;
+    }
+  }
+  return results;
+}
+
+nlohmann::json measure(Gpu &gpu, Shape shape) {
+  const uint64_t count = shape.rows * shape.columns;
+  const unsigned copies = unsigned(std::clamp<uint64_t>(300'000'000 / count + 1, 2, 20)), runs = 40;
+  Bytes weights = gaussianScaled(shape, {128, 128});
+  const uint32_t most = 64;
+  Activations activations(most * shape.columns);
+  cuda::Address x = gpu.upload(activations.f16.data(), activations.f16.size() * 2);
+  cuda::Address out = gpu.allocate(std::max<uint64_t>(count, most * shape.rows * 4));
+  Scratch scratch(gpu, shape, most);
+  nlohmann::json results = nlohmann::json::array();
+  for (const Encoded &encoded : encodeAll(shape, weights)) {
+    DeviceWeight weight(gpu, encoded, copies);
+    auto add = [&](const std::string &kernel, uint32_t m, double microseconds) {
+      nlohmann::json entry = {{"encoding", encoded.name}, {"kernel", kernel}, {"rows", shape.rows}, {"columns", shape.columns},
+                              {"bits_per_weight", 8.0 * encoded.payload.size() / count}, {"microseconds", microseconds},
+                              {"terabytes_per_second", count / microseconds / 1e6}};
+      if (m)
+        entry["M"] = m;
+      results.push_back(entry);
+      std::cerr << entry.dump() << std::endl;
+    };
+    add("decode", 0, gpu.time([&](unsigned i) { weight.decode(i, out); }, runs));
+    for (uint32_t m : {1u, 8u, 16u, 32u, 64u})
+      add("contract_f16", m, gpu.time([&](unsigned i) {
+        weight.contract(i, "f16", blocksFor(m), x, m, out, scratch.partials, scratch.counters);
+      }, runs));
+  }
+  gpu.free(x), gpu.free(out);
+  return results;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  if (argc != 3 && argc != 4) {
+    std::cerr << "usage: ecf8-bench-gpu KERNELS.ptx check | ROWS COLUMNS\n";
+    return 1;
+  }
+  Gpu gpu(argv[1]);
+  nlohmann::json report = {{"device", gpu.name}, {"driver", gpu.driverVersion}, {"processors", gpu.processors}};
+  report["results"] = argc == 3 ? check(gpu) : measure(gpu, {std::strtoull(argv[2], nullptr, 10), std::strtoull(argv[3], nullptr, 10)});
+  std::cout << report.dump(1) << "\n";
+  return 0;
+}
