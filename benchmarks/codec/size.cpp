@@ -1,12 +1,12 @@
-// Bits per weight of huffman, planes and, for GPUs, quads, pairs and classic payloads, next to the entropy bound, and the speed of encoding and re-encoding.
-// Prints JSON.
+// Bits per weight of huffman, planes and, for GPUs, quads, pairs and classic payloads, next to the entropy bound, and
+// the speed of encoding and re-encoding. Prints JSON.
 //
 //   ecf8-bench-size benchmarks/data/fp8-checkpoint-statistics.json
 //
 // Two sources of weights, both drawn with a fixed seed: Gaussian values scaled to E4M3FN by block or by row, and the
-// exponent histograms of published FP8 checkpoints with random signs and mantissas. "exponents like DeepSeek-V3.1" is the
-// histogram that GPU layouts were planned with: fitted to the cumulative shares of that model's 3, 4, 7 and 8 most frequent
-// exponents, with a byte entropy of 6.71. Every payload is decoded again.
+// exponent histograms of published FP8 checkpoints with random signs and mantissas. "exponents like DeepSeek-V3.1" is
+// the histogram that GPU layouts were planned with: fitted to the cumulative shares of that model's 3, 4, 7 and 8 most
+// frequent exponents, with a byte entropy of 6.73. Every payload is decoded again.
 #include "Weights.h"
 
 #include "ecf8/Codec/Convert.h"
@@ -33,8 +33,8 @@ using Histogram = std::vector<double>;
 
 const Histogram likeDeepSeek = {0.15, 0.15, 0.15, 0.2, 0.25, 0.35, 0.55, 0.9, 1.7, 3.4, 6.7, 12.6, 22, 24.6, 23.4, 2.9};
 
-/// Of a published histogram by floor(log2 |w|). The greatest magnitude becomes the exponent field 15, and what lies more
-/// than 15 below it the field 0.
+/// Of a published histogram by floor(log2 |w|). The greatest magnitude becomes the exponent field 15, and what lies
+/// more than 15 below it the field 0.
 Histogram histogramOf(const Json &model) {
   std::map<int, double> percents;
   for (const auto &[key, percent] : model["percent_by_log2_magnitude"].items())
@@ -136,8 +136,7 @@ int main(int argc, char **argv) {
           measure("Gaussian, 128x128 blocks scaled to 448", shape, gaussianScaled(shape, {128, 128}), options));
     for (const Json &model : statistics["models"])
       for (Shape shape : {Shape{1024, 1024}, Shape{4096, 4096}})
-        rows.push_back(
-            measure(model["name"].get<std::string>(), shape, drawnFrom(histogramOf(model), shape), options));
+        rows.push_back(measure(model["name"].get<std::string>(), shape, drawnFrom(histogramOf(model), shape), options));
     rows.push_back(
         measure("exponents like DeepSeek-V3.1", {4096, 4096}, drawnFrom(likeDeepSeek, {4096, 4096}), options));
     // The linear layers of MiniLM.

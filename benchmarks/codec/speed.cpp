@@ -142,6 +142,13 @@ int main(int argc, char **argv) {
       contenders.push_back({name, [&, option] { return ecf8::encode(option, type, dims, elements); }, set});
     contenders.push_back({"for storage", [&] { return ecf8::encodeForStorage(type, dims, elements); }, set});
   }
+  // Portable code, but for the figures of the weights.
+  for (const auto &[name, option] :
+       {std::pair("quads", ecf8::EncodeOptions::quads()), std::pair("pairs", ecf8::EncodeOptions::pairs()),
+        std::pair("classic", ecf8::EncodeOptions::classic()),
+        std::pair("raw, order mma", ecf8::EncodeOptions::rawMma())})
+    contenders.push_back(
+        {name, [&, option] { return ecf8::encode(option, type, dims, elements); }, ecf8::currentInstructionSet()});
   AlignedBytes out(elements.size());
   for (uint64_t round = 0; round <= rounds; ++round)
     for (Contender &contender : contenders) {

@@ -61,14 +61,15 @@ ECF8_API EcfStatusCode ecf8_checkpoint_metadata(const EcfCheckpoint *checkpoint,
  * `threads` threads. Payloads are checked against their hashes; bytes that are stored as they are have none. */
 ECF8_API EcfStatusCode ecf8_checkpoint_read(const EcfCheckpoint *checkpoint, size_t index, void *out,
                                             uint64_t size_bytes, uint32_t threads);
-/* Reads `size_bytes` bytes of the elements from byte `offset_bytes` on. Of payloads only the strips of 32 or 16 rows that
- * hold them are read, which have no hash of their own: damage inside of one can give wrong bytes. */
+/* Reads `size_bytes` bytes of the elements from byte `offset_bytes` on. Of payloads only the strips of 32 or 16 rows
+ * that hold them are read, which have no hash of their own: damage inside of one can give wrong bytes. */
 ECF8_API EcfStatusCode ecf8_checkpoint_read_part(const EcfCheckpoint *checkpoint, size_t index, uint64_t offset_bytes,
                                                  void *out, uint64_t size_bytes);
 
 /* Compresses the checkpoint at `input` to `output`, as `ecf8-pack compress` does. `preset`: "storage", "cpu",
- * "sm_89", "sm_90a", "huffman", "planes", "quads", "pairs", "classic" or "raw". Nonzero `force` overwrites what is in the way. `*nothing`, unless `nothing` is NULL,
- * becomes nonzero where the input has no FP8 tensor and nothing was written. */
+ * "sm_89", "sm_90a", "huffman", "planes", "quads", "pairs", "classic" or "raw". Nonzero `force` overwrites what is in
+ * the way. `*nothing`, unless `nothing` is NULL, becomes nonzero where the input has no FP8 tensor and nothing was
+ * written. */
 ECF8_API EcfStatusCode ecf8_checkpoint_compress(const char *input, const char *output, const char *preset,
                                                 uint32_t threads, int32_t force, int32_t *nothing);
 

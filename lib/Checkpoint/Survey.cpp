@@ -85,9 +85,8 @@ bool dependsOnNeighbours(Preset preset) {
 Result<double> measureShare(Preset preset, ElementType type, std::span<const uint8_t> sample) {
   std::vector<uint64_t> dims = {sample.size() / sampleColumns, sampleColumns};
   sample = sample.first(dims[0] * dims[1]);
-  Result<std::vector<uint8_t>> coded = preset == Preset::Storage
-                                           ? encodeForStorage(type, dims, sample)
-                                           : encode(getEncodeOptions(preset), type, dims, sample);
+  Result<std::vector<uint8_t>> coded = preset == Preset::Storage ? encodeForStorage(type, dims, sample)
+                                                                 : encode(getEncodeOptions(preset), type, dims, sample);
   Result<std::vector<uint8_t>> huffman = encode(EncodeOptions::huffman(), type, dims, sample);
   if (!coded || !huffman)
     return coded ? huffman.status() : coded.status();
@@ -120,9 +119,8 @@ Status surveyTensor(const CheckpointFile &file, const CheckpointTensor &tensor, 
   for (size_t i = 0; i < std::size(surveyedPresets); ++i) {
     bool isMeasured = dependsOnNeighbours(surveyedPresets[i]);
     Result<double> bytes = estimateBytes(isMeasured ? Preset::Huffman : surveyedPresets[i], whole, tensor.shape);
-    Result<double> share = isMeasured && kept.size() >= pieceBytes
-                               ? measureShare(surveyedPresets[i], tensor.elementType(), kept)
-                               : 1.0;
+    Result<double> share =
+        isMeasured && kept.size() >= pieceBytes ? measureShare(surveyedPresets[i], tensor.elementType(), kept) : 1.0;
     if (!bytes || !share)
       return (bytes ? share.status() : bytes.status()).in(file.path() + ": tensor '" + tensor.name + "'");
     result.presetBytes[i] = std::min(*bytes * *share, double(rawBytes->maxBytes));

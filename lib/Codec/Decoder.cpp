@@ -122,8 +122,8 @@ const char *paddingRule(const Header &header, bool isSymbolWrong) {
   return header.encoding == Encoding::Huffman ? "huffman_c6" : "planes_c7";
 }
 
-/// Padding elements have the padding symbol and the rest 0; not for huffman in order mma. [raw_c2] [mma_c4] [huffman_c6]
-/// [planes_c7] [rest_c3]
+/// Padding elements have the padding symbol and the rest 0; not for huffman in order mma. [raw_c2] [mma_c4]
+/// [huffman_c6] [planes_c7] [rest_c3]
 Status checkPadding(const Payload &payload, uint64_t strip, uint64_t tile, const std::vector<uint8_t> &elements) {
   const Header &header = payload.header;
   TileGrid grid = header.grid();

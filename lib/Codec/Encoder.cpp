@@ -177,8 +177,8 @@ static Status checkMmaOptions(const EncodeOptions &options) {
   if (options.encoding == Encoding::Huffman) {
     std::optional<GroupLayout> group = getGroupLayout(ElementType::F8E4M3FN, options.group);
     if (!group)
-      return Status(StatusCode::Unsupported, "expected group 1, 2 or 4 for order mma, got " +
-                                                 std::to_string(options.group) + " [group_c1]");
+      return Status(StatusCode::Unsupported,
+                    "expected group 1, 2 or 4 for order mma, got " + std::to_string(options.group) + " [group_c1]");
     if (options.maxCodeLength < group->minCodeLengthLimit || options.maxCodeLength > group->maxCodeLengthLimit)
       return Status(StatusCode::Unsupported, "expected code length limit " + std::to_string(group->minCodeLengthLimit) +
                                                  " to " + std::to_string(group->maxCodeLengthLimit) + " for group " +

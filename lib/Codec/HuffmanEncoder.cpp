@@ -242,16 +242,16 @@ Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &sta
     if (codedCounts.empty())
       counted = countGroups(header.elementType, header.group, std::span(&offset, 1), header.shape, bytes, threads);
     else
-      codedCounts = codedCounts.subspan(size_t(std::ranges::find(offsets, offset) - offsets.begin()) *
-                                            header.codedSymbolCount(),
-                                        header.codedSymbolCount());
+      codedCounts =
+          codedCounts.subspan(size_t(std::ranges::find(offsets, offset) - offsets.begin()) * header.codedSymbolCount(),
+                              header.codedSymbolCount());
   } else if (header.group == 2 && codedCounts.empty()) {
     counted = countPairs(header.elementType, header.shape, bytes, threads);
   }
   if (!counted.empty())
     codedCounts = counted;
-  CodeWords estimate =
-      countWords(header, *code, needsCodedCounts(header.order, header.group) ? codedCounts : symbolCounts(header, stats));
+  CodeWords estimate = countWords(
+      header, *code, needsCodedCounts(header.order, header.group) ? codedCounts : symbolCounts(header, stats));
   if (header.order == Order::Mma)
     return encodeStrips(header, SegmentsEncoder(header, *code), estimate, bytes, threads);
   return encodeStrips(header, TileEncoder(*code, header.elementType, header.group), estimate, bytes, threads);

@@ -136,9 +136,7 @@ Status HeaderReader::checkKinds(Header &header) {
                                     : "order 1 (rows32)") +
                            forEncoding,
                        named(getName(header.order), order), at::order, "header_c9");
-  Stream expected = !isHuffman                   ? Stream::None
-                    : header.order == Order::Mma ? Stream::Segments
-                                                 : Stream::Interleaved;
+  Stream expected = !isHuffman ? Stream::None : header.order == Order::Mma ? Stream::Segments : Stream::Interleaved;
   if (header.stream != expected)
     return unsupported("stream " + named(getName(expected), uint8_t(expected)) + forEncoding +
                            (isHuffman && header.order == Order::Mma ? " in order mma" : ""),
@@ -171,9 +169,7 @@ Status HeaderReader::checkParameters(Header &header) {
     return corrupt(hasTiles ? "tile columns that are a positive multiple of " + std::to_string(step)
                             : "tile columns 0 for order row_major",
                    std::to_string(header.tileColumns), at::tileColumns, "header_c14");
-  uint32_t most = isMma                                    ? maxMmaTileColumns
-                  : header.encoding == Encoding::Planes ? maxPlanesTileColumns
-                                                           : ~uint32_t(0);
+  uint32_t most = isMma ? maxMmaTileColumns : header.encoding == Encoding::Planes ? maxPlanesTileColumns : ~uint32_t(0);
   if (header.tileColumns > most)
     return corrupt(std::string("at most 1024 tile columns for ") + (isMma ? "order mma" : "planes"),
                    std::to_string(header.tileColumns), at::tileColumns, "header_c14");
@@ -275,9 +271,9 @@ Status HeaderReader::checkSections(Header &header) {
   header.codesOffset = field<uint64_t>(at::codesOffset);
   header.codesBytes = field<uint64_t>(at::codesBytes);
   if (header.hasCodes() ? header.codesBytes % header.tableUnitBytes() != 0 : header.codesBytes != 0)
-    return corrupt(!header.hasCodes()              ? "0 bytes of codes for raw"
+    return corrupt(!header.hasCodes()           ? "0 bytes of codes for raw"
                    : header.order == Order::Mma ? "bytes of codes that are a multiple of 16"
-                                                   : "an even number of bytes of codes",
+                                                : "an even number of bytes of codes",
                    std::to_string(header.codesBytes), at::codesBytes, "layout_c1");
   Result<SectionLayout> layout = computeLayout(header);
   if (!layout)

@@ -31,7 +31,7 @@ template <unsigned group> inline unsigned groupSymbol(uint32_t coded, unsigned i
   return coded >> 3 & 0x0F;
 }
 inline unsigned groupSymbol(unsigned group, uint32_t coded, unsigned index) {
-  return group == 4 ? groupSymbol<4>(coded, index)
+  return group == 4   ? groupSymbol<4>(coded, index)
          : group == 2 ? groupSymbol<2>(coded, index)
                       : groupSymbol<1>(coded, index);
 }

@@ -56,7 +56,8 @@ public:
     TileGrid grid = header.grid();
     uint64_t index = strip * grid.tilesPerStrip() + tile, begin = payload.tileOffset(index);
     stream = {payload.bytes.data() + header.codesOffset + begin, payload.tileOffset(index + 1) - begin};
-    slots = payload.bytes.data() + header.restOffset + grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn;
+    slots =
+        payload.bytes.data() + header.restOffset + grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn;
   }
 
   /// Each lane's quads, in tile order.
@@ -65,10 +66,9 @@ public:
     for (unsigned lane = 0; lane < laneCount; ++lane) {
       uint64_t start = stream.byte(2 * lane) | uint64_t(stream.byte(2 * lane + 1)) << 8;
       if (start * segmentAlignmentBits != position)
-        return corruptTile(strip, tile,
-                           "the segment of lane " + std::to_string(lane) + " to start at bit " +
-                               std::to_string(position),
-                           std::to_string(start * segmentAlignmentBits), "segments_c1");
+        return corruptTile(
+            strip, tile, "the segment of lane " + std::to_string(lane) + " to start at bit " + std::to_string(position),
+            std::to_string(start * segmentAlignmentBits), "segments_c1");
       for (uint64_t step = 0; step < steps; ++step)
         for (unsigned i = 0; i < laneStepQuads; ++i)
           storeLittle(elements.data() + step * slotBytes + lane * 16 + i * 4, readQuad(lane, step, i));

@@ -72,8 +72,9 @@ template <unsigned group> uint64_t SegmentsEncoder::encodeQuads(uint8_t *rest) {
   const uint32_t restMask = layout.restMask() * 0x01010101u;
   uint64_t steps = quads.size() / mmaStepQuads;
   // Room for the longest codes, and for a store of 8 bytes behind them.
-  stream.assign(segmentsBytes(quads.size() * groups * layout.maxCodeLengthLimit +
-                              laneCount * segmentAlignmentBits + firstSegmentBit) + 8,
+  stream.assign(segmentsBytes(quads.size() * groups * layout.maxCodeLengthLimit + laneCount * segmentAlignmentBits +
+                              firstSegmentBit) +
+                    8,
                 0);
   uint8_t *out = stream.data() + segmentStartsBytes + firstSegmentBit / 8;
   uint64_t pending = 0; // of the byte at `out`

@@ -92,8 +92,8 @@ Status StreamDecoder::decodeStrips(uint64_t firstStrip, uint64_t endStrip, std::
       return corrupt("first tile at " + unit + " 0", std::to_string(firstUnit), tableOffset, "table_c1");
     for (uint64_t tile = 1; tile <= tiles; ++tile)
       if (entry(tile) < entry(tile - 1))
-        return corrupt("a " + unit + " offset of at least " + std::to_string(entry(tile - 1)), std::to_string(entry(tile)),
-                       tableOffset + tile * 4, "table_c2");
+        return corrupt("a " + unit + " offset of at least " + std::to_string(entry(tile - 1)),
+                       std::to_string(entry(tile)), tableOffset + tile * 4, "table_c2");
     bool isLast = firstTile + tiles == grid.tileCount();
     if (isLast ? entry(tiles) != units : entry(tiles) > units)
       return corrupt("last " + unit + " offset " + std::to_string(units), std::to_string(entry(tiles)),
@@ -144,7 +144,8 @@ Status StreamDecoder::read(uint64_t first, std::span<uint8_t> out) const {
 
 Status StreamDecoder::decode(const StreamLimits &limits, const Writer &write, const InOrderVisitor &visit) const {
   const Header &header = head.header;
-  uint64_t stepBytes = header.order == Order::RowMajor ? 1 : std::max<uint64_t>(header.shape.columns * header.grid().paddedRows(), 1);
+  uint64_t stepBytes =
+      header.order == Order::RowMajor ? 1 : std::max<uint64_t>(header.shape.columns * header.grid().paddedRows(), 1);
   uint64_t windowBytes = stepBytes * std::max<uint64_t>(limits.windowBytes / stepBytes, 1);
   uint64_t elementCount = header.elementCount();
   struct Slot {

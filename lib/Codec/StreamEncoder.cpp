@@ -213,8 +213,8 @@ Status StreamEncoder::writeStrips(Header &header, ByteSink &sink) const {
                                        section(slot.payload, at.tableOffset + 4, tiles * 4));
             !status.isOk())
           return status;
-        if (Status status = sink.write(header.codesOffset + slot.codesBegin,
-                                       section(slot.payload, at.codesOffset, at.codesBytes));
+        if (Status status =
+                sink.write(header.codesOffset + slot.codesBegin, section(slot.payload, at.codesOffset, at.codesBytes));
             !status.isOk())
           return status;
         if (retainedBytes.fetch_add(rest.size()) + rest.size() <= limits.retainedBytes)
@@ -287,9 +287,10 @@ Status StreamEncoder::checkCounted(Order order, unsigned group) const {
   };
   if (limits.counted == StreamLimits::Counted{order, group})
     return Status::ok();
-  return Status(StatusCode::InvalidArgument,
-                "expected the symbols of " + name(order, group) + " to be counted, got " +
-                    (limits.counted.group == 0 ? "none" : "those of " + name(limits.counted.order, limits.counted.group)));
+  return Status(
+      StatusCode::InvalidArgument,
+      "expected the symbols of " + name(order, group) + " to be counted, got " +
+          (limits.counted.group == 0 ? "none" : "those of " + name(limits.counted.order, limits.counted.group)));
 }
 
 Result<uint64_t> StreamEncoder::encode(const EncodeOptions &options, ByteSink &sink) const {
@@ -305,8 +306,7 @@ Result<uint64_t> StreamEncoder::encode(const EncodeOptions &options, ByteSink &s
   bool isRowMajor = header.order == Order::RowMajor;
   if (!isRowMajor && !hasStrips)
     return Status(StatusCode::InvalidArgument, "expected at most " + std::to_string(maxStreamedColumns) +
-                                                   " columns to stream tiles, got " +
-                                                   std::to_string(shape.columns));
+                                                   " columns to stream tiles, got " + std::to_string(shape.columns));
   if (Status status = placeSections(header); !status.isOk()) // of raw that is final
     return status;
   Status status = isRowMajor ? writeRowMajor(header, sink) : writeStrips(header, sink);

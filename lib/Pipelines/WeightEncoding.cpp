@@ -87,13 +87,14 @@ static Status checkPayload(const ModuleWeight &weight) {
     return payload.status();
   const ::ecf8::Header &header = payload->header;
   auto huffman = dyn_cast<HuffmanAttr>(type.getEncoding());
-  bool isSame = header.elementType == getCodecType(type.getElementType()) &&
-                llvm::equal(type.getShape(), header.getDims(),
-                            [](int64_t a, uint64_t b) { return static_cast<uint64_t>(a) == b; }) &&
-                static_cast<int64_t>(header.order) == static_cast<int64_t>(type.getEncoding().getElementOrder()) &&
-                header.tileColumns == type.getEncoding().getTileColumnCount() &&
-                static_cast<uint8_t>(header.encoding) == type.getEncoding().getEncodingNumber() &&
-                (!huffman || (header.maxCodeLength == huffman.getMaxCodeLength() && header.group == huffman.getGroup()));
+  bool isSame =
+      header.elementType == getCodecType(type.getElementType()) &&
+      llvm::equal(type.getShape(), header.getDims(),
+                  [](int64_t a, uint64_t b) { return static_cast<uint64_t>(a) == b; }) &&
+      static_cast<int64_t>(header.order) == static_cast<int64_t>(type.getEncoding().getElementOrder()) &&
+      header.tileColumns == type.getEncoding().getTileColumnCount() &&
+      static_cast<uint8_t>(header.encoding) == type.getEncoding().getEncodingNumber() &&
+      (!huffman || (header.maxCodeLength == huffman.getMaxCodeLength() && header.group == huffman.getGroup()));
   if (isSame)
     return Status::ok();
   std::string dims;

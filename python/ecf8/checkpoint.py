@@ -40,7 +40,8 @@ class TensorInfo:
     """A tensor of a checkpoint, without its elements.
 
     `dtype` (as safetensors names it, "F8_E4M3"), `shape` and `size_bytes` are the original's. `encoding` ("huffman",
-    "planes", "quads", "pairs", "classic", "raw") says how `stored_bytes` hold it; None where the elements lie in the file as they are.
+    "planes", "quads", "pairs", "classic", "raw") says how `stored_bytes` hold it; None where the elements lie in the
+    file as they are.
     """
 
     name: str

@@ -48,8 +48,9 @@ void checkTiles(const Payload &payload, const Result<std::vector<uint8_t>> &whol
         continue;
       for (unsigned row = 0; row < grid.stripRows(strip); ++row)
         for (uint64_t column = 0; column < grid.tileWidth(tile); ++column)
-          FUZZ_CHECK((*elements)[grid.position(row, column)] ==
-                     (*whole)[(strip * grid.paddedRows() + row) * header.shape.columns + tile * grid.tileColumns + column]);
+          FUZZ_CHECK(
+              (*elements)[grid.position(row, column)] ==
+              (*whole)[(strip * grid.paddedRows() + row) * header.shape.columns + tile * grid.tileColumns + column]);
     }
   FUZZ_CHECK(whole.isOk());
 }

@@ -186,7 +186,8 @@ void Parser::checkValues() {
   if (!target.empty() && (!use || (*use != Preset::Storage && getCodec(*use) == *use)))
     throw CLI::ValidationError("--for", "expected storage, cpu, sm_89 or sm_90a, got '" + target + "'");
   if (!codec.empty() && (!name || *name == Preset::Storage || getCodec(*name) != *name))
-    throw CLI::ValidationError("--codec", "expected raw, huffman, planes, quads, pairs or classic, got '" + codec + "'");
+    throw CLI::ValidationError("--codec",
+                               "expected raw, huffman, planes, quads, pairs or classic, got '" + codec + "'");
   if (use || name)
     options.job.preset = use ? *use : *name;
   if (!part.empty() && !parsePart(part, options.job))

@@ -78,8 +78,7 @@ json budgetToJson(const std::vector<BudgetLine> &lines, const StatsOptions &opti
 }
 
 std::vector<std::vector<std::string>> makeTable(const Survey &survey, bool showAll) {
-  std::vector<std::vector<std::string>> rows = {
-      {"tensor", "dtype", "shape", "weights", "H(exponent)", "bound"}};
+  std::vector<std::vector<std::string>> rows = {{"tensor", "dtype", "shape", "weights", "H(exponent)", "bound"}};
   for (Preset preset : surveyedPresets)
     rows.front().emplace_back(getName(preset));
   auto addPresets = [&](const SurveyedTensor &tensor) {

@@ -44,8 +44,8 @@ struct StreamLimits {
   /// Finished parts of a payload that may wait for their place, and elements of a small tensor between its two passes.
   /// What does not fit is computed, or read, a second time.
   uint64_t retainedBytes = uint64_t(256) << 20;
-  /// What to count for the code of huffman, but for the symbols of single elements: those of `group` elements in `order`.
-  /// Group 0: nothing. Needed by group 2 and, for each group on its own, by order mma.
+  /// What to count for the code of huffman, but for the symbols of single elements: those of `group` elements in
+  /// `order`. Group 0: nothing. Needed by group 2 and, for each group on its own, by order mma.
   struct Counted {
     Order order = Order::Rows32;
     unsigned group = 2;

@@ -15,8 +15,8 @@ Result<std::vector<uint8_t>> decode(const Payload &payload, unsigned threads = 1
 /// Reads and decodes `bytes`.
 Result<std::vector<uint8_t>> decode(std::span<const uint8_t> bytes);
 
-/// Decodes the tile `tile` of strip `strip` to tile order: paddedWidth * 32 bytes, in order mma paddedWidth * 16, padding
-/// elements included. Not for order row_major.
+/// Decodes the tile `tile` of strip `strip` to tile order: paddedWidth * 32 bytes, in order mma paddedWidth * 16,
+/// padding elements included. Not for order row_major.
 Result<std::vector<uint8_t>> decodeTile(const Payload &payload, uint64_t strip, uint64_t tile);
 
 /// Decodes the rectangle of `rowCount` x `columnCount` elements that starts at (`row`, `column`) of the matrix view, in

@@ -198,10 +198,9 @@ inline constexpr uint64_t magic = 0, major = 4, minor = 5, headerSize = 6, requi
                           payloadBytes = 16, payloadHash = 24, contentHash = 32, elementType = 40, encoding = 41,
                           order = 42, stream = 43, rank = 44, group = 45, rawExponentBits = 46, maxCodeLength = 47,
                           tileColumns = 48, dataFlags = 52, minExponent = 56, maxExponent = 57, exponentOffset = 58,
-                          reserved = 59,
-                          rows = 64, columns = 72, restOffset = 80, tileTableOffset = 88, codesOffset = 96,
-                          codesBytes = 104, codeLengths = 112, dims = 128, lengthsOffset = 192, lengthsBytes = 200,
-                          wideReserved = 208;
+                          reserved = 59, rows = 64, columns = 72, restOffset = 80, tileTableOffset = 88,
+                          codesOffset = 96, codesBytes = 104, codeLengths = 112, dims = 128, lengthsOffset = 192,
+                          lengthsBytes = 200, wideReserved = 208;
 } // namespace header_offset
 
 /// Where the sections of a payload lie, given its shape, layout and number of code bytes [layout_c1].

@@ -1,5 +1,5 @@
-// Huffman in order mma, with stream segments: what it codes, and the table that decoders index (docs/Format.md, sections
-// 14 to 16).
+// Huffman in order mma, with stream segments: what it codes, and the table that decoders index (docs/Format.md,
+// sections 14 to 16).
 #ifndef ECF8_CODEC_SEGMENTS_H
 #define ECF8_CODEC_SEGMENTS_H
 
@@ -31,9 +31,9 @@ std::optional<GroupLayout> getGroupLayout(ElementType type, unsigned group);
 /// What is added to a quad before its bits are coded, modulo 2^32; decoders subtract it [group_c3].
 uint32_t getOffsetAddend(ElementType type, int exponentOffset);
 
-/// The table for decoders of `header`, that of a checked payload of huffman in order mma: 2^maxCodeLength entries, by the
-/// next bits of a segment, the first bit lowest. Entry: the length of the code in bits 0 to 4, the coded bits at their
-/// places [entry_c1]. Empty for any other header.
+/// The table for decoders of `header`, that of a checked payload of huffman in order mma: 2^maxCodeLength entries, by
+/// the next bits of a segment, the first bit lowest. Entry: the length of the code in bits 0 to 4, the coded bits at
+/// their places [entry_c1]. Empty for any other header.
 std::vector<uint32_t> buildSegmentTable(const Header &header);
 
 } // namespace ecf8

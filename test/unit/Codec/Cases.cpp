@@ -64,8 +64,8 @@ struct Bases {
 
   // Order mma. 1 x 6 and 1 x 4 in one tile of 128 columns: all quads have 8 bits, their symbol reversed; symbol 11 of
   // classic, which is also the padding, has 3 bits.
-  Bytes quads = encodeOrDie(EncodeOptions::quads(11, 128), ElementType::F8E4M3FN, {1, 6},
-                            {0x38, 0xB9, 0x40, 0x30, 0x10, 0x58});
+  Bytes quads =
+      encodeOrDie(EncodeOptions::quads(11, 128), ElementType::F8E4M3FN, {1, 6}, {0x38, 0xB9, 0x40, 0x30, 0x10, 0x58});
   Bytes classic = encodeOrDie(EncodeOptions::classic(8, 128), ElementType::F8E4M3FN, {1, 4}, {0x10, 0x58, 0x58, 0x58});
   // Two tiles.
   Bytes mmaPairs = make(EncodeOptions::pairs(12, 128), {2, 130}, Distribution::Geometric);
@@ -310,7 +310,8 @@ void addMmaHeaderCases(CaseList &list, const Bases &base) {
   list.add("layout_c3-after-the-codes-of-mma", base.classic, [](Bytes &p) {
     p[get64(p, at::codesOffset) + get64(p, at::codesBytes)] = 1; // a gap, since a tile is no multiple of 64
   });
-  list.add("table_c1-first-entry-of-mma", base.quads, [](Bytes &p) { put<uint32_t>(p, get64(p, at::tileTableOffset), 1); });
+  list.add("table_c1-first-entry-of-mma", base.quads,
+           [](Bytes &p) { put<uint32_t>(p, get64(p, at::tileTableOffset), 1); });
   list.add("table_c2-descending-in-mma", base.mmaPairs,
            [](Bytes &p) { put<uint32_t>(p, get64(p, at::tileTableOffset) + 4, 0xFFFFFFFF); });
   list.add("table_c3-last-entry-of-mma", base.quads,
@@ -329,12 +330,14 @@ void addMmaHeaderCases(CaseList &list, const Bases &base) {
   });
 }
 
-/// Order mma: streams and padding. In `quads` lane 0 has the 4 first elements, lane 1 the two others with two of padding;
-/// a lane's second quad is row 8.
+/// Order mma: streams and padding. In `quads` lane 0 has the 4 first elements, lane 1 the two others with two of
+/// padding; a lane's second quad is row 8.
 void addMmaContentCases(CaseList &list, const Bases &base) {
   constexpr uint64_t bitArea = 64; // in the stream of a tile
   auto codes = [](const Bytes &p) { return get64(p, at::codesOffset); };
-  auto startOf = [=](const Bytes &p, unsigned lane) { return loadLittle<uint16_t>(p.data() + codes(p) + lane * 2) * 4u; };
+  auto startOf = [=](const Bytes &p, unsigned lane) {
+    return loadLittle<uint16_t>(p.data() + codes(p) + lane * 2) * 4u;
+  };
   list.add("group_c5-padding-quad", base.quads, [=](Bytes &p) { p[codes(p) + bitArea + 2] ^= 1; });
   list.add("group_c5-padding-of-a-quad", base.quads, [=](Bytes &p) {
     p[codes(p) + bitArea + startOf(p, 1) / 8] ^= 0x02; // the code is reversed: the upper bit of the last element
@@ -350,7 +353,8 @@ void addMmaContentCases(CaseList &list, const Bases &base) {
   };
   list.add("segments_c3-a-unit-too-few", base.mmaPairs, [=](Bytes &p) { moveTile(p, -1); });
   list.add("segments_c3-a-unit-too-many", base.mmaPairs, [=](Bytes &p) { moveTile(p, 1); });
-  list.add("segments_c1-no-stream", base.mmaPairs, [](Bytes &p) { put<uint32_t>(p, get64(p, at::tileTableOffset) + 4, 0); });
+  list.add("segments_c1-no-stream", base.mmaPairs,
+           [](Bytes &p) { put<uint32_t>(p, get64(p, at::tileTableOffset) + 4, 0); });
   list.add("segments_c4-before-the-first-segment", base.quads, [=](Bytes &p) { p[codes(p) + bitArea] = 0x80; });
   list.add("segments_c4-between-segments", base.classic, [=](Bytes &p) {
     unsigned bit = startOf(p, 1) - 1;
@@ -422,9 +426,9 @@ std::vector<ValidCase> makeValidCases() {
     add("planes-one-symbol" + suffix, EncodeOptions::planes(), type, {3, 20}, elements(Distribution::OneSymbol, 60));
     add("planes-four-symbols" + suffix, EncodeOptions::planes(1024), type, {33, 5},
         fewSymbols(elements(Distribution::Uniform, 165)));
-    for (auto [name, options] : {std::pair("quads", EncodeOptions::quads(11, 128)),
-                                 std::pair("pairs", EncodeOptions::pairs(12, 128)),
-                                 std::pair("classic", EncodeOptions::classic(8, 128))}) {
+    for (auto [name, options] :
+         {std::pair("quads", EncodeOptions::quads(11, 128)), std::pair("pairs", EncodeOptions::pairs(12, 128)),
+          std::pair("classic", EncodeOptions::classic(8, 128))}) {
       std::string prefix = std::string("mma-") + name;
       add(prefix + "-every-byte" + suffix, options, type, {16, 16}, elements(Distribution::EveryByte, 256));
       add(prefix + "-ragged" + suffix, options, type, {17, 131}, elements(Distribution::Gaussian, 17 * 131));

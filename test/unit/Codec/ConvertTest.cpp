@@ -81,11 +81,16 @@ TEST(Convert, NegativeSlices) {
 }
 
 TEST(Convert, ReencodingEqualsEncoding) {
-  const EncodeOptions all[] = {EncodeOptions::raw(),           EncodeOptions::rawRows32(64),
-                               EncodeOptions::huffman(7, 16),  EncodeOptions::huffman(8, 1024),
-                               EncodeOptions::planes(16),      EncodeOptions::planes(),
-                               EncodeOptions::huffmanPairs(48), EncodeOptions::rawMma(128),
-                               EncodeOptions::quads(),         EncodeOptions::pairs(12, 128),
+  const EncodeOptions all[] = {EncodeOptions::raw(),
+                               EncodeOptions::rawRows32(64),
+                               EncodeOptions::huffman(7, 16),
+                               EncodeOptions::huffman(8, 1024),
+                               EncodeOptions::planes(16),
+                               EncodeOptions::planes(),
+                               EncodeOptions::huffmanPairs(48),
+                               EncodeOptions::rawMma(128),
+                               EncodeOptions::quads(),
+                               EncodeOptions::pairs(12, 128),
                                EncodeOptions::classic()};
   for (const EncodeOptions &from : all)
     for (const EncodeOptions &to : all) {

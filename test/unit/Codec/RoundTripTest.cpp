@@ -17,20 +17,24 @@ namespace {
 constexpr ElementType elementTypes[] = {ElementType::F8E4M3FN, ElementType::F8E5M2};
 
 std::vector<EncodeOptions> allOptions() {
-  return {EncodeOptions::raw(),          EncodeOptions::rawRows32(1024),      EncodeOptions::rawRows32(48),
-          EncodeOptions::huffman(8, 16), EncodeOptions::huffman(7, 64),       EncodeOptions::huffman(8, 1024),
-          EncodeOptions::huffman(7, 80), EncodeOptions::huffman(8, 1u << 20), EncodeOptions::planes(16),
-          EncodeOptions::planes(),       EncodeOptions::planes(1024),         EncodeOptions::huffmanPairs(16),
-          EncodeOptions::huffmanPairs(), EncodeOptions::huffmanPairs(80),     EncodeOptions::rawMma(),
-          EncodeOptions::rawMma(128),    EncodeOptions::quads(),              EncodeOptions::quads(9, 128),
-          EncodeOptions::quads(12, 384), EncodeOptions::pairs(),              EncodeOptions::pairs(8, 128),
-          EncodeOptions::classic(),      EncodeOptions::classic(7, 256)};
+  return {EncodeOptions::raw(),          EncodeOptions::rawRows32(1024),
+          EncodeOptions::rawRows32(48),  EncodeOptions::huffman(8, 16),
+          EncodeOptions::huffman(7, 64), EncodeOptions::huffman(8, 1024),
+          EncodeOptions::huffman(7, 80), EncodeOptions::huffman(8, 1u << 20),
+          EncodeOptions::planes(16),     EncodeOptions::planes(),
+          EncodeOptions::planes(1024),   EncodeOptions::huffmanPairs(16),
+          EncodeOptions::huffmanPairs(), EncodeOptions::huffmanPairs(80),
+          EncodeOptions::rawMma(),       EncodeOptions::rawMma(128),
+          EncodeOptions::quads(),        EncodeOptions::quads(9, 128),
+          EncodeOptions::quads(12, 384), EncodeOptions::pairs(),
+          EncodeOptions::pairs(8, 128),  EncodeOptions::classic(),
+          EncodeOptions::classic(7, 256)};
 }
 
 std::string describe(const EncodeOptions &options, ElementType type, std::span<const uint64_t> dims) {
-  std::string text = std::string(getName(options.encoding)) + " " + std::string(getName(options.order)) + " g=" + std::to_string(options.group) +
-                     " S=" + std::to_string(options.tileColumns) + " L=" + std::to_string(options.maxCodeLength) + " " +
-                     std::string(getName(type)) + " shape";
+  std::string text = std::string(getName(options.encoding)) + " " + std::string(getName(options.order)) +
+                     " g=" + std::to_string(options.group) + " S=" + std::to_string(options.tileColumns) +
+                     " L=" + std::to_string(options.maxCodeLength) + " " + std::string(getName(type)) + " shape";
   for (uint64_t dim : dims)
     text += " " + std::to_string(dim);
   return text;
@@ -227,9 +231,10 @@ TEST(RoundTrip, NegativeOptionsAndShapes) {
             "expected code length limit 7 to 8 for group 1 in order mma, got 9 [group_c1]");
   for (uint32_t tileColumns : {0u, 192u, 1152u})
     for (const EncodeOptions &options : {EncodeOptions::quads(11, tileColumns), EncodeOptions::rawMma(tileColumns)})
-      EXPECT_EQ(messageOf(options), "expected tile columns that are a positive multiple of 128, at most 1024, for order "
-                                    "mma, got " +
-                                        std::to_string(tileColumns) + " [header_c14]");
+      EXPECT_EQ(messageOf(options),
+                "expected tile columns that are a positive multiple of 128, at most 1024, for order "
+                "mma, got " +
+                    std::to_string(tileColumns) + " [header_c14]");
   EXPECT_EQ(messageOf(EncodeOptions::huffman(9)), "expected code length limit 7 or 8, got 9 [header_c12]");
   EXPECT_EQ(messageOf({Encoding::Huffman, 8, 1024, Order::Rows32, 2}),
             "expected code length limit 12 for group 2, got 8 [header_c12]");

@@ -83,12 +83,13 @@ TEST(Segments, NegativeTables) {
 class DeviceLane {
 public:
   DeviceLane(const Payload &payload, std::span<const uint32_t> table, uint64_t tile, unsigned lane)
-      : header(payload.header), table(table), stream(payload.bytes.data() + header.codesOffset + payload.tileOffset(tile)),
+      : header(payload.header), table(table),
+        stream(payload.bytes.data() + header.codesOffset + payload.tileOffset(tile)),
         position(uint64_t(loadLittle<uint16_t>(stream + lane * 2)) * 4) {
     TileGrid grid = header.grid();
     uint64_t strip = tile / grid.tilesPerStrip(), place = tile % grid.tilesPerStrip();
-    slots = payload.bytes.data() + header.restOffset + grid.columnsBefore(strip, place) * header.storage().bytesPerColumn +
-            lane * 16;
+    slots = payload.bytes.data() + header.restOffset +
+            grid.columnsBefore(strip, place) * header.storage().bytesPerColumn + lane * 16;
   }
 
   /// The quads of the next step.
@@ -107,7 +108,8 @@ public:
                (a >> 5 & 0x03030303u) | (b >> 3 & 0x0C0C0C0Cu) | (d >> 1 & 0x10101010u) | (d << 1 & 0x80808080u)};
       for (uint32_t &quad : quads) {
         quad ^= lookUp();
-        quad -= uint32_t(header.exponentOffset) * (header.elementType == ElementType::F8E5M2 ? 0x04040404u : 0x08080808u);
+        quad -=
+            uint32_t(header.exponentOffset) * (header.elementType == ElementType::F8E5M2 ? 0x04040404u : 0x08080808u);
       }
       return quads;
     }

@@ -43,12 +43,11 @@ struct Shape {
 };
 const Shape shapes[] = {{{}},       {{0}},        {{5}},         {{0, 7}},    {{7, 0}},      {{1, 1}},     {{32, 16}},
                         {{33, 17}}, {{64, 1024}}, {{100, 1000}}, {{3, 1025}}, {{2, 40, 48}}, {{576, 130}}, {{128, 5}}};
-const EncodeOptions allOptions[] = {EncodeOptions::raw(),          EncodeOptions::rawRows32(48),
-                                    EncodeOptions::huffman(),      EncodeOptions::planes(),
-                                    EncodeOptions::huffman(7, 48), EncodeOptions::planes(16),
-                                    EncodeOptions::huffmanPairs(), EncodeOptions::huffmanPairs(48),
-                                    EncodeOptions::rawMma(128),    EncodeOptions::quads(11, 128),
-                                    EncodeOptions::pairs(),        EncodeOptions::classic(7, 256)};
+const EncodeOptions allOptions[] = {
+    EncodeOptions::raw(),          EncodeOptions::rawRows32(48),    EncodeOptions::huffman(),
+    EncodeOptions::planes(),       EncodeOptions::huffman(7, 48),   EncodeOptions::planes(16),
+    EncodeOptions::huffmanPairs(), EncodeOptions::huffmanPairs(48), EncodeOptions::rawMma(128),
+    EncodeOptions::quads(11, 128), EncodeOptions::pairs(),          EncodeOptions::classic(7, 256)};
 
 std::vector<uint8_t> streamed(const EncodeOptions &options, ElementType type, const Shape &shape,
                               std::span<const uint8_t> elements, StreamLimits limits) {
@@ -214,9 +213,8 @@ TEST(Stream, NoticesElementsThatChange) {
   std::vector<uint8_t> elements = makeElements(Distribution::Gaussian, ElementType::F8E4M3FN, 128 * 64);
   for (const EncodeOptions &options : allOptions) {
     ChangingSource source(elements, /*changed=*/5000);
-    Result<StreamEncoder> encoder =
-        StreamEncoder::scan(ElementType::F8E4M3FN, std::vector<uint64_t>{128, 64}, source,
-                            {1, 2048, 0, countedFor(options)});
+    Result<StreamEncoder> encoder = StreamEncoder::scan(ElementType::F8E4M3FN, std::vector<uint64_t>{128, 64}, source,
+                                                        {1, 2048, 0, countedFor(options)});
     ASSERT_TRUE(encoder.isOk());
     MemorySink sink;
     EXPECT_EQ(

@@ -81,8 +81,7 @@ static LogicalResult verifyMma(function_ref<InFlightDiagnostic()> emitError, int
                        << " for group " << group << " in order mma, got " << rawExponentBits;
   if (maxCodeLength < layout.minCodeLengthLimit || maxCodeLength > layout.maxCodeLengthLimit) // huffman_c3
     return emitError() << "expected max_code_length from " << layout.minCodeLengthLimit << " to "
-                       << layout.maxCodeLengthLimit << " for group " << group << " in order mma, got "
-                       << maxCodeLength;
+                       << layout.maxCodeLengthLimit << " for group " << group << " in order mma, got " << maxCodeLength;
   return verifyTileColumns(emitError, Order::mma, tileColumns);
 }
 

@@ -116,8 +116,7 @@ private:
     else if (codec == "huffman")
       encoding = HuffmanAttr::getChecked(emitError, context, /*group=*/int64_t(1), /*raw_exponent_bits=*/int64_t(0),
                                          maxCodeLength != 0 ? maxCodeLength.getValue() : int64_t(8),
-                                         Stream::interleaved, Order::rows32,
-                                         columns(::ecf8::EncodeOptions::huffman()));
+                                         Stream::interleaved, Order::rows32, columns(::ecf8::EncodeOptions::huffman()));
     else if (mma = getMmaOptions(codec); mma) // the weight's element type is part of the encoding
       return success(getMmaEncoding(Float8E4M3FNType::get(context), *mma, emitError) != nullptr);
     else
@@ -344,9 +343,9 @@ private:
   }
 
   WeightDecisionFn decide;
-  EncodingAttrInterface encoding;   ///< null for raw and for `mma`
+  EncodingAttrInterface encoding;           ///< null for raw and for `mma`
   std::optional<::ecf8::EncodeOptions> mma; ///< of a codec in order mma
-  DenseSet<Operation *> contracted; ///< globals that contractions alone read; only for codec=auto
+  DenseSet<Operation *> contracted;         ///< globals that contractions alone read; only for codec=auto
 };
 
 } // namespace
