@@ -71,7 +71,7 @@ static float squareRoot(float x) { return std::sqrt(x); }
 static float reciprocalSquareRoot(float x) { return float(1 / std::sqrt(double(x))); }
 static float sine(float x) { return std::sin(x); }
 static float cosine(float x) { return std::cos(x); }
-static float saturate(float x) { return std::isnan(x) ? 0 : std::min(std::max(x, 0.0f), 1.0f); }
+static float saturate(float x) { return x > 0 ? std::min(x, 1.0f) : 0; } // NaN and -0 become 0
 static float absolute(float x) { return std::fabs(x); }
 static float minimum(float a, float b) { return std::fmin(a, b); }
 static float maximum(float a, float b) { return std::fmax(a, b); }
