@@ -23,10 +23,13 @@ ALLOWED: dict[str, set[str]] = {
     "Dialect": {"Codec", "Support"},
     "Conversion": {"Dialect", "Codec", "Support"},
     "Pipelines": {"Conversion", "Dialect", "Checkpoint", "Codec", "Support"},
+    "Simt": {"Support"},
     "tools/ecf8-run": {"Runtime", "Support"},
     "tools/ecf8-pack": {"Checkpoint", "Codec", "Support"},
     "tools": {"Pipelines", "Conversion", "Dialect", "Checkpoint", "Codec", "Support"},
 }
+# Layers that use LLVM and not MLIR.
+WITHOUT_MLIR = {"Simt"}
 BELOW_COMPILER = {"Support", "Codec", "Runtime", "Checkpoint", "tools/ecf8-run", "tools/ecf8-pack"}
 # Plain declarations of no layer: the agreement between compiled code and the runtime, the tensor exchange standard, and
 # the status codes of the C APIs.
@@ -80,6 +83,7 @@ def check_includes() -> list[str]:
                 target = layer_of_header(header)
                 upward = target not in (None, layer) and target not in ALLOWED[layer] and header not in SHARED_HEADERS
                 foreign = layer in BELOW_COMPILER and header.startswith(("mlir/", "llvm/", "mlir-c/", "llvm-c/"))
+                foreign |= layer in WITHOUT_MLIR and header.startswith(("mlir/", "mlir-c/"))
                 if upward or foreign:
                     problems.append(f"{path.relative_to(ROOT)}:{line}: {layer} must not include {header}")
     return problems
@@ -102,6 +106,7 @@ def check_links() -> list[str]:
                 target = layers.get(word)
                 upward = target not in (None, layer) and target not in ALLOWED[layer]
                 foreign = layer in BELOW_COMPILER and re.fullmatch(r"(MLIR|LLVM)\w*", word) is not None
+                foreign |= layer in WITHOUT_MLIR and re.fullmatch(r"MLIR\w*", word) is not None
                 if upward or foreign:
                     problems.append(f"{path.relative_to(ROOT)}: {layer} must not link {word}")
     return problems

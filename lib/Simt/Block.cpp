@@ -1,0 +1,511 @@
+// The threads of a block: who runs next, where they meet, and what is reported when nobody can go on.
+#include "Block.h"
+#include "ModuleImpl.h"
+
+#include <algorithm>
+#include <sys/mman.h>
+
+using namespace ecf8::simt;
+
+static std::string text(Dim3 v) {
+  return "(" + std::to_string(v.x) + "," + std::to_string(v.y) + "," + std::to_string(v.z) + ")";
+}
+
+std::string ecf8::simt::describeThread(const Context &context) {
+  return "block " + text({context.ctaid[0], context.ctaid[1], context.ctaid[2]}) + ", thread " +
+         text({context.tid[0], context.tid[1], context.tid[2]});
+}
+
+void Launch::fail(std::string message) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (error.isOk())
+    error = Status(StatusCode::Aborted, "kernel '" + kernel->name + "', " + message);
+  stop = true;
+}
+
+ecf8::Status Launch::status() {
+  std::lock_guard<std::mutex> lock(mutex);
+  return error;
+}
+
+bool Block::initialize() {
+  // In the first 2 GiB: code that keeps a shared address in 32 bits, as instructions and descriptors do, stays correct.
+  // The parts that are not the arena cannot be touched.
+  void *got = mmap(nullptr, 3 * kArenaBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT, -1, 0);
+  if (got == MAP_FAILED)
+    return false;
+  arenaMapping = got;
+  uintptr_t aligned = (uintptr_t(got) + kArenaBytes) / kArenaBytes * kArenaBytes;
+  arena = reinterpret_cast<char *>(aligned);
+  return mprotect(arena, kArenaBytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+Block::~Block() {
+  if (arenaMapping)
+    munmap(arenaMapping, 3 * kArenaBytes);
+}
+
+static void threadMain(void *argument) {
+  auto &context = *static_cast<Context *>(argument);
+  context.block->launch().kernel->entry(context.block->launch().parameters);
+  context.block->exitThread(context);
+}
+
+void Block::prepareThread(unsigned thread, Dim3 tid, const Dim3 &blockIndex) {
+  auto *context = reinterpret_cast<Context *>(contextAddress(threadStacks.slot(thread)));
+  contexts[thread] = context;
+  const Launch &l = *currentLaunch;
+  *context = Context();
+  uint32_t lane = thread % 32;
+  auto put = [](uint32_t (&to)[3], Dim3 from) { to[0] = from.x, to[1] = from.y, to[2] = from.z; };
+  put(context->tid, tid);
+  put(context->ntid, l.block);
+  put(context->ctaid, blockIndex);
+  put(context->nctaid, l.grid);
+  context->laneId = lane;
+  context->warpId = thread / 32;
+  context->numWarps = numWarps;
+  context->dynamicSharedBytes = l.dynamicSharedBytes;
+  context->totalSharedBytes = usedSharedBytes;
+  context->laneMaskEq = 1u << lane;
+  context->laneMaskLt = (1u << lane) - 1;
+  context->laneMaskLe = context->laneMaskLt | context->laneMaskEq;
+  context->laneMaskGt = ~context->laneMaskLe;
+  context->laneMaskGe = ~context->laneMaskLt;
+  context->thread = thread;
+  context->shared = arena;
+  context->block = this;
+  context->pollsLeft = 64;
+  context->stackPointer = threadStacks.prepare(thread, threadMain, context);
+}
+
+bool Block::begin(Launch &launch, uint64_t index) {
+  currentLaunch = &launch;
+  const KernelImpl &kernel = *launch.kernel;
+  threads = launch.block.x * launch.block.y * launch.block.z;
+  numWarps = (threads + 31) / 32;
+  if (!threadStacks.reserve(threads))
+    return false;
+  usedSharedBytes = kernel.module->dynamicSharedOffset(launch.dynamicSharedBytes) + launch.dynamicSharedBytes;
+  // Values that no program means: a kernel that reads what nobody wrote does not get away with zeros.
+  std::memset(arena, 0xff, std::min<size_t>(kArenaBytes, usedSharedBytes + 4096));
+  Dim3 blockIndex;
+  blockIndex.x = index % launch.grid.x;
+  blockIndex.y = index / launch.grid.x % launch.grid.y;
+  blockIndex.z = index / launch.grid.x / launch.grid.y;
+  unsigned thread = 0;
+  for (uint32_t z = 0; z < launch.block.z; ++z)
+    for (uint32_t y = 0; y < launch.block.y; ++y)
+      for (uint32_t x = 0; x < launch.block.x; ++x)
+        prepareThread(thread++, {x, y, z}, blockIndex);
+  for (unsigned w = 0; w < numWarps; ++w) {
+    unsigned lanes = std::min(32u, threads - w * 32);
+    uint32_t mask = lanes == 32 ? ~0u : (1u << lanes) - 1;
+    Warp &warp = warps[w];
+    warp.exists = warp.live = warp.ready = mask;
+    warp.yielded = warp.activeMask = 0;
+    warp.numOpen = 0;
+  }
+  for (NamedBarrier &barrier : barriers) {
+    barrier.expected = barrier.arrived = barrier.reduceCount = 0;
+    barrier.reduceAll = true, barrier.reduceAny = false;
+    barrier.waiting.fill(0);
+    barrier.seen.fill(0);
+    barrier.clock.clear();
+  }
+  readyWarps = numWarps == 32 ? ~0u : (1u << numWarps) - 1;
+  yieldedWarps = 0;
+  liveThreads = threads;
+  currentWarp = 0;
+  hasFailed = hasStalled = false;
+  progress = lastProgress = idleRounds = 0;
+  random = launch.options.seed ? launch.options.seed * 0x9e3779b97f4a7c15 + index * 0xbf58476d1ce4e5b9 + 1 : 0;
+  isChecking = kernel.module->check;
+  if (isChecking) {
+    pendingCopies.begin(threads);
+    wgmmaState.begin();
+    blockChecker.begin(*this, threads, usedSharedBytes, kernel.module->sharedObjects(launch.dynamicSharedBytes));
+  }
+  return true;
+}
+
+Block::Outcome Block::run() {
+  hasStalled = false;
+  Context *first = pickNext();
+  if (first)
+    ecf8_simt_switch(&schedulerStack, first->stackPointer);
+  if (hasFailed || currentLaunch->stop)
+    return Outcome::Failed;
+  return hasStalled ? Outcome::Stalled : Outcome::Finished;
+}
+
+/// One of the bits of `mask`, which is not 0.
+unsigned Block::select(uint32_t mask) {
+  if (!random)
+    return __builtin_ctz(mask);
+  random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+  unsigned turn = random & 31;
+  return (__builtin_ctz(__builtin_rotateright32(mask, turn)) + turn) & 31;
+}
+
+/// The thread that goes on, taken off the ready ones; null if control goes back to the scheduler.
+Context *Block::pickNext() {
+  while (!currentLaunch->stop.load(std::memory_order_relaxed)) {
+    Warp &warp = warps[currentWarp];
+    if (warp.ready) {
+      unsigned lane = select(warp.ready);
+      warp.ready &= ~(1u << lane);
+      if (!warp.ready)
+        readyWarps &= ~(1u << currentWarp);
+      Context *next = contexts[currentWarp * 32 + lane];
+      next->wait = Wait::None;
+      return next;
+    }
+    if (readyWarps) {
+      uint32_t later = readyWarps & ~((2u << currentWarp) - 1);
+      currentWarp = select(!random && later ? later : readyWarps);
+      continue;
+    }
+    if (resolveActiveMasks(0, numWarps))
+      continue;
+    if (yieldedWarps) {
+      if (startRound())
+        continue;
+      return nullptr;
+    }
+    if (liveThreads)
+      reportDeadlock("deadlock");
+    return nullptr;
+  }
+  return nullptr;
+}
+
+/// Those who let others run first are runnable again. False if the block should wait for other blocks.
+bool Block::startRound() {
+  bool isIdle = progress == lastProgress;
+  lastProgress = progress;
+  if (!isIdle) {
+    idleRounds = 0;
+    currentLaunch->progress.fetch_add(1, std::memory_order_relaxed);
+  } else if (++idleRounds % 128 == 0) {
+    auto now = std::chrono::steady_clock::now();
+    uint64_t launchProgress = currentLaunch->progress.load(std::memory_order_relaxed);
+    if (idleRounds == 128 || launchProgress != lastLaunchProgress) {
+      lastLaunchProgress = launchProgress;
+      idleSince = now;
+      idleRounds = 128;
+    }
+    // Rounds of small blocks are short: other workers get half a second, too.
+    if (idleRounds > currentLaunch->options.livelockRounds && now - idleSince > std::chrono::milliseconds(500)) {
+      reportDeadlock("livelock");
+      return false;
+    }
+    hasStalled = true;
+  }
+  for (uint32_t rest = yieldedWarps; rest; rest &= rest - 1) {
+    unsigned w = __builtin_ctz(rest);
+    warps[w].ready |= warps[w].yielded;
+    warps[w].yielded = 0;
+  }
+  readyWarps |= yieldedWarps;
+  yieldedWarps = 0;
+  return !hasStalled;
+}
+
+void Block::makeReady(unsigned warp, uint32_t lanes) {
+  if (!lanes)
+    return;
+  warps[warp].ready |= lanes;
+  readyWarps |= 1u << warp;
+}
+
+void Block::switchAway(Context &context) {
+  Context *next = pickNext();
+  if (next == &context)
+    return;
+  ecf8_simt_switch(&context.stackPointer, next ? next->stackPointer : schedulerStack);
+}
+
+void Block::leave(Context &context) {
+  hasFailed = true;
+  ecf8_simt_switch(&context.stackPointer, schedulerStack);
+  __builtin_unreachable();
+}
+
+void Block::exitThread(Context &context) {
+  Warp &warp = warps[context.warpId];
+  if (isChecking) {
+    completeStores(context);
+    if (wgmmaState.isPending(context.warpId))
+      fail(context, nullptr, "exits with wgmma that it has not waited for (wgmma.wait_group)");
+  }
+  context.wait = Wait::Exited;
+  warp.live &= ~(1u << context.laneId);
+  --liveThreads;
+  ++progress;
+  // Who waits for all that have not exited may be able to go on.
+  for (unsigned i = 0; i < warp.numOpen;) {
+    Collective &open = warp.open[i];
+    if (open.arrived && open.arrived == (open.mask & warp.live) && open.site->op &&
+        open.site->op->maskArgument != Op::kWholeWarp)
+      completeCollective(*contexts[context.warpId * 32 + __builtin_ctz(open.arrived)], context.warpId, open);
+    else
+      ++i;
+  }
+  for (NamedBarrier &barrier : barriers)
+    if (barrier.expected == NamedBarrier::kAll && barrier.arrived == liveThreads && liveThreads)
+      completeBarrier(barrier);
+  switchAway(context);
+  __builtin_unreachable();
+}
+
+void Block::yield(Context &context, const CallSite &site) {
+  context.site = &site;
+  context.wait = Wait::Yield;
+  warps[context.warpId].yielded |= context.laneMaskEq;
+  yieldedWarps |= 1u << context.warpId;
+  switchAway(context);
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Collectives of a warp
+//===------------------------------------------------------------------------------------------------------------------===//
+
+void Block::collective(Context &context, const CallSite &site, Slot *slots, uint32_t mask, bool aligned) {
+  Warp &warp = warps[context.warpId];
+  if (aligned && warp.exists != ~0u)
+    fail(context, &site,
+         "all 32 lanes of the warp must execute it, and this warp has " +
+             std::to_string(__builtin_popcount(warp.exists)));
+  if (!(mask & context.laneMaskEq))
+    fail(context, &site, "the member mask does not name the lane " + std::to_string(context.laneId) + " itself");
+  Collective *found = nullptr;
+  for (unsigned i = 0; i < warp.numOpen && !found; ++i)
+    if (warp.open[i].mask == mask)
+      found = &warp.open[i];
+  if (!found) {
+    found = &warp.open[warp.numOpen++];
+    *found = {mask, 0, &site};
+  } else if (aligned ? found->site != &site : found->site->op != site.op) {
+    fail(context, &site,
+         "divergence: other lanes of the warp wait with the same members at " + found->site->what +
+             (found->site->where.empty() ? "" : " (" + found->site->where + ")"));
+  }
+  context.site = &site;
+  context.slots = slots;
+  context.waitMask = mask;
+  found->arrived |= context.laneMaskEq;
+  uint32_t members = aligned ? mask : mask & warp.live;
+  if (found->arrived == members) {
+    completeCollective(context, context.warpId, *found);
+    // This thread goes on by itself, without a turn of the scheduler.
+    warp.ready &= ~context.laneMaskEq;
+    if (!warp.ready)
+      readyWarps &= ~(1u << context.warpId);
+    context.wait = Wait::None;
+    return;
+  }
+  context.wait = Wait::Collective;
+  switchAway(context);
+}
+
+void Block::completeCollective(Context &context, unsigned warpIndex, Collective &collective) {
+  Warp &warp = warps[warpIndex];
+  WarpCall call{*this, *collective.site, warpIndex, collective.arrived, {}, {}, context};
+  call.forEach([&](unsigned lane) {
+    call.contexts[lane] = contexts[warpIndex * 32 + lane];
+    call.slots[lane] = call.contexts[lane]->slots;
+  });
+  uint32_t lanes = collective.arrived;
+  collective = warp.open[--warp.numOpen];
+  ++progress;
+  call.site.op->warp(call);
+  makeReady(warpIndex, lanes);
+}
+
+/// Gives lanes that wait for activemask, where nobody else of their warp can run, the set of those at the same place.
+bool Block::resolveActiveMasks(unsigned firstWarp, unsigned endWarp) {
+  bool any = false;
+  for (unsigned w = firstWarp; w < endWarp; ++w) {
+    Warp &warp = warps[w];
+    while (warp.activeMask) {
+      const CallSite *site = contexts[w * 32 + __builtin_ctz(warp.activeMask)]->site;
+      uint32_t group = 0;
+      for (uint32_t rest = warp.activeMask; rest; rest &= rest - 1)
+        if (contexts[w * 32 + __builtin_ctz(rest)]->site == site)
+          group |= rest & -rest;
+      for (uint32_t rest = group; rest; rest &= rest - 1)
+        contexts[w * 32 + __builtin_ctz(rest)]->waitMask = group;
+      warp.activeMask &= ~group;
+      makeReady(w, group);
+      any = true;
+    }
+  }
+  return any;
+}
+
+uint32_t Block::activeMask(Context &context, const CallSite &site) {
+  Warp &warp = warps[context.warpId];
+  context.site = &site;
+  context.wait = Wait::ActiveMask;
+  warp.activeMask |= context.laneMaskEq;
+  switchAway(context);
+  return context.waitMask;
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Barriers of the block
+//===------------------------------------------------------------------------------------------------------------------===//
+
+void Block::barrier(Context &context, const CallSite &site, const BarrierArgs &args) {
+  if (args.id >= kMaxBarriers)
+    fail(context, &site, "expected a barrier below 16, got " + std::to_string(args.id));
+  if (args.count != NamedBarrier::kAll && (args.count == 0 || args.count % 32))
+    fail(context, &site, "expected a thread count that is a multiple of 32, got " + std::to_string(args.count));
+  NamedBarrier &barrier = barriers[args.id];
+  uint32_t lane = context.laneMaskEq;
+  unsigned w = context.warpId;
+  if (barrier.arrived == 0) {
+    barrier.expected = args.count;
+    barrier.reduceAll = true, barrier.reduceAny = false, barrier.reduceCount = 0;
+  } else if (barrier.expected != args.count) {
+    auto count = [](uint32_t n) { return n == NamedBarrier::kAll ? std::string("all") : std::to_string(n); };
+    fail(context, &site,
+         "barrier " + std::to_string(args.id) + " was begun for " + count(barrier.expected) +
+             " threads, and this thread says " + count(args.count));
+  }
+  if (barrier.seen[w] & lane)
+    fail(context, &site, "barrier " + std::to_string(args.id) + ": this thread has arrived already");
+  if (args.aligned && barrier.seen[w] && barrier.site[w] != &site)
+    fail(context, &site,
+         "divergence: other lanes of the warp are at another barrier, " + barrier.site[w]->what +
+             (barrier.site[w]->where.empty() ? "" : " (" + barrier.site[w]->where + ")"));
+  barrier.site[w] = &site;
+  barrier.seen[w] |= lane;
+  ++barrier.arrived;
+  barrier.reduceAll &= args.predicate;
+  barrier.reduceAny |= args.predicate;
+  barrier.reduceCount += args.predicate;
+  if (isChecking && barrier.expected != NamedBarrier::kAll)
+    blockChecker.release(context, barrier.clock);
+  if (args.wait)
+    barrier.waiting[w] |= lane;
+  context.site = &site;
+  uint32_t expected = args.count == NamedBarrier::kAll ? liveThreads : args.count;
+  if (barrier.arrived == expected) {
+    completeBarrier(barrier);
+    if (!args.wait)
+      return;
+    warps[w].ready &= ~lane;
+    if (!warps[w].ready)
+      readyWarps &= ~(1u << w);
+    return;
+  }
+  if (!args.wait)
+    return;
+  context.wait = Wait::Barrier;
+  switchAway(context);
+}
+
+void Block::completeBarrier(NamedBarrier &barrier) {
+  if (isChecking) {
+    if (barrier.expected == NamedBarrier::kAll)
+      blockChecker.blockBarrier();
+    else
+      for (unsigned w = 0; w < numWarps; ++w)
+        for (uint32_t rest = barrier.waiting[w]; rest; rest &= rest - 1)
+          blockChecker.acquire(*contexts[w * 32 + __builtin_ctz(rest)], barrier.clock);
+  }
+  for (unsigned w = 0; w < numWarps; ++w) {
+    makeReady(w, barrier.waiting[w]);
+    barrier.waiting[w] = barrier.seen[w] = 0;
+  }
+  barrier.arrived = 0;
+  barrier.doneAll = barrier.reduceAll;
+  barrier.doneAny = barrier.reduceAny;
+  barrier.doneCount = barrier.reduceCount;
+  barrier.clock.clear();
+  ++progress;
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Reports
+//===------------------------------------------------------------------------------------------------------------------===//
+
+/// Says, place by place, which threads are waiting for what.
+void Block::reportDeadlock(const char *kind) {
+  hasFailed = true;
+  std::string message = std::string(kind) + ": no thread can go on";
+  if (std::string_view(kind) == "livelock")
+    message = "livelock: all runnable threads only poll, for " + std::to_string(idleRounds) + " rounds";
+  const Context *first = nullptr;
+  std::vector<bool> told(threads);
+  unsigned numPlaces = 0;
+  for (unsigned t = 0; t < threads; ++t) {
+    const Context &context = *contexts[t];
+    if (context.wait == Wait::Exited || told[t])
+      continue;
+    if (!first)
+      first = &context;
+    std::string members;
+    for (unsigned u = t; u < threads; ++u) {
+      const Context &other = *contexts[u];
+      if (other.wait != context.wait || other.site != context.site || other.waitMask != context.waitMask)
+        continue;
+      unsigned end = u;
+      while (end < threads && contexts[end]->wait == context.wait && contexts[end]->site == context.site &&
+             contexts[end]->waitMask == context.waitMask)
+        told[end++] = true;
+      members += (members.empty() ? "" : ",") + std::to_string(u) + (end > u + 1 ? "-" + std::to_string(end - 1) : "");
+      u = end;
+    }
+    if (++numPlaces > 6)
+      continue;
+    message += "; threads " + members + " at " + (context.site ? context.site->what : "their start");
+    if (context.site && !context.site->where.empty())
+      message += " (" + context.site->where + ")";
+    if (context.wait == Wait::Collective) {
+      char mask[16];
+      snprintf(mask, sizeof mask, "0x%08x", context.waitMask);
+      message += std::string(" with members ") + mask;
+    }
+  }
+  if (numPlaces > 6)
+    message += "; and " + std::to_string(numPlaces - 6) + " more places";
+  if (unsigned exited = threads - liveThreads)
+    message += "; " + std::to_string(exited) + " threads have exited";
+  currentLaunch->fail((first ? describeThread(*first) : "block") + ": " + message);
+}
+
+void ecf8::simt::fail(Context &context, const CallSite *site, std::string message) {
+  std::string text = describeThread(context) + ": ";
+  if (site) {
+    text += site->what;
+    if (!site->where.empty())
+      text += " (" + site->where + ")";
+    text += ": ";
+  }
+  context.block->launch().fail(text + message);
+  // The stack is left as it is: what these strings own must go first.
+  std::string().swap(text);
+  std::string().swap(message);
+  context.block->leave(context);
+}
+
+void ecf8::simt::ecf8_simt_warp_op(Context *context, const CallSite *site, Slot *slots) {
+  const Op &op = *site->op;
+  bool aligned = op.maskArgument == Op::kWholeWarp;
+  context->block->collective(*context, *site, slots, aligned ? ~0u : slots[op.maskArgument].u32(), aligned);
+}
+
+void ecf8::simt::ecf8_simt_poll(Context *context, const CallSite *site) {
+  if (--context->pollsLeft == 0) {
+    context->pollsLeft = 64;
+    context->block->yield(*context, *site);
+  }
+}
+
+void ecf8::simt::ecf8_simt_access(Context *context, const CallSite *site, void *address, uint64_t sizeBytes,
+                                  uint32_t kind) {
+  context->block->checker().access(*context, site, address, sizeBytes, kind);
+}
