@@ -204,7 +204,7 @@ void ContractionEmitter::emitKernels(Value tables, Products products, ArrayRef<i
 static ScaleOperands scaleOf(func::FuncOp body, const ContractionSpec &contraction) {
   if (contraction.scaleKind == ScaleKind::None)
     return {};
-  return {body.getArgument(3), body.getArgument(4), body.getArgument(5)};
+  return {body.getArgument(3), body.getArgument(4), body.getArgument(5), contraction.divides};
 }
 
 ContractionOperands ContractionEmitter::operandsOf(func::FuncOp body) const {

@@ -82,10 +82,10 @@ void clearSums(LaneBuilder &b, Value sums, Value at) {
 }
 
 /// Multiplies 32 sums by lane at `at` of `sums` by their scales.
-void scaleSums(LaneBuilder &b, Value sums, Value at, const std::array<Value, 2> &scales) {
+void scaleSums(LaneBuilder &b, const SumScaling &scaling, Value sums, Value at, const std::array<Value, 2> &scales) {
   for (int64_t half = 0; half < 2; ++half) {
     Value place = b.add(at, half * kHalfStrip);
-    Value scaled = arith::MulFOp::create(b, loadHalf(b, sums, place), scales[half]);
+    Value scaled = scaling.apply(b, loadHalf(b, sums, place), scales[half]);
     vector::StoreOp::create(b, scaled, sums, ValueRange{place});
   }
 }
@@ -197,7 +197,7 @@ private:
           auto branch = scf::IfOp::create(b, TypeRange{}, exists, /*withElseRegion=*/false);
           OpBuilder::InsertionGuard guard(b);
           b.setInsertionPointToStart(branch.thenBlock());
-          scaleSums(b, sums, at, scales);
+          scaleSums(b, *operands.scaling, sums, at, scales);
           moveSums(b, operands.out, rows[i], own, slice.rows, sums, at, Transfer::Add);
         } else if (operands.epilogue) {
           finishSums(b, operands, rows[i], own, slice.rows, sums, at);
@@ -341,7 +341,7 @@ private:
 
   /// Adds the sums of the block of scales that ends before column `end`, scaled, to the output.
   void addScaled(LaneBuilder &b, Value tile, Value strip, Value row, Value at, Value end) {
-    scaleSums(b, sums, at, operands.scaling->load(b, strip, tile, end));
+    scaleSums(b, *operands.scaling, sums, at, operands.scaling->load(b, strip, tile, end));
     moveSums(b, operands.out, row, strip, slice.rows, sums, at, Transfer::Add);
   }
 

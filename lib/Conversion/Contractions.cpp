@@ -32,6 +32,7 @@ ContractionSpec ContractionSpec::of(ContractOp op) {
   spec.scaleKind = op.getBlock()[0] == 1 ? ScaleKind::Rows : ScaleKind::Blocks;
   spec.scale = cast<ShapedType>(op.getScale().getType()).getElementType();
   spec.scalesSums = op.getScalesSums();
+  spec.divides = op.getDivides();
   return spec;
 }
 
@@ -40,7 +41,7 @@ ContractionSpec ContractionSpec::ofWeights() const {
   if (scalesSums) {
     spec.scaleKind = ScaleKind::None;
     spec.scale = Type();
-    spec.scalesSums = false;
+    spec.scalesSums = spec.divides = false;
   }
   return spec;
 }
@@ -107,8 +108,10 @@ FailureOr<ContractionSpec> ContractionSpec::of(func::FuncOp function) {
   if (kind)
     spec.scale = elementType(3);
   spec.scalesSums = function->hasAttr(kScalesSumsAttrName);
-  if (spec.scalesSums && !kind)
-    return function.emitOpError() << "expected '" << kScaleKindAttrName << "' with '" << kScalesSumsAttrName << "'",
+  spec.divides = function->hasAttr(kDividesAttrName);
+  if ((spec.scalesSums || spec.divides) && !kind)
+    return function.emitOpError() << "expected '" << kScaleKindAttrName << "' with '"
+                                  << (spec.scalesSums ? kScalesSumsAttrName : kDividesAttrName) << "'",
            failure();
   if (failed(readEpilogue(function, spec)))
     return failure();
@@ -165,7 +168,8 @@ func::FuncOp mlir::ecf8::getOrCreateContraction(ModuleOp module, const Contracti
   stream << "ecf8_contract_" << spec.weight.getEncoding().getMangledName() << "_" << spec.weight.getElementType() << "_"
          << spec.activations;
   if (spec.scaleKind != ScaleKind::None)
-    stream << "_" << spec.scale << nameOf(spec.scaleKind) << (spec.scalesSums ? "_sums" : "");
+    stream << "_" << spec.scale << nameOf(spec.scaleKind) << (spec.divides ? "_divide" : "")
+           << (spec.scalesSums ? "_sums" : "");
   func::FuncOp epilogue = spec.epilogue ? getOrCreateEpilogue(module, spec) : func::FuncOp();
   if (epilogue)
     stream << "_" << epilogue.getName().drop_front(StringRef("ecf8_").size());
@@ -181,6 +185,8 @@ func::FuncOp mlir::ecf8::getOrCreateContraction(ModuleOp module, const Contracti
     function->setAttr(kScaleKindAttrName, builder.getStringAttr(nameOf(spec.scaleKind)));
   if (spec.scalesSums)
     function->setAttr(kScalesSumsAttrName, builder.getUnitAttr());
+  if (spec.divides)
+    function->setAttr(kDividesAttrName, builder.getUnitAttr());
   if (epilogue)
     function->setAttr(kEpilogueAttrName, FlatSymbolRefAttr::get(epilogue.getNameAttr()));
   return function;

@@ -167,6 +167,7 @@ private:
     function->removeAttr(kContractionAttrName);
     function->removeAttr(kScaleKindAttrName);
     function->removeAttr(kScalesSumsAttrName);
+    function->removeAttr(kDividesAttrName);
     return success();
   }
 };

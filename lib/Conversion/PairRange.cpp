@@ -7,7 +7,8 @@
 //   an activation is a multiple of        2^(x - 127 - 7)
 //   a scaled and rounded weight is one of 2^(s - 127 + m - 7)
 //
-// hence x + s >= 142 - m. Upper limits keep sums over 2^31 columns finite.
+// hence x + s >= 142 - m. Upper limits keep sums over 2^31 columns finite. A quotient is at least 2^(m + 126 - s), as a
+// product with a scale of exponent 253 - s would be, and no greater than such a product; no divisor may be zero.
 #include "PairRange.h"
 #include "StepArithmetic.h"
 
@@ -23,7 +24,8 @@ struct Exponents {
   Value least, greatest;
 };
 
-Exponents exponentsOf(LaneBuilder &b, Value matrix) {
+/// `ignoresZero`: else zero has the exponent 0.
+Exponents exponentsOf(LaneBuilder &b, Value matrix, bool ignoresZero = true) {
   Value rows = memref::DimOp::create(b, matrix, 0), columns = memref::DimOp::create(b, matrix, 1);
   SmallVector<Value> initial{b.constant(b.getI32Type(), -1), b.constant(b.getI32Type(), 0)};
   auto outer = scf::ForOp::create(b, b.index(0), rows, b.index(1), initial);
@@ -37,7 +39,7 @@ Exponents exponentsOf(LaneBuilder &b, Value matrix) {
       Value value = memref::LoadOp::create(b, matrix, ValueRange{outer.getInductionVar(), inner.getInductionVar()});
       Value magnitude = b.andI(arith::BitcastOp::create(b, b.getI32Type(), extendToF32(b, value)), 0x7fffffff);
       // Zero becomes the greatest number.
-      Value least = b.minU(inner.getRegionIterArg(0), b.add(magnitude, -1));
+      Value least = b.minU(inner.getRegionIterArg(0), ignoresZero ? b.add(magnitude, -1) : magnitude);
       Value greatest = arith::MaxUIOp::create(b, inner.getRegionIterArg(1), magnitude);
       scf::YieldOp::create(b, ValueRange{least, greatest});
     }
@@ -60,7 +62,12 @@ Value mlir::ecf8::arePairsExact(LaneBuilder &b, const ContractionSpec &spec, con
   Exponents activation = exponentsOf(b, activations);
   Exponents factor{b.constant(b.getI32Type(), bias), b.constant(b.getI32Type(), bias)};
   if (scale)
-    factor = exponentsOf(b, scale);
+    factor = exponentsOf(b, scale, /*ignoresZero=*/!spec.divides);
+  if (scale && spec.divides) {
+    require(Predicate::ule, factor.greatest, greatestExponent);
+    auto inverse = [&](Value exponent) { return b.sub(b.constant(b.getI32Type(), 2 * bias - 1), exponent); };
+    factor = {inverse(factor.greatest), inverse(factor.least)};
+  }
   require(Predicate::uge, activation.least, 1);
   require(Predicate::ule, activation.greatest, greatestExponent);
   require(Predicate::uge, factor.least, 1 - leastWeight); // a scaled weight is no subnormal

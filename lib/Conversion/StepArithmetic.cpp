@@ -14,6 +14,12 @@ Value mlir::ecf8::extendToF32(LaneBuilder &b, Value value) {
 
 Value mlir::ecf8::rowOfLane(LaneBuilder &b, Value lane) { return b.add(b.shrU(lane, 1), b.shl(b.andI(lane, 1), 4)); }
 
+Value ScaleOperands::apply(LaneBuilder &b, Value vector, Value scales) const {
+  if (divides)
+    return arith::DivFOp::create(b, vector, scales);
+  return arith::MulFOp::create(b, vector, scales);
+}
+
 void ScaleOperands::storeRowScales(LaneBuilder &b, Value strip, Value rows, Value buffer, Value at,
                                    int64_t copies) const {
   Value lastRow = b.sub(rows, b.index(1)), firstRow = b.mul(strip, kStripRows);

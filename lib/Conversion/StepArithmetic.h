@@ -23,6 +23,10 @@ inline constexpr int64_t kHalfStrip = 16;
 struct ScaleOperands {
   Value scale;                   ///< memref<?x?xT>
   Value blockRows, blockColumns; ///< index: the rows and columns that share an element of `scale`
+  bool divides = false;          ///< instead of multiplying
+
+  /// `vector` times `scales`, or divided by them.
+  Value apply(LaneBuilder &b, Value vector, Value scales) const;
 
   /// Stores the scale of each row of strip `strip` of a matrix of `rows` rows to `buffer` (f32) from `at` on: by lane,
   /// each `copies` times.

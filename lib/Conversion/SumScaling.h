@@ -22,6 +22,8 @@ public:
   Value beginOfBlock(LaneBuilder &b, Value end) const;
   /// i1: whether a block of scales ends before column `end`.
   Value endsBlock(LaneBuilder &b, Value end) const;
+  /// A vector of sums, scaled.
+  Value apply(LaneBuilder &b, Value vector, Value scales) const { return scale.apply(b, vector, scales); }
   /// The scales of the block that ends before `end` for tile `tile`: lanes 0 to 15 and 16 to 31.
   std::array<Value, 2> load(LaneBuilder &b, Value strip, Value tile, Value end) const;
 

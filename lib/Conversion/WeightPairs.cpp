@@ -27,7 +27,7 @@ void WeightPairs::openBlock(LaneBuilder &b, Value strip, unsigned tile, Value co
   if (spec.scaleKind != ScaleKind::Blocks)
     return;
   scale.ifScaleChanges(b, column, blockColumn, [&] {
-    storeScaledTable(b, fp8Of(spec), scale.loadBlockScale(b, strip, column), scaledTables, tile);
+    storeScaledTable(b, fp8Of(spec), scale, scale.loadBlockScale(b, strip, column), scaledTables, tile);
   });
   tables[tile] = loadTable(b, scaledTables, tile);
 }
@@ -39,7 +39,7 @@ Value WeightPairs::roundHalf(LaneBuilder &b, const SplitStep &step, unsigned til
     int64_t lane = half * kHalfStrip + part * kHalfStrip / 2;
     Value scales =
         vector::LoadOp::create(b, f32Type(b), rowScales, ValueRange{b.index(2 * (tile * kStripRows + lane))});
-    products[part] = arith::MulFOp::create(b, joinAsF32(b, step, lane), scales);
+    products[part] = scale.apply(b, joinAsF32(b, step, lane), scales);
   }
   return b.intrinsic("llvm.x86.avx512bf16.cvtne2ps2bf16.512", bf16Type(b), {products[1], products[0]});
 }

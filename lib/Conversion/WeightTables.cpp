@@ -33,9 +33,10 @@ Value mlir::ecf8::allocateTable(LaneBuilder &b, unsigned tableCount) {
   return b.stackBuffer(tableCount * tableBytes, b.getI8Type());
 }
 
-void mlir::ecf8::storeScaledTable(LaneBuilder &b, FloatType elementType, Value scale, Value buffer, unsigned index) {
+void mlir::ecf8::storeScaledTable(LaneBuilder &b, FloatType elementType, const ScaleOperands &scale, Value factor,
+                                  Value buffer, unsigned index) {
   auto f32 = VectorType::get({kHalfStrip}, b.getF32Type()), bf16 = f32.clone(b.getBF16Type());
-  Value factor = vector::BroadcastOp::create(b, f32, scale);
+  factor = vector::BroadcastOp::create(b, f32, factor);
   SmallVector<int64_t> evenBytes, oddBytes;
   for (int64_t byte = 0; byte < 128; byte += 2) {
     evenBytes.push_back(byte);
@@ -48,7 +49,7 @@ void mlir::ecf8::storeScaledTable(LaneBuilder &b, FloatType elementType, Value s
       for (int64_t i = 0; i < kHalfStrip; ++i)
         values.push_back(valueOf(elementType, part * 64 + quarter * kHalfStrip + i, APFloat::IEEEsingle()));
       Value unscaled = arith::ConstantOp::create(b, DenseElementsAttr::get(f32, values));
-      Value rounded = arith::TruncFOp::create(b, bf16, arith::MulFOp::create(b, unscaled, factor));
+      Value rounded = arith::TruncFOp::create(b, bf16, scale.apply(b, unscaled, factor));
       Value bytes = b.bitcast(arith::BitcastOp::create(b, b.words(kHalfStrip), rounded), b.bytes(32));
       SmallVector<int64_t> both = llvm::to_vector(llvm::seq<int64_t>(0, 64));
       words[quarter / 2] =

@@ -25,8 +25,9 @@ WeightTable constantWeightTable(LaneBuilder &b, FloatType elementType);
 
 /// Scratch for `storeScaledTable`: a buffer on the stack.
 Value allocateTable(LaneBuilder &b, unsigned tableCount);
-/// Writes the values times `scale` (f32), rounded to bf16, to table `index` of `buffer`.
-void storeScaledTable(LaneBuilder &b, FloatType elementType, Value scale, Value buffer, unsigned index);
+/// Writes the values scaled by `factor` (f32), as `scale` does it, and rounded to bf16 to table `index` of `buffer`.
+void storeScaledTable(LaneBuilder &b, FloatType elementType, const ScaleOperands &scale, Value factor, Value buffer,
+                      unsigned index);
 WeightTable loadTable(LaneBuilder &b, Value buffer, unsigned index);
 
 SplitStep lookUp(LaneBuilder &b, const WeightTable &table, Value bytes);

@@ -13,11 +13,17 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     """torch-mlir's own table, and what it or PyTorch does not do well enough.
 
     torch-mlir lowers `cumsum` to an op outside upstream MLIR (`tm_tensor.scan`). Where the input of `linear` is not
-    contiguous, PyTorch repeats the weight for each matrix of a batch.
+    contiguous, PyTorch repeats the weight for each matrix of a batch. It makes elementwise products and a sum of `mv`,
+    in which nobody sees a contraction, and torch-mlir does not know `addmv`.
     """
     from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
-    own = {torch.ops.aten.cumsum.default: _cumsum, torch.ops.aten.linear.default: _linear}
+    own = {
+        torch.ops.aten.cumsum.default: _cumsum,
+        torch.ops.aten.linear.default: _linear,
+        torch.ops.aten.mv.default: _mv,
+        torch.ops.aten.addmv.default: _addmv,
+    }
     return {**get_decomposition_table(), **own}
 
 
@@ -28,6 +34,15 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     rows = x.unsqueeze(0) if x.ndim == 1 else x.flatten(0, -2)
     y = torch.mm(rows, weight.t()) if bias is None else torch.addmm(bias, rows, weight.t())
     return y.reshape([*x.shape[:-1], weight.shape[0]])
+
+
+def _mv(matrix: Tensor, vector: Tensor) -> Tensor:
+    return torch.mm(vector.unsqueeze(0), matrix.t()).squeeze(0)
+
+
+def _addmv(x: Tensor, matrix: Tensor, vector: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    rows = torch.addmm(x.unsqueeze(0), vector.unsqueeze(0), matrix.t(), beta=beta, alpha=alpha)
+    return rows.squeeze(0)
 
 
 def _cumsum(x: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Tensor:

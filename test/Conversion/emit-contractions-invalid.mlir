@@ -54,6 +54,12 @@ func.func private @negative_mma(memref<?xi8>, !matrix, !matrix, index) attribute
 // -----
 
 !matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
+// expected-error @below {{expected 'ecf8.scale' with 'ecf8.divides'}}
+func.func private @negative_no_divisor(memref<?xi8>, !matrix, !matrix) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.divides}
+
+// -----
+
+!matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
 // expected-error @below {{expected 'ecf8.scale' with 'ecf8.scales_sums'}}
 func.func private @negative_no_scale(memref<?xi8>, !matrix, !matrix) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scales_sums}
 

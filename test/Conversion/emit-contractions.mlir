@@ -81,6 +81,13 @@ func.func private @plain(memref<?xi8>, !matrix, !matrix, index)
 func.func private @rows(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, !matrix, !matrix, index, index, index)
     attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman>, ecf8.scale = "rows"}
 
+// Weights are divided and rounded.
+// ROUND-LABEL: func.func private @quotients_vector(
+// ROUND:         %[[QUOTIENT:.*]] = arith.divf %{{.*}}, %{{.*}} : vector<16xf32>
+// ROUND:         arith.truncf %[[QUOTIENT]] : vector<16xf32> to vector<16xbf16>
+func.func private @quotients(memref<?xi8>, memref<?x?xbf16, strided<[?, 1], offset: ?>>, !matrix, !matrix, index, index, index)
+    attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E5M2, #ecf8.huffman>, ecf8.scale = "rows", ecf8.divides}
+
 // Sums begin at zero and are scaled at the end of a block of scales, weights are not.
 // CHECK-LABEL: func.func private @sums(
 // CHECK-NOT:     ecf8.scales_sums

@@ -88,6 +88,18 @@ def test_batches(tmp_path):
     check_fused(module, torch.randn(2, 3, COLUMNS), tmp_path)
 
 
+def test_vectors(tmp_path: Path) -> None:
+    module = Layers(
+        lambda x, weight, blocks, rows: torch.mv(weight, x),
+        lambda x, weight, blocks, rows: torch.mv(weight * rows, x),
+        lambda x, weight, blocks, rows: interleaved(weight, blocks) @ x,
+        lambda x, weight, blocks, rows: x @ (weight * rows).t(),
+        lambda x, weight, blocks, rows: torch.addmv(rows[:, 0], weight * rows, x),
+        lambda x, weight, blocks, rows: functional.linear(x, weight * rows),
+    )
+    check_fused(module, torch.randn(COLUMNS), tmp_path)
+
+
 def test_bf16_with_bias(tmp_path):
     bias = torch.randn(ROWS).bfloat16()
     module = Layers(

@@ -30,6 +30,7 @@ namespace mlir::ecf8 {
 inline constexpr llvm::StringLiteral kContractionAttrName = "ecf8.contraction";
 inline constexpr llvm::StringLiteral kScaleKindAttrName = "ecf8.scale";
 inline constexpr llvm::StringLiteral kScalesSumsAttrName = "ecf8.scales_sums";
+inline constexpr llvm::StringLiteral kDividesAttrName = "ecf8.divides";
 inline constexpr llvm::StringLiteral kEpilogueAttrName = "ecf8.epilogue";
 
 enum class ScaleKind { None, Rows, Blocks };
@@ -41,6 +42,7 @@ struct ContractionSpec {
   ScaleKind scaleKind = ScaleKind::None;
   Type scale;                    ///< f32, bf16 or f16; null without a scale
   bool scalesSums = false;       ///< scales are applied to sums instead of weights
+  bool divides = false;          ///< by scales, instead of multiplying
   Type result;                   ///< f32; with an epilogue bf16 or f16, too
   Region *epilogue = nullptr;    ///< of the op or the function; null without one
   SmallVector<MemRefType> extra; ///< what the epilogue reads

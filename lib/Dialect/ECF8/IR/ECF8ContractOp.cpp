@@ -20,7 +20,7 @@ void ContractOp::build(OpBuilder &builder, OperationState &state, Value activati
   build(builder, state, accumulator.getType(), activations, weight, dynamicOffsets,
         builder.getDenseI64ArrayAttr(staticOffsets), scale, accumulator,
         /*extras=*/ValueRange(), builder.getDenseI64ArrayAttr(block),
-        /*scales_sums=*/false);
+        /*scales_sums=*/false, /*divides=*/false);
 }
 
 SmallVector<OpFoldResult> ContractOp::getMixedOffsets() {
@@ -136,8 +136,8 @@ LogicalResult ContractOp::verify() {
     return emitOpError() << "expected a slice of whole rows, with a last offset 0";
 
   ArrayRef<int64_t> block = getBlock();
-  if (!scale && getScalesSums()) // contract_c9
-    return emitOpError() << "expected a scale with 'scales_sums', got none";
+  if (!scale && (getScalesSums() || getDivides())) // contract_c9
+    return emitOpError() << "expected a scale with '" << (getScalesSums() ? "scales_sums" : "divides") << "', got none";
   if (hasEpilogue() && getScalesSums()) // contract_c9
     return emitOpError() << "expected no epilogue with 'scales_sums'";
   if (!scale && block.empty())
@@ -253,7 +253,7 @@ LogicalResult ContractOp::bufferize(RewriterBase &rewriter, const BufferizationO
   }
   auto contract = ContractOp::create(rewriter, getLoc(), TypeRange{}, buffers[0], getWeight(), getOffsets(),
                                      getStaticOffsetsAttr(), buffers[1], buffers[2], ValueRange(buffers).drop_front(3),
-                                     getBlockAttr(), getScalesSumsAttr());
+                                     getBlockAttr(), getScalesSumsAttr(), getDividesAttr());
   rewriter.inlineRegionBefore(getEpilogue(), contract.getEpilogue(), contract.getEpilogue().begin());
   replaceOpWithBufferizedValues(rewriter, *this, buffers[2]);
   return success();

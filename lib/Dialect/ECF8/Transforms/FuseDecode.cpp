@@ -1,5 +1,6 @@
 // A decode whose readers are contractions becomes `ecf8.contract`s.
 #include "WeightReaders.h"
+#include "ecf8/Codec/Encoder.h"
 #include "ecf8/Dialect/ECF8/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -176,6 +177,13 @@ private:
                                           ones);
   }
 
+  /// Whether a weight of this shape has tiles in every encoding. A plain one of fewer rows or columns has none, and is not
+  /// fused: there its scale cannot move to the sums, so it does not for the others either.
+  static bool hasTilesWhenPlain(CompressedType weight) {
+    SmallVector<uint64_t> dims(weight.getShape());
+    return ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()}).order == ::ecf8::Order::Rows32;
+  }
+
   /// `accumulator` [..., N] and the products of `activations` [..., K] and the weight, or the matrix of its `expert`.
   Value contract(OpBuilder &builder, const WeightContraction &candidate, Value activations, Value weight,
                  OpFoldResult expert, Value accumulator) {
@@ -189,7 +197,8 @@ private:
       offsets.assign({expert, builder.getIndexAttr(0), builder.getIndexAttr(0)});
     auto contract = ContractOp::create(builder, loc, asMatrix(builder, loc, activations), weight, scale, block,
                                        asMatrix(builder, loc, accumulator), offsets);
-    contract.setScalesSums(scale && arithmetic == "epilogue");
+    contract.setDivides(found.divides);
+    contract.setScalesSums(scale && arithmetic == "epilogue" && hasTilesWhenPlain(candidate.chain.weight));
     Value result = contract.getResult();
     if (type.getRank() == 1)
       return tensor::CollapseShapeOp::create(builder, loc, result, ArrayRef<ReassociationIndices>{{0, 1}});

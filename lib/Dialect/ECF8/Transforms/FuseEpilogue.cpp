@@ -232,7 +232,8 @@ ContractOp rewrite(Candidate &candidate) {
   Value out = tensor::EmptyOp::create(builder, loc, type, rows);
   auto result = ContractOp::create(builder, loc, type, contract.getActivations(), contract.getWeight(),
                                    contract.getOffsets(), contract.getStaticOffsetsAttr(), contract.getScale(), out,
-                                   extras, contract.getBlockAttr(), /*scales_sums=*/UnitAttr());
+                                   extras, contract.getBlockAttr(), /*scales_sums=*/UnitAttr(),
+                                   contract.getDividesAttr());
   fillIn(builder, candidate, result);
   op->getResult(0).replaceAllUsesWith(likeResult(builder, candidate, result.getResult()));
   op.erase();

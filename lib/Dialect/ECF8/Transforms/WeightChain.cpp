@@ -36,6 +36,14 @@ WeightChain WeightChain::of(CompressedType weight, bool isTransposed) {
 // Arithmetic
 //===----------------------------------------------------------------------===//
 
+static constexpr StringLiteral kRoundingMode = "roundingmode";
+
+/// Whether an op rounds to the nearest number, and to an even one of two.
+static bool roundsToNearest(Operation *op) {
+  auto mode = op->getAttrOfType<arith::RoundingModeAttr>(kRoundingMode);
+  return !mode || mode.getValue() == arith::RoundingMode::to_nearest_even;
+}
+
 /// An extension, or a rounding.
 LogicalResult WeightChain::cast(Operation *op, std::string &reason) {
   Type to = getElementTypeOrSelf(op->getResult(0).getType());
@@ -50,14 +58,16 @@ LogicalResult WeightChain::cast(Operation *op, std::string &reason) {
       return decline(reason, "arithmetic: two roundings behind the scale");
     extendedFrom = Type(); // back to what it was
   }
-  if (auto mode = op->getAttrOfType<arith::RoundingModeAttr>("roundingmode");
-      scale && mode && mode.getValue() != arith::RoundingMode::to_nearest_even)
+  if (scale && !roundsToNearest(op)) {
+    auto mode = op->getAttrOfType<arith::RoundingModeAttr>(kRoundingMode);
     return decline(reason, ("arithmetic: a rounding '" + arith::stringifyRoundingMode(mode.getValue()) + "'").str());
+  }
   type = to;
   return success();
 }
 
-LogicalResult WeightChain::setScale(Value value, AffineMap map, ArrayRef<AffineExpr> loops, std::string &reason) {
+/// `op`: multiplies by the value, or divides by it.
+LogicalResult WeightChain::setScale(Operation *op, Value value, AffineMap map, ArrayRef<AffineExpr> loops, std::string &reason) {
   if (scale)
     return decline(reason, "scale: two factors");
   if (!isa<FloatType>(type) || type == weight.getElementType())
@@ -67,6 +77,7 @@ LogicalResult WeightChain::setScale(Value value, AffineMap map, ArrayRef<AffineE
   if (failed(found))
     return failure();
   scale = std::move(*found);
+  scale.divides = isa<arith::DivFOp>(op);
   return success();
 }
 
@@ -78,6 +89,14 @@ static Value skipExtensions(Value value, Block *body) {
     value = extension.getIn();
   }
   return value;
+}
+
+/// What the factor of a weight is in the type of the product: an argument, or a value from outside of `body`.
+static Value getUnconverted(Value factor, Block *body) {
+  auto rounding = factor.getDefiningOp<arith::TruncFOp>();
+  if (rounding && rounding->getBlock() == body && roundsToNearest(rounding))
+    return rounding.getIn();
+  return skipExtensions(factor, body);
 }
 
 FailureOr<WeightChain> WeightChain::followStructured(linalg::LinalgOp op, OpOperand &operand,
@@ -112,16 +131,19 @@ FailureOr<WeightChain> WeightChain::followStructured(linalg::LinalgOp op, OpOper
   };
   while (at != weightArgument) {
     Operation *producer = at.getDefiningOp();
-    if (!producer || producer->getBlock() != body || !isa<arith::ExtFOp, arith::TruncFOp, arith::MulFOp>(producer))
+    if (!producer || producer->getBlock() != body || !isa<arith::ExtFOp, arith::TruncFOp, arith::MulFOp, arith::DivFOp>(producer))
       return decline(reason, "arithmetic: " + (producer ? nameOf(producer) : "a result without the weight"));
     Value factor;
     at = producer->getOperand(0);
-    if (isa<arith::MulFOp>(producer)) {
+    if (isa<arith::MulFOp, arith::DivFOp>(producer)) {
       factor = producer->getOperand(1);
-      if (!leadsToWeight(at))
+      if (!leadsToWeight(at)) {
+        if (isa<arith::DivFOp>(producer))
+          return decline(reason, "arithmetic: a division by the weight");
         std::swap(at, factor);
+      }
       if (leadsToWeight(factor))
-        return decline(reason, "arithmetic: the weight squared");
+        return decline(reason, "arithmetic: the weight with itself");
     }
     links.emplace_back(producer, factor);
   }
@@ -131,15 +153,15 @@ FailureOr<WeightChain> WeightChain::followStructured(linalg::LinalgOp op, OpOper
         return failure();
       continue;
     }
-    Value source = skipExtensions(factor, body);
+    Value source = getUnconverted(factor, body);
     if (auto argument = dyn_cast<BlockArgument>(source); argument && argument.getOwner() == body) {
       OpOperand *input = op.getMatchingOpOperand(argument);
       if (op.isDpsInit(input))
         return decline(reason, "scale: the output's old value");
-      if (failed(next.setScale(input->get(), op.getMatchingIndexingMap(input), *loops, reason)))
+      if (failed(next.setScale(link, input->get(), op.getMatchingIndexingMap(input), *loops, reason)))
         return failure();
     } else if (source.getParentBlock() != body) {
-      if (failed(next.setScale(source, AffineMap(), *loops, reason)))
+      if (failed(next.setScale(link, source, AffineMap(), *loops, reason)))
         return failure();
     } else {
       return decline(reason, "scale: computed by " + nameOf(source.getDefiningOp()) + " in the same op");
@@ -211,12 +233,14 @@ FailureOr<WeightChain> WeightChain::follow(OpOperand &operand, std::string &reas
     return followSlice(slice, reason);
   if (auto cast = dyn_cast<tensor::CastOp>(op); cast && isa<RankedTensorType>(cast.getType()))
     return next; // the same dimensions, whose sizes are known to fewer or more readers
-  if (isa<arith::MulFOp>(op)) {
+  if (isa<arith::MulFOp, arith::DivFOp>(op)) {
     unsigned other = 1 - operand.getOperandNumber();
     if (op->getOperand(other) == operand.get())
-      return decline(reason, "arithmetic: the weight squared");
+      return decline(reason, "arithmetic: the weight with itself");
+    if (isa<arith::DivFOp>(op) && other == 0)
+      return decline(reason, "arithmetic: a division by the weight");
     AffineMap identity = AffineMap::getMultiDimIdentityMap(index.size(), op->getContext());
-    if (failed(next.setScale(op->getOperand(other), identity, index, reason)))
+    if (failed(next.setScale(op, op->getOperand(other), identity, index, reason)))
       return failure();
     return next;
   }

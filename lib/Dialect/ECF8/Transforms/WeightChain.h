@@ -31,7 +31,7 @@ private:
   FailureOr<WeightChain> followPad(tensor::PadOp op, std::string &reason) const;
   FailureOr<WeightChain> followSlice(tensor::ExtractSliceOp op, std::string &reason) const;
   LogicalResult cast(Operation *op, std::string &reason);
-  LogicalResult setScale(Value value, AffineMap map, ArrayRef<AffineExpr> loops, std::string &reason);
+  LogicalResult setScale(Operation *op, Value value, AffineMap map, ArrayRef<AffineExpr> loops, std::string &reason);
 };
 
 } // namespace mlir::ecf8

@@ -181,6 +181,19 @@ FailureOr<WeightScale> WeightScale::find(CompressedType weight, Type type, Value
 // The matrix
 //===----------------------------------------------------------------------===//
 
+/// `matrix` in elements of `type`: extended, or rounded as the program does.
+static Value convert(OpBuilder &builder, Location loc, Value matrix, Type type) {
+  auto from = cast<RankedTensorType>(matrix.getType());
+  unsigned before = from.getElementTypeBitWidth(), after = type.getIntOrFloatBitWidth();
+  if (from.getElementType() == type)
+    return matrix;
+  if (before < after)
+    return arith::ExtFOp::create(builder, loc, from.clone(type), matrix);
+  if (before == after) // bf16 and f16
+    matrix = arith::ExtFOp::create(builder, loc, from.clone(builder.getF32Type()), matrix);
+  return arith::TruncFOp::create(builder, loc, from.clone(type), matrix);
+}
+
 Value WeightScale::materialize(OpBuilder &builder, Location loc, CompressedType weight, OpFoldResult expert) const {
   int64_t rows = llvm::divideCeil(getRowCount(weight), block[0]);
   int64_t columns = llvm::divideCeil(getColumnCount(weight), block[1]);
@@ -216,7 +229,5 @@ Value WeightScale::materialize(OpBuilder &builder, Location loc, CompressedType 
       groups.push_back({0, 1});
     result = tensor::ExpandShapeOp::create(builder, loc, matrix, result, groups);
   }
-  if (elementType != type)
-    result = arith::ExtFOp::create(builder, loc, matrix.clone(type), result);
-  return result;
+  return convert(builder, loc, result, type);
 }

@@ -11,6 +11,7 @@ struct WeightScale {
   Value value;                ///< null: none; a tensor, or a scalar
   Type type;                  ///< in which the product is taken
   SmallVector<int64_t> block; ///< rows and columns that share a scale
+  bool divides = false;       ///< what the weight is divided by, instead
 
   /// The scale that multiplies the elements of `weight` as `value`[`index`], or as the scalar `value`. Looks behind
   /// the ops that make `value` for the tensor that it repeats. Fails, with `reason`, where these are not blocks that a

@@ -401,6 +401,16 @@ func.func @contract_c9(%x: memref<4x128xf32>, %c: !weight, %acc: memref<4x64xf32
 
 !weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
 
+func.func @contract_c9_divides(%x: memref<4x128xf32>, %c: !weight, %acc: memref<4x64xf32>) {
+  // expected-error@+1 {{expected a scale with 'divides', got none}}
+  ecf8.contract ins(%x, %c : memref<4x128xf32>, !weight) outs(%acc : memref<4x64xf32>) {divides}
+  return
+}
+
+// -----
+
+!weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+
 func.func @contract_c1_stride_of_extra(%x: memref<4x128xf32>, %c: !weight, %b: memref<4x64xf32, strided<[128, 2]>>, %y: memref<4x64xf32>) {
   // expected-error@+1 {{expected unit stride along the last dimension and no memory space, got 'memref<4x64xf32, strided<[128, 2]>>'}}
   ecf8.contract ins(%x, %c : memref<4x128xf32>, !weight) outs(%y : memref<4x64xf32>) epilogue(%b : memref<4x64xf32, strided<[128, 2]>>) {

@@ -58,8 +58,8 @@ func.func @contract(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, %x: te
                     %acc: tensor<?x64xf32>) -> tensor<?x64xf32> {
   // CHECK: ecf8.contract ins(%{{.*}}, %{{.*}} : tensor<?x128xbf16>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>) outs(%{{.*}} : tensor<?x64xf32>) -> tensor<?x64xf32>
   %0 = ecf8.contract ins(%x, %c : tensor<?x128xbf16>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
-  // CHECK: ecf8.contract ins({{.*}}) scale(%{{.*}} : tensor<64x1xf32>) block [1, 128] outs(%{{.*}} : tensor<?x64xf32>) {note, scales_sums} -> tensor<?x64xf32>
-  %1 = ecf8.contract ins(%x, %c : tensor<?x128xbf16>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>) scale(%s : tensor<64x1xf32>) block [1, 128] outs(%0 : tensor<?x64xf32>) {note, scales_sums} -> tensor<?x64xf32>
+  // CHECK: ecf8.contract ins({{.*}}) scale(%{{.*}} : tensor<64x1xf32>) block [1, 128] outs(%{{.*}} : tensor<?x64xf32>) {divides, note, scales_sums} -> tensor<?x64xf32>
+  %1 = ecf8.contract ins(%x, %c : tensor<?x128xbf16>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>) scale(%s : tensor<64x1xf32>) block [1, 128] outs(%0 : tensor<?x64xf32>) {divides, note, scales_sums} -> tensor<?x64xf32>
   return %1 : tensor<?x64xf32>
 }
 

@@ -49,3 +49,25 @@ func.func @no_scale(%x: tensor<?x128xf32>, %c: !ecf8.compressed<64x128xf8E4M3FN,
   %2 = linalg.matmul ins(%x, %1 : tensor<?x128xf32>, tensor<128x64xf32>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
   return %2 : tensor<?x64xf32>
 }
+
+// Plain weights of fewer than 32 rows are in no tiles and are not fused, so compressed ones have to stay as written, too.
+// CHECK-LABEL: func @few_rows(
+// CHECK:         ecf8.contract {{.*}} scale
+// CHECK-NOT:     scales_sums
+// CHECK:         return
+func.func @few_rows(%x: tensor<?x128xf32>, %c: !ecf8.compressed<31x128xf8E4M3FN, #ecf8.huffman>, %s: f32,
+                    %acc: tensor<?x31xf32>) -> tensor<?x31xf32> {
+  %w = ecf8.decode %c : !ecf8.compressed<31x128xf8E4M3FN, #ecf8.huffman>
+  %e = tensor.empty() : tensor<31x128xf32>
+  %0 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<31x128xf8E4M3FN>) outs(%e : tensor<31x128xf32>) {
+  ^bb0(%in: f8E4M3FN, %out: f32):
+    %a = arith.extf %in : f8E4M3FN to f32
+    %v = arith.mulf %a, %s : f32
+    linalg.yield %v : f32
+  } -> tensor<31x128xf32>
+  %t = tensor.empty() : tensor<128x31xf32>
+  %1 = linalg.transpose ins(%0 : tensor<31x128xf32>) outs(%t : tensor<128x31xf32>) permutation = [1, 0]
+  %2 = linalg.matmul ins(%x, %1 : tensor<?x128xf32>, tensor<128x31xf32>) outs(%acc : tensor<?x31xf32>) -> tensor<?x31xf32>
+  return %2 : tensor<?x31xf32>
+}

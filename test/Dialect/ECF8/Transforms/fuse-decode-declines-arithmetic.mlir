@@ -143,7 +143,7 @@ func.func @dropped(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>, %
 // CHECK:         ecf8.decode
 // CHECK-NOT:     ecf8.contract
 func.func @squared(%c: !weight, %x: tensor<?x128xf32>, %acc: tensor<?x64xf32>) -> tensor<?x64xf32> {
-  // expected-remark@+1 {{Function=squared | Reason="arithmetic: the weight squared"}}
+  // expected-remark@+1 {{Function=squared | Reason="arithmetic: the weight with itself"}}
   %w = ecf8.decode %c : !weight
   %e = arith.extf %w : !plain to !wide
   %f = tensor.empty() : !wide

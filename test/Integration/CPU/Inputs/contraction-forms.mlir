@@ -148,3 +148,17 @@ func.func @one_for_all(%x: tensor<300xf32>, %acc: tensor<?x160xf32>, %weight: !w
   %y = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (k)>, #w, #y] ins(%x, %a : tensor<300xf32>, !wide) outs(%acc : tensor<?x160xf32>) -> tensor<?x160xf32>
   return %y : tensor<?x160xf32>
 }
+
+// A scale for all weights in f32, rounded to the type of the product.
+func.func @rounded_scale(%x: tensor<?x300xbf16>, %acc: tensor<?x160xf32>, %weight: !weight {ecf8.weight = "w"}, %scale: tensor<f32> {ecf8.weight = "one"}) -> tensor<?x160xf32> {
+  %e = tensor.empty() : tensor<160x300xbf16>
+  %g = linalg.generic {indexing_maps = [#id2, affine_map<(d0, d1) -> ()>, #id2], iterator_types = ["parallel", "parallel"]} ins(%weight, %scale : !weight, tensor<f32>) outs(%e : tensor<160x300xbf16>) {
+  ^bb0(%in: f8E4M3FN, %s: f32, %o: bf16):
+    %a = arith.extf %in : f8E4M3FN to bf16
+    %t = arith.truncf %s : f32 to bf16
+    %v = arith.mulf %a, %t : bf16
+    linalg.yield %v : bf16
+  } -> tensor<160x300xbf16>
+  %r = linalg.matmul indexing_maps = [#x, #w, #y] ins(%x, %g : tensor<?x300xbf16>, tensor<160x300xbf16>) outs(%acc : tensor<?x160xf32>) -> tensor<?x160xf32>
+  return %r : tensor<?x160xf32>
+}

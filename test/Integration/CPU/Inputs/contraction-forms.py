@@ -31,10 +31,12 @@ def main() -> None:
     rows = np.exp2(generator.uniform(-9, -3, (2, ROWS))).astype(BF16)
     weights = folder / "weights.safetensors"
     tensors = {"w": weight, "s": scale, "rows": rows, "row": rows[1], "head": weight[:1], "parts": scale[0]}
-    safetensors.numpy.save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, weights)
+    tensors["one"] = np.array(0.0137, np.float32)
+    safetensors.numpy.save_file({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}, weights)
 
     wide = weight.astype(np.float32)
     blocks = wide * np.repeat(np.repeat(scale, BLOCK, 0)[:ROWS], BLOCK, 1)[:, :COLUMNS]
+    scaled = (wide * tensors["one"].astype(BF16).astype(np.float32)).astype(BF16).astype(np.float32)
     channels = (wide * rows[1].astype(np.float32)[:, None]).astype(BF16).astype(np.float32)
     cases = []  # name, activations, first sums, result
     for m in (1, 5):
@@ -47,6 +49,7 @@ def main() -> None:
         cases.append(("one_row", x, accumulator[:, :1], sums(blocks[:1], x, accumulator[:, :1])))
         x = x.astype(BF16)
         cases += [(name, x, accumulator, sums(channels, x, accumulator)) for name in ("stacked", "extended")]
+        cases.append(("rounded_scale", x, accumulator, sums(scaled, x, accumulator)))
 
         x = generator.standard_normal((m, 3, COLUMNS)).astype(np.float32)
         accumulator = generator.standard_normal((m, 3, ROWS)).astype(np.float32)

@@ -19,6 +19,8 @@ BF16 = np.dtype(ml_dtypes.bfloat16)
 SHAPE, ROWS = (70, 272), (1, 3, 13)
 # Exponents of the scales; None: no scale.
 SCALES = {"plain": None, "usual": (-13, -9), "small": (-126, -110), "subnormal": (-140, -127), "great": (100, 120)}
+# The same of what weights are divided by; in "nothing" some are zero.
+DIVISORS = {"usual": (9, 13), "nothing": (9, 13), "small": (-126, -110), "great": (100, 127)}
 
 
 def activations(kind: str, generator: np.random.Generator) -> np.ndarray:
@@ -53,15 +55,18 @@ def accumulators(generator: np.random.Generator) -> dict[str, np.ndarray]:
 
 def make_cases(generator: np.random.Generator) -> list[Case]:
     cases = []
-    for kind, exponents in SCALES.items():
+    kinds = [(*scale, False) for scale in SCALES.items()] + [(*scale, True) for scale in DIVISORS.items()]
+    for kind, exponents, divides in kinds:
         for block in [None] if exponents is None else [(1, 0), (0, 0)]:
             weight = (generator.standard_normal(SHAPE) * 100).clip(-448, 448).astype(ml_dtypes.float8_e4m3fn)
             weight[:, 1::2] = weight[:, 0::2]  # for "cancelling"
             shape = None if block is None else (SHAPE[0] if block[0] else 1, 1)
             scale = None if shape is None else np.exp2(generator.uniform(*exponents, shape)).astype(np.float32)
             block = block and (block[0] or SHAPE[0], block[1] or SHAPE[1])
-            name = kind if block is None else f"{kind}_{block[0]}"
-            cases.append(Case(name, weight, "bf16", scale, block and (1, block[1]), ("bf16",)))
+            if kind == "nothing":
+                scale[-1] = 0
+            name = kind if block is None else f"{kind}_{block[0]}{'_divides' if divides else ''}"
+            cases.append(Case(name, weight, "bf16", scale, block and (1, block[1]), ("bf16",), divides))
     return cases
 
 

@@ -52,6 +52,7 @@ class Case:
     scale: np.ndarray | None
     block: tuple[int, int] | None
     form: tuple
+    divides: bool = False  # by the scale
 
     def text(self) -> str:
         """A function of the activations and the first sums, its weight and scale bound by name."""
@@ -67,7 +68,8 @@ class Case:
             shape = "x".join(map(str, self.scale.shape))
             arguments = f', %scale: tensor<{shape}x{scaled}> {{ecf8.weight = "{self.name}.scale"}}'
             operands = f", tensor<{shape}x{scaled}>"
-            body.append(f"%{'r' if scaled == into else 'b'} = arith.mulf %a, %s : {scaled}")
+            operation = "divf" if self.divides else "mulf"
+            body.append(f"%{'r' if scaled == into else 'b'} = arith.{operation} %a, %s : {scaled}")
             if scaled != into:
                 body.append(f"%r = arith.truncf %b : {scaled} to {into}")
             inner = f"%w: {element}, %s: {scaled}, %o: {into}"
@@ -132,8 +134,11 @@ class Case:
         r = -(-rows // self.scale.shape[0]) if self.scale.shape[0] else 1
         c = -(-columns // self.scale.shape[1]) if self.scale.shape[1] else 1
         whole = np.repeat(np.repeat(scale, r, 0)[:rows], c, 1)[:, :columns]
-        # In the scale's type, rounded to the activations'. A product with a 16-bit scale is exact in f32.
-        product = self.weight.astype(np.float32) * whole
+        # In the scale's type, rounded to the activations'. A product with a 16-bit scale is exact in f32, and a quotient has
+        # bits enough to be rounded twice.
+        wide = self.weight.astype(np.float32)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            product = wide / whole if self.divides else wide * whole
         return product.astype(self.scale.dtype).astype(into).astype(np.float32)
 
 

@@ -36,6 +36,9 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     f32, is rounded to f32 and added to `accumulator`, in the order of b. Weights are not rounded. The result is another
     than that of the unfused program, and as much the same for all encodings, instruction sets and numbers of threads.
 
+    With `divides` a scale divides instead: weights, or with `scales_sums` sums, are divided by it where the above says
+    that they are multiplied.
+
     With offsets, one per dimension and in elements, `weight` is not the whole but the slice [1, ..., 1, N, K] that begins
     there: one expert's matrix of [E, N, K], or some rows of a matrix. Scales and blocks are those of the slice. Dynamic
     offsets must keep contract_c8 at run time, which is checked in the matrix view (all dimensions but the last as rows).
@@ -58,7 +61,7 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     * (contract_c7) `block` is one row by the whole of K, or a multiple of 32 rows, or the whole of N, by a multiple of 64
       columns or the whole of K; several blocks in a row of `weight` need tiles of a multiple of 64 columns, or one tile
     * (contract_c8) offsets and the slice [1, ..., 1, N, K] obey decode_c3 to decode_c5; the last offset is 0
-    * (contract_c9) `scales_sums` is there only if `scale` is, and no epilogue
+    * (contract_c9) `scales_sums` and `divides` are there only if `scale` is, and with `scales_sums` there is no epilogue
     * (contract_c10) each of `extras` is [M, N], [1, N], [M, 1] or [1, 1], the static size 1 meaning the same elements for
       all rows or columns; there are none without an epilogue
     * (contract_c11) the arguments of the epilogue are a sum in f32 and an element of each of `extras`; it yields an
@@ -87,7 +90,7 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$static_offsets, Optional<ECF8_Matrix>:$scale,
                        ECF8_Matrix:$accumulator, Variadic<ECF8_Matrix>:$extras,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$block,
-                       UnitAttr:$scales_sums);
+                       UnitAttr:$scales_sums, UnitAttr:$divides);
   let regions = (region AnyRegion:$epilogue);
   let results = (outs Optional<2DTensorOf<[F32, BF16, F16]>>:$result);
   let assemblyFormat = [{

@@ -81,9 +81,9 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
     end in contractions: `linalg.matmul` with any indexing maps, `matvec`, `vecmat`, `batch_matmul` with one weight for
     all matrices, and `linalg.generic`s that are contractions, with activations of any rank. Activations that are the same
     for an index of the result are repeated for it.
-    A scale is one for the tensor, for each row, or for blocks, ragged ones included; where the program repeats it for
-    each weight (`repeat_interleave`; `expand` and `view`), the tensor before the repetition is taken, transposed
-    where its columns come before its rows. Padding must be cut off again before the contraction. Where a scaled and
+    A scale multiplies or divides the weight. It is one for the tensor, for each row, or for blocks, ragged ones included;
+    where the program repeats it for each weight (`repeat_interleave`; `expand` and `view`), the tensor before the
+    repetition is taken, transposed where its columns come before its rows. Padding must be cut off again before the contraction. Where a scaled and
     rounded weight is extended again, the activations must be an extension from the same type, and are taken before it.
     Out: one `ecf8.contract` for each contraction, between transpositions of activations and result where these do not
     lie as [..., K] and [..., N]. The decode and what was done to the weight are gone. Of experts, one contraction reads
@@ -91,7 +91,9 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
     an `ecf8.contract` on slices of activations and result, where the contraction has the experts as a dimension of the
     result and, unless all share them, of the activations (`batch_matmul`). Scales are those of the expert.
     With `arithmetic=epilogue` scales are applied to sums instead of weights (`scales_sums` of `ecf8.contract`): faster, and
-    with another rounding than the program's. What has no scale stays as written.
+    with another rounding than the program's. What has no scale stays as written, and so do weights of fewer than 32 rows
+    or 16 columns, and experts whose tiles would have padding: with `codec=raw` they are not in tiles and so not fused,
+    and the mode has one result for all encodings.
     Left alone: a decode with a reader that is none of these, weights of another rank than 2 and 3, and experts of a
     number of rows that is no multiple of 32, since only a tile can be the first.
     A weight with several readers: if all end in contractions, each of these decodes the weight for itself. Otherwise it
