@@ -1,7 +1,5 @@
 #include "Gpu.h"
 
-#include "ecf8/Support/File.h"
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -15,7 +13,7 @@ void require(const Status &status) {
   std::exit(1);
 }
 
-Gpu::Gpu(const std::string &ptxPath) {
+Gpu::Gpu() {
   auto loaded = cuda::loadDriver();
   require(loaded.status());
   driver = *loaded;
@@ -32,6 +30,9 @@ Gpu::Gpu(const std::string &ptxPath) {
   check(driver->driverGetVersion(&driverVersion), "cuDriverGetVersion");
   check(driver->eventCreate(&begin, 0), "cuEventCreate");
   check(driver->eventCreate(&end, 0), "cuEventCreate");
+}
+
+void Gpu::load(const std::string &moduleName, const std::string &ptxPath) {
   std::FILE *file = std::fopen(ptxPath.c_str(), "rb");
   if (!file)
     require(Status(StatusCode::NotFound, ptxPath + ": expected a PTX file"));
@@ -40,7 +41,7 @@ Gpu::Gpu(const std::string &ptxPath) {
   while (size_t count = std::fread(buffer, 1, sizeof buffer, file))
     ptx.append(buffer, count);
   std::fclose(file);
-  check(driver->moduleLoadData(&module, ptx.c_str()), "cuModuleLoadData");
+  check(driver->moduleLoadData(&modules[moduleName], ptx.c_str()), ("cuModuleLoadData of " + ptxPath).c_str());
 }
 
 cuda::Address Gpu::allocate(size_t bytes) {
@@ -69,9 +70,9 @@ void Gpu::download(void *data, cuda::Address source, size_t bytes) {
   check(driver->memcpyDtoH(data, source, bytes), "cuMemcpyDtoH");
 }
 
-cuda::Function Gpu::find(const std::string &kernel) {
+cuda::Function Gpu::find(const std::string &moduleName, const std::string &kernel) {
   cuda::Function function;
-  check(driver->moduleGetFunction(&function, module, kernel.c_str()), ("cuModuleGetFunction of " + kernel).c_str());
+  check(driver->moduleGetFunction(&function, modules.at(moduleName), kernel.c_str()), ("cuModuleGetFunction of " + kernel).c_str());
   return function;
 }
 

@@ -5,6 +5,7 @@
 #include "Runtime/Cuda/Driver.h"
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,9 @@ void require(const Status &status);
 
 class Gpu {
 public:
-  explicit Gpu(const std::string &ptxPath);
+  Gpu();
+  /// Loads a PTX file as the module `name`.
+  void load(const std::string &name, const std::string &ptxPath);
 
   cuda::Address allocate(size_t bytes);
   void free(cuda::Address address) { check(driver->memFree(address), "cuMemFree"); }
@@ -23,7 +26,7 @@ public:
   cuda::Address copy(cuda::Address source, size_t bytes);
   void fill(cuda::Address address, uint8_t value, size_t bytes);
   void download(void *data, cuda::Address source, size_t bytes);
-  cuda::Function find(const std::string &kernel);
+  cuda::Function find(const std::string &moduleName, const std::string &kernel);
   int registersOf(cuda::Function kernel);
 
   struct Launch {
@@ -42,7 +45,7 @@ private:
   void check(int error, const char *call) { require(driver->check(error, call)); }
 
   const cuda::Driver *driver;
-  cuda::Module module;
+  std::map<std::string, cuda::Module> modules;
   cuda::Event begin, end;
 };
 

@@ -1,8 +1,8 @@
 // Generated kernels on a GPU: whole decode and contractions for quads, pairs and raw, checked and timed. Prints JSON.
 //
-//   ecf8-bench-gpu kernels.ptx [check | rows columns]
+//   ecf8-bench-gpu FOLDER check | ROWS COLUMNS
 //
-// `check` compares results for ragged shapes and all values; with a shape the kernels are timed on Gaussian weights of it.
+// FOLDER holds raw.ptx, quads.ptx and pairs.ptx (benchmarks/gpu/run.py makes them). // `check` compares results for ragged shapes and all values; with a shape the kernels are timed on Gaussian weights of it.
 #include "Gpu.h"
 
 #include "../codec/Weights.h"
@@ -27,6 +27,14 @@ struct Encoded {
   Bytes payload;
   std::vector<uint32_t> table;
   uint32_t slotBytes = 0; ///< the longest stream of a tile
+
+  /// As in the names of kernels.
+  std::string mangledName() const {
+    std::string layout = header.hasCodes() ? "huffman_mma_g" + std::to_string(header.group) + "_L" +
+                                                 std::to_string(header.maxCodeLength)
+                                           : "raw_mma";
+    return layout + "_S" + std::to_string(header.tileColumns) + "_f8E4M3FN";
+  }
 };
 
 Encoded encodeAs(const std::string &name, const EncodeOptions &options, ElementType type, Shape shape,
@@ -71,7 +79,7 @@ public:
     uint64_t stride = columns;
     std::vector<void *> arguments = weightArguments(copy);
     arguments.insert(arguments.end(), {&out, &stride});
-    launch("decode_" + encoded.name, tableBytes(), 16 * (128 + 16), 1, arguments);
+    launch("ecf8_decode_" + encoded.mangledName(), tableBytes(), 16 * (128 + 16), 1, arguments);
   }
 
   void contract(unsigned copy, const std::string &type, unsigned blocks, cuda::Address x, uint32_t count,
@@ -79,7 +87,7 @@ public:
     uint64_t xStride = columns, outStride = rows;
     std::vector<void *> arguments = weightArguments(copy);
     arguments.insert(arguments.end(), {&x, &xStride, &count, &out, &outStride, &partials, &counters});
-    launch("contract_" + encoded.name + "_" + type + "_n" + std::to_string(8 * blocks),
+    launch("ecf8_contract_" + encoded.mangledName() + "_" + type + "_n" + std::to_string(8 * blocks),
            tableBytes() + 8 * blocks * (2 * 1024 + 32), 0, (count + 8 * blocks - 1) / (8 * blocks), arguments);
   }
 
@@ -100,7 +108,7 @@ private:
     unsigned perWarp = warpBytes + 2 * encoded.slotBytes;
     unsigned warps = perWarp ? std::min(16u, (gpu.sharedBytes - fixedBytes) / perWarp) : 16;
     unsigned grid = std::min<unsigned>(tiles(), gpu.processors);
-    gpu.launch({gpu.find(kernel), grid, gridY, warps * 32, fixedBytes + warps * perWarp}, arguments);
+    gpu.launch({gpu.find(encoded.name, kernel), grid, gridY, warps * 32, fixedBytes + warps * perWarp}, arguments);
   }
 };
 
@@ -255,10 +263,12 @@ nlohmann::json measure(Gpu &gpu, Shape shape) {
 
 int main(int argc, char **argv) {
   if (argc != 3 && argc != 4) {
-    std::cerr << "usage: ecf8-bench-gpu KERNELS.ptx check | ROWS COLUMNS\n";
+    std::cerr << "usage: ecf8-bench-gpu FOLDER check | ROWS COLUMNS\n";
     return 1;
   }
-  Gpu gpu(argv[1]);
+  Gpu gpu;
+  for (const char *name : {"raw", "quads", "pairs"})
+    gpu.load(name, argv[1] + std::string("/") + name + ".ptx");
   nlohmann::json report = {{"device", gpu.name}, {"driver", gpu.driverVersion}, {"processors", gpu.processors}};
   report["results"] = argc == 3 ? check(gpu) : measure(gpu, {std::strtoull(argv[2], nullptr, 10), std::strtoull(argv[3], nullptr, 10)});
   std::cout << report.dump(1) << "\n";

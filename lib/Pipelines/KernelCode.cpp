@@ -72,7 +72,7 @@ static LogicalResult assemble(Location location, StringRef ptx, const Architectu
     return emitError(location) << "expected ptxas of the CUDA toolkit in PATH, got none; PTX needs no ptxas";
   llvm::SmallString<128> input, result, messages;
   int descriptor;
-  auto remove = llvm::make_scope_exit([&] {
+  llvm::scope_exit remove([&] {
     for (StringRef path : {input.str(), result.str(), messages.str()})
       if (!path.empty())
         llvm::sys::fs::remove(path);

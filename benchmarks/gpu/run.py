@@ -1,0 +1,61 @@
+"""The kernels on a GPU: makes PTX, checks results, measures, and prints JSON.
+
+    .venv/bin/python benchmarks/gpu/run.py --build build --pack FOLDER   a folder to carry to a machine with a GPU
+    FOLDER/run.sh > gpu.json                                             there: neither LLVM nor this repository
+
+Needs a CUDA driver for CUDA 12.4 or newer; without --pack it runs here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CODECS = ("raw", "quads", "pairs")
+SHAPES = ("4096 4096", "14336 4096", "28672 8192")  # rows and columns of layers of Qwen3-8B, Llama-3.1-8B and Llama-3.3-70B
+
+SCRIPT = f"""#!/bin/bash
+# Checks the kernels of this folder and measures them; JSON on standard output.
+cd "$(dirname "$0")" || exit 1
+echo '['
+./ecf8-bench-gpu . check || exit 1
+for shape in {" ".join(f"'{shape}'" for shape in SHAPES)}; do
+  echo ','
+  ./ecf8-bench-gpu . $shape || exit 1
+done
+echo ']'
+"""
+
+
+def pack(build: Path, architecture: str, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for codec in CODECS:
+        command = [build / "bin/ecf8-compile", HERE / "kernels.mlir", "--target=cuda", f"--gpu-arch={architecture}"]
+        subprocess.run([*command, f"--codec={codec}", "--emit=ptx", "-q", "-o", folder / f"{codec}.ptx"], check=True)
+    shutil.copy2(build / "bin/ecf8-bench-gpu", folder)
+    script = folder / "run.sh"
+    script.write_text(SCRIPT)
+    script.chmod(0o755)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=Path, default=HERE.parents[1] / "build")
+    parser.add_argument("--gpu-arch", default="sm_90", help="architecture of the PTX (default: %(default)s)")
+    parser.add_argument("--pack", type=Path, metavar="FOLDER", help="only make the folder")
+    options = parser.parse_args()
+    if options.pack:
+        pack(options.build, options.gpu_arch, options.pack)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        pack(options.build, options.gpu_arch, Path(name))
+        sys.exit(subprocess.run([Path(name) / "run.sh"]).returncode)
+
+
+if __name__ == "__main__":
+    main()

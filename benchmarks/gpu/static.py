@@ -1,0 +1,167 @@
+"""Instructions per weight of the generated GPU kernels, without a GPU: PTX to machine code by ptxas, its main loop by nvdisasm.
+
+    make gpu-static            compare with the recorded table, benchmarks/results/gpu-static.json
+    make gpu-static RECORD=1   record it
+
+Counted is the innermost loop with the most instructions that loads from global memory: two groups of 128 columns of a tile,
+128 weights for each thread. Predicated instructions count in full. Counts say how busy each pipe would be at full memory
+bandwidth, not how fast a kernel is: latency, the beginning and the end of a kernel are not in them (docs/GPUKernels.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORD = ROOT / "benchmarks/results/gpu-static.json"
+KERNELS = Path(__file__).with_name("kernels.mlir")
+WEIGHTS_PER_LOOP = 128  # of a thread: two groups of 16 rows x 128 columns for 32 lanes
+
+# Instructions by pipe (CUDA Binary Utilities, "Instruction Set Reference"); what is in neither is counted as other.
+ALU = frozenset("LOP3 LOP SHF PRMT IADD3 IADD VIADD SEL ISETP F2FP MOV PLOP3 LEA VIMNMX IMNMX P2R R2P I2FP FSEL FSETP".split())
+FMA = frozenset("IMAD FADD FFMA FMUL HFMA2 HADD2 HMUL2".split())
+LSU = frozenset("LDS LDG STS STG LDGSTS LDSM LDC ATOMG LD ST".split())
+
+# Memory bandwidth in bytes/s, SMs and boost clock in Hz, from NVIDIA's data sheets, and the lanes of a pipe in each SM and
+# clock (CUDA C++ Programming Guide, "Arithmetic Instructions").
+GPUS = {
+    "A100": {"bandwidth": 2.039e12, "processors": 108, "clock": 1.41e9, "arch": "sm_80"},
+    "L40S": {"bandwidth": 0.864e12, "processors": 142, "clock": 2.52e9, "arch": "sm_89"},
+    "RTX 4090": {"bandwidth": 1.008e12, "processors": 128, "clock": 2.52e9, "arch": "sm_89"},
+    "H100": {"bandwidth": 3.35e12, "processors": 132, "clock": 1.98e9, "arch": "sm_90"},
+    "H200": {"bandwidth": 4.8e12, "processors": 132, "clock": 1.98e9, "arch": "sm_90"},
+}
+LANES = {"alu": 64, "fma": 64, "issue": 128}
+BITS_PER_WEIGHT = {"raw": 8.0, "quads": 6.785, "pairs": 6.634}  # benchmarks/gpu/bench.cpp, Gaussian weights
+
+
+def find_disassembler() -> str:
+    if found := shutil.which("nvdisasm"):
+        return found
+    for folder in map(Path, sys.path):
+        for path in folder.glob("nvidia/**/bin/nvdisasm"):
+            return str(path)
+    sys.exit("error: expected nvdisasm in PATH or the package nvidia-cuda-nvdisasm (benchmarks/gpu/requirements.txt)")
+
+
+def run(command: list[str], **options) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    if done.returncode:
+        sys.exit(f"error: {' '.join(command)}\n{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def main_loop(section: str) -> collections.Counter[str] | None:
+    """The opcodes of the main loop of one function's disassembly."""
+    labels: dict[str, int] = {}
+    instructions: list[str] = []
+    for line in section.splitlines():
+        if label := re.match(r"\s*(\.L_x_\d+):", line):
+            labels[label.group(1)] = len(instructions)
+        elif found := re.match(r"\s*/\*[0-9a-f]+\*/\s+(.*?);", line):
+            instructions.append(found.group(1))
+    loops = []
+    for index, text in enumerate(instructions):
+        target = re.search(r"BRA.*?(\.L_x_\d+)", text)
+        if target and labels.get(target.group(1), index + 1) <= index:
+            loops.append((labels[target.group(1)], index))
+    inner = [(a, b) for a, b in loops if not any((c, d) != (a, b) and a <= c and d <= b for c, d in loops)]
+    inner = [(a, b) for a, b in inner if any("LDG" in text for text in instructions[a : b + 1])]
+    if not inner:
+        return None
+    first, last = max(inner, key=lambda loop: loop[1] - loop[0])
+    opcode = re.compile(r"(?:@!?U?P\d+\s+)?([A-Z0-9]+)")
+    return collections.Counter(opcode.match(text).group(1) for text in instructions[first : last + 1])
+
+
+def measure(ptx: Path, codec: str, architecture: str, disassembler: str, folder: Path) -> list[dict]:
+    cubin = folder / "kernels.cubin"
+    report = run(["ptxas", f"-arch={architecture}", "-v", str(ptx), "-o", str(cubin)])
+    used = {}
+    for name, text in re.findall(r"Compiling entry function '(\w+)'.*?\n((?:.*\n)*?ptxas info    : Used.*)", report):
+        used[name] = {
+            "registers": int(re.search(r"Used (\d+) registers", text).group(1)),
+            "spilled_bytes": int(re.search(r"(\d+) bytes spill stores", text).group(1)),
+        }
+    rows = []
+    for section in re.split(r"\n\s*\.section\s+\.text\.", run([disassembler, "-c", str(cubin)]))[1:]:
+        name = re.match(r'"?(\w+)', section).group(1)
+        counts = main_loop(section)
+        if counts is None:
+            sys.exit(f"error: {name} for {architecture}: expected a loop that loads from global memory, got none")
+        total = counts.total()
+        pipes = {
+            "alu": sum(counts[opcode] for opcode in ALU),
+            "fma": sum(counts[opcode] for opcode in FMA),
+            "lsu": sum(counts[opcode] for opcode in LSU),
+        }
+        row = {"codec": codec, "kernel": name, "architecture": architecture, **used[name], "issue_per_weight": total / WEIGHTS_PER_LOOP}
+        row |= {f"{pipe}_per_weight": count / WEIGHTS_PER_LOOP for pipe, count in pipes.items()}
+        row["other_per_weight"] = (total - sum(pipes.values())) / WEIGHTS_PER_LOOP
+        row["pipe_load_at_full_bandwidth"] = {
+            gpu: load(row, figures) for gpu, figures in GPUS.items() if figures["arch"] == architecture
+        }
+        rows.append({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()})
+    return sorted(rows, key=lambda row: row["kernel"])
+
+
+def load(row: dict, gpu: dict) -> dict[str, float]:
+    """The share of each pipe's time that the loop takes if memory delivers weights at its full bandwidth."""
+    weights = gpu["bandwidth"] * 8 / BITS_PER_WEIGHT[row["codec"]]  # per second
+    lanes = gpu["processors"] * gpu["clock"]
+    return {pipe: round(row[f"{pipe}_per_weight"] * weights / (lanes * count), 2) for pipe, count in LANES.items()}
+
+
+def print_table(rows: list[dict], recorded: dict) -> int:
+    changes = 0
+    print(f"{'kernel':62} {'arch':7} {'regs':>4} {'spill':>5} {'ALU/w':>6} {'FMA/w':>6} {'LSU/w':>6} {'issue/w':>7}  load of ALU, issue")
+    for row in rows:
+        before = recorded.get((row["kernel"], row["architecture"]))
+        loads = ", ".join(f"{gpu} {pipes['alu']:.0%} {pipes['issue']:.0%}" for gpu, pipes in row["pipe_load_at_full_bandwidth"].items())
+        mark = ""
+        if before and before != row:
+            changes += 1
+            mark = f"  (recorded: issue {before['issue_per_weight']}, registers {before['registers']}, spilled {before['spilled_bytes']})"
+        print(
+            f"{row['kernel']:62} {row['architecture']:7} {row['registers']:4} {row['spilled_bytes']:5} {row['alu_per_weight']:6.2f} "
+            f"{row['fma_per_weight']:6.2f} {row['lsu_per_weight']:6.2f} {row['issue_per_weight']:7.2f}  {loads}{mark}"
+        )
+    return changes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=Path, default=ROOT / "build")
+    parser.add_argument("--record", action="store_true", help=f"write {RECORD.relative_to(ROOT)}")
+    options = parser.parse_args()
+    if not shutil.which("ptxas"):
+        sys.exit("error: expected ptxas of the CUDA toolkit in PATH, got none")
+    disassembler = find_disassembler()
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for architecture in ("sm_80", "sm_89", "sm_90"):
+            for codec in ("raw", "quads", "pairs"):
+                ptx = folder / "kernels.ptx"
+                run([str(options.build / "bin/ecf8-compile"), str(KERNELS), "--target=cuda", f"--gpu-arch={architecture}",
+                     f"--codec={codec}", "--emit=ptx", "-q", "-o", str(ptx)])
+                rows += measure(ptx, codec, architecture, disassembler, folder)
+    recorded = json.loads(RECORD.read_text()) if RECORD.exists() else {"kernels": []}
+    changes = print_table(rows, {(row["kernel"], row["architecture"]): row for row in recorded["kernels"]})
+    if options.record:
+        version = re.search(r"release ([\d.]+), V([\d.]+)", run(["ptxas", "--version"])).group(2)
+        RECORD.write_text(json.dumps({"ptxas": version, "kernels": rows}, indent=1) + "\n")
+    elif changes:
+        print(f"{changes} kernels differ from the record; after a change on purpose: make gpu-static RECORD=1")
+
+
+if __name__ == "__main__":
+    main()
