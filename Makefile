@@ -6,10 +6,10 @@ SECONDS ?= 60
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build quickstart test fuzz bench format lint docs clean
+.PHONY: help setup build quickstart test fuzz bench gpu-static format lint docs clean
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 setup: ## install what is missing: Debian packages and .venv
 	@utils/setup.sh
@@ -32,6 +32,10 @@ fuzz: setup ## run each fuzz target for SECONDS=60; findings are kept and named
 bench: build ## run the benchmarks, half an hour; installs IREE to compare with; prints JSON
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt -c python/constraints.txt
 	@$(PYTHON) benchmarks/run.py --build $(BUILD)
+
+gpu-static: build ## count the instructions of the GPU kernels; needs ptxas. RECORD=1 records them
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r benchmarks/gpu/requirements.txt
+	@$(PYTHON) benchmarks/gpu/static.py --build $(BUILD) $(if $(RECORD),--record)
 
 format: setup ## rewrite C++ and Python files in the project's style
 	@$(PYTHON) utils/check-style.py --fix

@@ -24,6 +24,7 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "ECF8_CPU", "ECF8_NUM_THREADS"):
 config.substitutions += [
     ("%inputs", str(Path(config.test_source_root) / "Inputs")),
     ("%ecf8_lib", config.ecf8_lib_dir),
+    ("%ecf8_bin", config.ecf8_tools_dir),
     ("%python", f'"{config.python}"'),
 ]
 

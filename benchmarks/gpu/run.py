@@ -15,8 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kernels import CODECS, write_ptx
+
 HERE = Path(__file__).resolve().parent
-CODECS = ("raw", "quads", "pairs")
 SHAPES = ("4096 4096", "14336 4096", "28672 8192")  # rows and columns of layers of Qwen3-8B, Llama-3.1-8B and Llama-3.3-70B
 
 SCRIPT = f"""#!/bin/bash
@@ -35,8 +36,7 @@ echo ']'
 def pack(build: Path, architecture: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for codec in CODECS:
-        command = [build / "bin/ecf8-compile", HERE / "kernels.mlir", "--target=cuda", f"--gpu-arch={architecture}"]
-        subprocess.run([*command, f"--codec={codec}", "--emit=ptx", "-q", "-o", folder / f"{codec}.ptx"], check=True)
+        write_ptx(build, codec, architecture, folder / f"{codec}.ptx")
     shutil.copy2(build / "bin/ecf8-bench-gpu", folder)
     script = folder / "run.sh"
     script.write_text(SCRIPT)

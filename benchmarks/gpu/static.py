@@ -3,8 +3,8 @@
     make gpu-static            compare with the recorded table, benchmarks/results/gpu-static.json
     make gpu-static RECORD=1   record it
 
-Counted is the innermost loop with the most instructions that loads from global memory: two groups of 128 columns of a tile,
-128 weights for each thread. Predicated instructions count in full. Counts say how busy each pipe would be at full memory
+Counted is the smallest loop with the loads of two groups of 128 columns of a tile: 128 weights for each thread. Predicated
+instructions, and in whole decoders the loop over bytes of a ragged edge, count in full. Counts say how busy each pipe would be at full memory
 bandwidth, not how fast a kernel is: latency, the beginning and the end of a kernel are not in them (docs/GPUKernels.md).
 """
 
@@ -20,9 +20,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kernels import CODECS, write_ptx
+
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "benchmarks/results/gpu-static.json"
-KERNELS = Path(__file__).with_name("kernels.mlir")
 WEIGHTS_PER_LOOP = 128  # of a thread: two groups of 16 rows x 128 columns for 32 lanes
 
 # Instructions by pipe (CUDA Binary Utilities, "Instruction Set Reference"); what is in neither is counted as other.
@@ -59,8 +60,8 @@ def run(command: list[str], **options) -> str:
     return done.stdout + done.stderr
 
 
-def main_loop(section: str) -> collections.Counter[str] | None:
-    """The opcodes of the main loop of one function's disassembly."""
+def main_loop(section: str, mark: str) -> collections.Counter[str] | None:
+    """The opcodes of the main loop of one function's disassembly, which has an instruction `mark`."""
     labels: dict[str, int] = {}
     instructions: list[str] = []
     for line in section.splitlines():
@@ -73,12 +74,16 @@ def main_loop(section: str) -> collections.Counter[str] | None:
         target = re.search(r"BRA.*?(\.L_x_\d+)", text)
         if target and labels.get(target.group(1), index + 1) <= index:
             loops.append((labels[target.group(1)], index))
-    inner = [(a, b) for a, b in loops if not any((c, d) != (a, b) and a <= c and d <= b for c, d in loops)]
-    inner = [(a, b) for a, b in inner if any("LDG" in text for text in instructions[a : b + 1])]
-    if not inner:
+    # What it loads of the stored plane: two groups of two slots at least.
+    bodies = [instructions[a : b + 1] for a, b in loops]
+    is_main = [
+        sum("LDG" in text and ".128" in text for text in body) >= 4 and any(mark in text for text in body) for body in bodies
+    ]
+    main = [loop for loop, chosen in zip(loops, is_main) if chosen]
+    if not main:
         return None
-    first, last = max(inner, key=lambda loop: loop[1] - loop[0])
-    opcode = re.compile(r"(?:@!?U?P\d+\s+)?([A-Z0-9]+)")
+    first, last = min(main, key=lambda loop: loop[1] - loop[0])
+    opcode = re.compile(r"(?:@!?U?P(?:T|\d+)\s+)?([A-Z0-9]+)")
     return collections.Counter(opcode.match(text).group(1) for text in instructions[first : last + 1])
 
 
@@ -94,7 +99,7 @@ def measure(ptx: Path, codec: str, architecture: str, disassembler: str, folder:
     rows = []
     for section in re.split(r"\n\s*\.section\s+\.text\.", run([disassembler, "-c", str(cubin)]))[1:]:
         name = re.match(r'"?(\w+)', section).group(1)
-        counts = main_loop(section)
+        counts = main_loop(section, "STS" if "_decode_" in name else "HMMA")
         if counts is None:
             sys.exit(f"error: {name} for {architecture}: expected a loop that loads from global memory, got none")
         total = counts.total()
@@ -120,9 +125,14 @@ def load(row: dict, gpu: dict) -> dict[str, float]:
     return {pipe: round(row[f"{pipe}_per_weight"] * weights / (lanes * count), 2) for pipe, count in LANES.items()}
 
 
+def short(kernel: str) -> str:
+    """The name without the layout."""
+    return re.sub(r"_(raw|huffman)_mma\w*?_f8E4M3FN", "", kernel)
+
+
 def print_table(rows: list[dict], recorded: dict) -> int:
     changes = 0
-    print(f"{'kernel':62} {'arch':7} {'regs':>4} {'spill':>5} {'ALU/w':>6} {'FMA/w':>6} {'LSU/w':>6} {'issue/w':>7}  load of ALU, issue")
+    print(f"{'codec':6} {'kernel':40} {'arch':7} {'regs':>4} {'spill':>5} {'ALU/w':>6} {'FMA/w':>6} {'LSU/w':>6} {'issue/w':>7}  load of ALU, issue")
     for row in rows:
         before = recorded.get((row["kernel"], row["architecture"]))
         loads = ", ".join(f"{gpu} {pipes['alu']:.0%} {pipes['issue']:.0%}" for gpu, pipes in row["pipe_load_at_full_bandwidth"].items())
@@ -131,7 +141,7 @@ def print_table(rows: list[dict], recorded: dict) -> int:
             changes += 1
             mark = f"  (recorded: issue {before['issue_per_weight']}, registers {before['registers']}, spilled {before['spilled_bytes']})"
         print(
-            f"{row['kernel']:62} {row['architecture']:7} {row['registers']:4} {row['spilled_bytes']:5} {row['alu_per_weight']:6.2f} "
+            f"{row['codec']:6} {short(row['kernel']):40} {row['architecture']:7} {row['registers']:4} {row['spilled_bytes']:5} {row['alu_per_weight']:6.2f} "
             f"{row['fma_per_weight']:6.2f} {row['lsu_per_weight']:6.2f} {row['issue_per_weight']:7.2f}  {loads}{mark}"
         )
     return changes
@@ -149,10 +159,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for architecture in ("sm_80", "sm_89", "sm_90"):
-            for codec in ("raw", "quads", "pairs"):
+            for codec in CODECS:
                 ptx = folder / "kernels.ptx"
-                run([str(options.build / "bin/ecf8-compile"), str(KERNELS), "--target=cuda", f"--gpu-arch={architecture}",
-                     f"--codec={codec}", "--emit=ptx", "-q", "-o", str(ptx)])
+                write_ptx(options.build, codec, architecture, ptx)
                 rows += measure(ptx, codec, architecture, disassembler, folder)
     recorded = json.loads(RECORD.read_text()) if RECORD.exists() else {"kernels": []}
     changes = print_table(rows, {(row["kernel"], row["architecture"]): row for row in recorded["kernels"]})

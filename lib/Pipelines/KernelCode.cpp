@@ -112,7 +112,7 @@ LogicalResult mlir::ecf8::emitKernels(ModuleOp module, const Architecture &archi
                                       llvm::SmallVectorImpl<char> &output) {
   auto kernels = module.getOps<gpu::GPUModuleOp>();
   if (!llvm::hasSingleElement(kernels))
-    return module.emitError("expected contractions or decodes of compressed weights, got a program without");
+    return emitError(module.getLoc(), "expected contractions or decodes of compressed weights, got a program without");
   gpu::GPUModuleOp source = *kernels.begin();
   llvm::raw_svector_ostream stream(output);
   if (format == KernelFormat::Dialect) {
@@ -123,7 +123,7 @@ LogicalResult mlir::ecf8::emitKernels(ModuleOp module, const Architecture &archi
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(source, context, "ecf8");
   if (!translated)
-    return source.emitError("expected kernels in the LLVM dialect");
+    return emitError(source.getLoc(), "expected kernels in the LLVM dialect");
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(architecture);
   translated->setSourceFileName("ecf8");
   translated->setTargetTriple(machine->getTargetTriple());
@@ -137,7 +137,7 @@ LogicalResult mlir::ecf8::emitKernels(ModuleOp module, const Architecture &archi
   llvm::raw_svector_ostream ptxStream(ptx);
   llvm::legacy::PassManager passes;
   if (machine->addPassesToEmitFile(passes, ptxStream, nullptr, llvm::CodeGenFileType::AssemblyFile))
-    return source.emitError("LLVM cannot emit PTX");
+    return emitError(source.getLoc(), "LLVM cannot emit PTX");
   passes.run(*translated);
   if (format == KernelFormat::Cubin)
     return assemble(source.getLoc(), StringRef(ptx.data(), ptx.size()), architecture, output);

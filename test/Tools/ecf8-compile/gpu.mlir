@@ -13,7 +13,7 @@
 // RUN: ecf8-compile %s --target=cuda --gpu-arch=sm_80 --weights %t.safetensors --emit=ptx | FileCheck %s --check-prefix=SM80
 // RUN: ecf8-compile %s --target=cuda --gpu-arch=sm_90a --weights %t.safetensors --emit=ptx | FileCheck %s --check-prefix=SM90A
 // RUN: ecf8-compile %s --target=cuda --gpu-arch=sm_100 --weights %t.safetensors --emit=ptx | FileCheck %s --check-prefix=SM100
-// RUN: env PATH=/nonexistent %tools/ecf8-compile %s --target=cuda --weights %t.safetensors --emit=cubin 2>&1 | FileCheck %s --check-prefix=NOPTXAS
+// RUN: not env PATH=%ecf8_bin ecf8-compile %s --target=cuda --weights %t.safetensors --emit=cubin 2>&1 | FileCheck %s --check-prefix=NOPTXAS
 
 // QUADS: #ecf8.huffman<group = 4, raw_exponent_bits = 2, max_code_length = 11, stream = segments, order = mma>
 // PAIRS: #ecf8.huffman<group = 2, max_code_length = 12, stream = segments, order = mma>
@@ -23,7 +23,7 @@
 // LOWERED:   gpu.launch_func @ecf8_kernels::@ecf8_contract_huffman_mma_g4_L11_S1024_f8E4M3FN_f16_n8
 // NVVM: gpu.module @ecf8_kernels
 // NVVM: llvm.func @ecf8_contract_huffman_mma_g4_L11_S1024_f8E4M3FN_f16_n8({{.*}}nvvm.kernel
-// NVVM-NOT: {{scf|arith|cf|gpu}}.
+// NVVM-NOT: = {{scf|arith|cf|gpu}}.
 // IR: define ptx_kernel void @ecf8_contract_huffman_mma_g4_L11_S1024_f8E4M3FN_f16_n8
 // IR: @llvm.nvvm.mma.m16n8k16.row.col.f32.f32
 

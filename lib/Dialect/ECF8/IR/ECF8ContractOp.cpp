@@ -43,10 +43,11 @@ bool ContractOp::isValidBlock(CompressedType weight, int64_t rows, ArrayRef<int6
   bool coversRows = block[0] >= rows, coversColumns = block[1] >= columns;
   if (block[0] == 1)
     return coversColumns;
-  // Kernels take 64 columns of a tile at a time, all with the same scale.
+  // Kernels take 64 columns of a tile at a time, all with the same scale; those of GPUs 128.
+  const int64_t step = weight.getEncoding().getElementOrder() == Order::mma ? 128 : 64;
   int64_t tileColumns = weight.getEncoding().getTileColumnCount();
   bool startsBlocks = tileColumns % 64 == 0 || tileColumns >= columns;
-  return (coversRows || block[0] % 32 == 0) && (coversColumns || (block[1] % 64 == 0 && startsBlocks));
+  return (coversRows || block[0] % 32 == 0) && (coversColumns || (block[1] % step == 0 && startsBlocks));
 }
 
 bool ContractOp::isValidInEpilogue(Operation *op) {
@@ -156,7 +157,7 @@ LogicalResult ContractOp::verify() {
     return emitOpError() << "expected a scale of f32 or of the activations' element type, got " << scale;
   if (!isValidBlock(weight, rows, block)) // contract_c7
     return emitOpError() << "expected a block of one row by all columns, or of a multiple of 32 rows by a multiple of "
-                         << "64 columns in tiles of such a multiple, got [" << block << "] for " << weight;
+                         << "64 columns (128 in order mma) in tiles of such a multiple, got [" << block << "] for " << weight;
   return success();
 }
 

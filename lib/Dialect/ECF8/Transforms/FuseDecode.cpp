@@ -107,8 +107,8 @@ private:
       return "slice: a part of the weight";
     if (std::string reason = declineShape(type.getShape()); !reason.empty())
       return reason;
-    if (type.getEncoding().getElementOrder() != Order::rows32)
-      return "encoding: no tiles of 32 rows";
+    if (type.getEncoding().getElementOrder() == Order::row_major)
+      return "encoding: no tiles";
     return decode.use_empty() ? "unused: nothing reads the weight" : "";
   }
 

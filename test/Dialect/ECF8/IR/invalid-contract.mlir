@@ -246,7 +246,7 @@ func.func @contract_c6(%x: memref<4x128xbf16>, %c: !weight, %s: memref<64x1xf16>
 !weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
 
 func.func @contract_c7_rows(%x: memref<4x128xf32>, %c: !weight, %s: memref<4x1xf32>, %acc: memref<4x64xf32>) {
-  // expected-error@+1 {{expected a block of one row by all columns, or of a multiple of 32 rows by a multiple of 64 columns in tiles of such a multiple, got [16, 128]}}
+  // expected-error@+1 {{expected a block of one row by all columns, or of a multiple of 32 rows by a multiple of 64 columns (128 in order mma) in tiles of such a multiple, got [16, 128]}}
   ecf8.contract ins(%x, %c : memref<4x128xf32>, !weight) scale(%s : memref<4x1xf32>) block [16, 128] outs(%acc : memref<4x64xf32>)
   return
 }

@@ -59,7 +59,7 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     * (contract_c5) `scale` is [ceil(N / block[0]), ceil(K / block[1])]
     * (contract_c6) the element type of `scale` is f32 or that of `activations`
     * (contract_c7) `block` is one row by the whole of K, or a multiple of 32 rows, or the whole of N, by a multiple of 64
-      columns or the whole of K; several blocks in a row of `weight` need tiles of a multiple of 64 columns, or one tile
+      columns (128 in order mma) or the whole of K; several blocks in a row of `weight` need tiles of a multiple of 64 columns, or one tile
     * (contract_c8) offsets and the slice [1, ..., 1, N, K] obey decode_c3 to decode_c5; the last offset is 0
     * (contract_c9) `scales_sums` and `divides` are there only if `scale` is, and with `scales_sums` there is no epilogue
     * (contract_c10) each of `extras` is [M, N], [1, N], [M, 1] or [1, 1], the static size 1 meaning the same elements for

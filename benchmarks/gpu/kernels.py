@@ -1,0 +1,33 @@
+"""Makes the PTX of the kernels in kernels.mlir: one file for each codec."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CODECS = ("raw", "quads", "pairs")
+
+
+def write_weights(path: Path) -> None:
+    """A safetensors file with the weights of kernels.mlir; what is in them does not matter to the kernels."""
+    size = 64 * 1024
+    entries = {
+        name: {"dtype": "F8_E4M3", "shape": [64, 1024], "data_offsets": [index * size, (index + 1) * size]}
+        for index, name in enumerate(("v", "w"))
+    }
+    header = json.dumps(entries).encode()
+    header += b" " * (-len(header) % 8)
+    content = bytes(value & 0x8F | 0x30 for value in random.Random(1).randbytes(2 * size))
+    path.write_bytes(len(header).to_bytes(8, "little") + header + content)
+
+
+def write_ptx(build: Path, codec: str, architecture: str, path: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        weights = Path(name) / "weights.safetensors"
+        write_weights(weights)
+        command = [build / "bin/ecf8-compile", HERE / "kernels.mlir", "--weights", weights, "--target=cuda"]
+        subprocess.run([*command, f"--gpu-arch={architecture}", f"--codec={codec}", "--emit=ptx", "-q", "-o", path], check=True)
