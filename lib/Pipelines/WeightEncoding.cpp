@@ -19,8 +19,8 @@ static ::ecf8::EncodeOptions getEncodeOptions(const CodecOptions &options, Array
   ::ecf8::EncodeOptions encode;
   switch (options.getChosen()) {
   case Codec::Raw:
-    encode = options.isForGpu ? ::ecf8::EncodeOptions::rawMma()
-                              : ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
+    encode =
+        options.isForGpu ? ::ecf8::EncodeOptions::rawMma() : ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
     if (!options.isForGpu)
       return encode;
     break;
@@ -101,8 +101,8 @@ static Status checkPayload(const ModuleWeight &weight) {
   for (uint64_t dim : header.getDims())
     dims += std::to_string(dim) + "x";
   std::string lengths = header.encoding == ::ecf8::Encoding::Huffman
-                            ? ", codes of at most " + std::to_string(header.maxCodeLength) + " bits for " +
-                                  std::to_string(header.group) + " elements"
+                            ? ", codes of at most " + std::to_string(header.maxCodeLength) + " bits, group " +
+                                  std::to_string(header.group)
                             : "";
   return Status(StatusCode::InvalidArgument,
                 "expected a payload of the global's type, got " + dims + std::string(getName(header.elementType)) +
@@ -204,8 +204,8 @@ static Status encodeWeight(const ModuleWeight &weight, const CodecOptions &optio
   if (!isSmaller) {
     result.reason = "size: no smaller when encoded";
     result.payload = {};
-    ::ecf8::EncodeOptions tiles = options.isForGpu ? ::ecf8::EncodeOptions::rawMma()
-                                                   : ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
+    ::ecf8::EncodeOptions tiles =
+        options.isForGpu ? ::ecf8::EncodeOptions::rawMma() : ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()});
     if (!weight.isContracted || tiles.order == ::ecf8::Order::RowMajor)
       return Status::ok();
     result.reason += ", in tiles for contractions";

@@ -103,7 +103,8 @@ TEST(Convert, ReencodingEqualsEncoding) {
 }
 
 TEST(Convert, NegativeReencodingOfDamagedPayloads) {
-  for (const EncodeOptions &options : {EncodeOptions::huffman(8, 64), EncodeOptions::planes(64)}) {
+  for (const EncodeOptions &options : {EncodeOptions::huffman(8, 64), EncodeOptions::planes(64),
+                                       EncodeOptions::quads(11, 128), EncodeOptions::classic(8, 128)}) {
     Whole whole(options, ElementType::F8E4M3FN);
     whole.bytes[whole.payload.header.restOffset] ^= 1; // in a rest, which only the content hash protects
     std::string message = reencode(whole.payload, EncodeOptions::raw()).status().message();

@@ -226,7 +226,8 @@ TEST(Stream, NoticesElementsThatChange) {
 TEST(Stream, NoticesDamage) {
   const Shape shape = {{100, 200}};
   std::vector<uint8_t> elements = makeElements(Distribution::Gaussian, ElementType::F8E4M3FN, shape.count());
-  for (const EncodeOptions &options : {EncodeOptions::huffman(8, 64), EncodeOptions::planes(64)}) {
+  for (const EncodeOptions &options : {EncodeOptions::huffman(8, 64), EncodeOptions::planes(64),
+                                       EncodeOptions::quads(11, 128), EncodeOptions::pairs(12, 128)}) {
     std::vector<uint8_t> payload = *encode(options, ElementType::F8E4M3FN, shape.dims, elements);
     auto messageOf = [&](auto change) {
       std::vector<uint8_t> damaged = payload;
@@ -241,13 +242,14 @@ TEST(Stream, NoticesDamage) {
     };
     uint64_t table = loadLittle<uint64_t>(payload.data() + header_offset::tileTableOffset);
     uint64_t rest = loadLittle<uint64_t>(payload.data() + header_offset::restOffset);
+    uint64_t tiles = readPayload(payload)->header.grid().tileCount();
     auto holds = [](const std::string &text, const char *part) { return text.find(part) != std::string::npos; };
     EXPECT_EQ(messageOf([](auto &) {}), "");
     EXPECT_PRED2(holds, messageOf([&](auto &bytes) { bytes[table] = 1; }), "[table_c1]");
     EXPECT_PRED2(holds, messageOf([&](auto &bytes) { bytes[table + 6] = 0xFF; }), "[table_c2]");
-    EXPECT_PRED2(holds, messageOf([&](auto &bytes) { bytes[table + 16 * 4] ^= 1; }), "[table_c3]");
+    EXPECT_PRED2(holds, messageOf([&](auto &bytes) { bytes[table + tiles * 4] ^= 1; }), "[table_c3]");
     EXPECT_PRED2(holds, messageOf([&](auto &bytes) { bytes[rest] ^= 1; }), "[content_c1]");
-    EXPECT_PRED2(holds, messageOf([&](auto &bytes) { bytes[table + 17 * 4] = 1; }), "[layout_c3]");
+    EXPECT_PRED2(holds, messageOf([&](auto &bytes) { bytes[table + (tiles + 1) * 4] = 1; }), "[layout_c3]");
     EXPECT_PRED2(holds, messageOf([&](auto &bytes) { bytes[header_offset::dataFlags] ^= 8; }), "[header_c15]");
     EXPECT_PRED2(holds, messageOf([&](auto &bytes) { bytes[header_offset::minExponent] = 1; }), "[header_c16]");
     EXPECT_PRED2(holds, messageOf([&](auto &bytes) { bytes[header_offset::major] = 2; }), "[header_c2]");
