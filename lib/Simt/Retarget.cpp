@@ -273,6 +273,7 @@ private:
     std::vector<llvm::Instruction *> instructions;
     for (llvm::Instruction &instruction : llvm::instructions(f))
       instructions.push_back(&instruction);
+    replaceSharedVariables(f); // before new uses arise; its own load needs no check
     for (llvm::Instruction *instruction : instructions) {
       builder.SetInsertPoint(instruction);
       if (auto *call = llvm::dyn_cast<llvm::CallInst>(instruction))
@@ -280,7 +281,6 @@ private:
       else
         rewriteAccess(*instruction);
     }
-    replaceSharedVariables(f);
     for (llvm::Instruction *instruction : dead)
       instruction->eraseFromParent();
     if (numSlots == 0) {
@@ -298,6 +298,7 @@ private:
           llvm::Attribute::Speculatable})
       f.removeFnAttr(kind);
     f.addFnAttr(llvm::Attribute::NoUnwind);
+    f.addFnAttr("probe-stack", "inline-asm"); // a large frame hits the guard, not what lies behind it
   }
 
   void replaceSharedVariables(llvm::Function &f) {
@@ -340,7 +341,7 @@ private:
     StringRef name = callee->getName();
     if (name.consume_front(kNvvm)) {
       // With the types of overloaded intrinsics where the table has that, such as ex2.approx.f32, else without.
-      if (callee->isIntrinsic() && !findOp(std::string_view(name.data(), name.size())))
+      if (callee->getIntrinsicID() && !findOp(std::string_view(name.data(), name.size())))
         name = llvm::Intrinsic::getBaseName(callee->getIntrinsicID()).drop_front(kNvvm.size());
       rewriteIntrinsic(call, name);
       return;
@@ -523,6 +524,7 @@ private:
     firstNumber(kernel, "nvvm.reqntid", info.required);
     auto *type = llvm::FunctionType::get(builder.getVoidTy(), {builder.getPtrTy()}, false);
     auto *entry = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, info.entry, module);
+    entry->addFnAttr("probe-stack", "inline-asm");
     builder.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "entry", entry));
     std::vector<llvm::Value *> arguments;
     for (llvm::Argument &parameter : kernel.args()) {

@@ -30,7 +30,7 @@ std::string test::withDeclarations(const std::string &code) {
   std::map<std::string, std::string> declarations;
   for (size_t call = code.find("call "); call != std::string::npos; call = code.find("call ", call + 1)) {
     size_t name = code.find('@', call), line = code.find('\n', call);
-    if (name == std::string::npos || name > line)
+    if (name == std::string::npos || name > line || code.substr(call, name - call).find(" asm ") != std::string::npos)
       continue;
     size_t open = code.find('(', name), close = open;
     for (int depth = 0;; ++close) {
@@ -46,6 +46,8 @@ std::string test::withDeclarations(const std::string &code) {
     std::string types;
     for (const std::string &argument : splitArguments(code.substr(open + 1, close - open - 1))) {
       size_t begin = argument.find_first_not_of(' '), end = argument.rfind(' ');
+      if (size_t cast = argument.find(" addrspacecast"); cast != std::string::npos)
+        end = cast; // a constant expression
       types += (types.empty() ? "" : ", ") + argument.substr(begin, end - begin);
     }
     declarations[symbol] = "declare " + code.substr(call + 5, name - call - 5) + symbol + "(" + types + ")\n";
