@@ -220,6 +220,7 @@ void Block::makeReady(unsigned warp, uint32_t lanes) {
 }
 
 void Block::switchAway(Context &context) {
+  context.iterations = 0;
   Context *next = pickNext();
   if (next == &context)
     return;
@@ -503,6 +504,12 @@ void ecf8::simt::ecf8_simt_poll(Context *context, const CallSite *site) {
     context->pollsLeft = 64;
     context->block->yield(*context, *site);
   }
+}
+
+/// A turn of a loop, in modules with checks. 2^28 of them take a good second.
+void ecf8::simt::ecf8_simt_iteration(Context *context, const CallSite *site) {
+  if (++context->iterations == 1u << 28)
+    fail(*context, site, "livelock: 268435456 turns of loops without a collective or an atomic access");
 }
 
 void ecf8::simt::ecf8_simt_access(Context *context, const CallSite *site, void *address, uint64_t sizeBytes,

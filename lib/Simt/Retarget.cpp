@@ -6,6 +6,7 @@
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/DebugInfo.h>
 #include <llvm/IR/DebugInfoMetadata.h>
+#include <llvm/IR/Dominators.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InlineAsm.h>
 #include <llvm/IR/InstIterator.h>
@@ -273,6 +274,8 @@ private:
     std::vector<llvm::Instruction *> instructions;
     for (llvm::Instruction &instruction : llvm::instructions(f))
       instructions.push_back(&instruction);
+    if (check)
+      countIterations(f);
     replaceSharedVariables(f); // before new uses arise; its own load needs no check
     for (llvm::Instruction *instruction : instructions) {
       builder.SetInsertPoint(instruction);
@@ -299,6 +302,20 @@ private:
       f.removeFnAttr(kind);
     f.addFnAttr(llvm::Attribute::NoUnwind);
     f.addFnAttr("probe-stack", "inline-asm"); // a large frame hits the guard, not what lies behind it
+  }
+
+  /// Calls the runtime in each turn of each loop, so that one without an end is found out.
+  void countIterations(llvm::Function &f) {
+    llvm::DominatorTree dominators(f);
+    for (llvm::BasicBlock &block : f) {
+      bool isLatch = llvm::any_of(llvm::successors(&block),
+                                  [&](llvm::BasicBlock *successor) { return dominators.dominates(successor, &block); });
+      if (!isLatch)
+        continue;
+      builder.SetInsertPoint(block.getTerminator());
+      CallSite &site = newSite(*block.getTerminator(), "loop");
+      callRuntime(reinterpret_cast<const void *>(&ecf8_simt_iteration), {context(), hostPointer(&site)});
+    }
   }
 
   void replaceSharedVariables(llvm::Function &f) {

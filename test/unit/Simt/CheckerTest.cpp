@@ -79,6 +79,21 @@ end:)";
   const char *flag = "@flag = addrspace(1) global i32 0\n";
   expectBug(flag, with("0"), "livelock: all runnable threads only poll", {.livelockRounds = 1000});
   expectFine(flag, with("1"));
+  // A loop that nobody outside can end.
+  const char *loop = R"(
+  br label %loop
+loop:
+  %i = phi i32 [ 1, %0 ], [ %i1, %loop ]
+  %i1 = add i32 %i, STEP
+  %done = icmp eq i32 %i1, 1001
+  br i1 %done, label %end, label %loop
+end:)";
+  auto by = [&](const std::string &step) {
+    std::string code = loop;
+    return code.replace(code.find("STEP"), 4, step);
+  };
+  expectBug("", by("0"), "thread (0,0,0): loop (in k): livelock: 268435456 turns of loops");
+  expectFine("", by("1"));
   // The arrival that the others wait for never comes.
   expectBug(kTwoWarps, R"(
   %first = icmp eq i32 %tid, 0

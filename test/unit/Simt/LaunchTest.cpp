@@ -97,8 +97,9 @@ define ptx_kernel void @k(ptr addrspace(1) %out, i32 %bad) {
       std::string message =
           simt::launch(*module.kernel("k"), {8, 1, 1}, {64, 1, 1}, 0, parameters, 2, {.numWorkers = workers}).message();
       if (bad == 3)
-        EXPECT_NE(message.find("kernel 'k', block (3,0,0), thread (63,0,0): out-of-bounds write at 0x0, a null pointer"),
-                  std::string::npos)
+        EXPECT_NE(
+            message.find("kernel 'k', block (3,0,0), thread (63,0,0): out-of-bounds write at 0x0, a null pointer"),
+            std::string::npos)
             << message;
       else
         EXPECT_EQ(message, "");
