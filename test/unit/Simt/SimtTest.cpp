@@ -2,7 +2,10 @@
 #include "SimtTest.h"
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <map>
+#include <sstream>
 
 using namespace ecf8;
 using namespace ecf8::test;
@@ -185,6 +188,20 @@ float test::integer(unsigned seed, unsigned range) {
 TEST(OpTable, EachEntryHasATest) {
   for (const std::string &op : simt::knownOps())
     EXPECT_NE(std::find(testedOps().begin(), testedOps().end(), op), testedOps().end()) << "no OP_TEST names " << op;
+}
+
+// The list at the end of docs/Simt.md.
+TEST(OpTable, EachEntryIsInTheDocs) {
+  std::ifstream file(SIMT_DOCS);
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  size_t begin = text.rfind("```text\n"), end = text.rfind("```");
+  ASSERT_TRUE(begin != std::string::npos && begin < end) << "no list in " SIMT_DOCS;
+  std::istringstream list(text.substr(begin + 8, end - begin - 8));
+  std::vector<std::string> names{std::istream_iterator<std::string>(list), {}};
+  std::string expected;
+  for (const std::string &op : simt::knownOps())
+    expected += op + "\n";
+  EXPECT_EQ(names, simt::knownOps()) << "the list should be:\n" << expected;
 }
 
 TEST(OpTable, EachTestNamesAnEntry) {
