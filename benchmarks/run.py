@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 def commands(build: Path) -> dict[str, list[str]]:
     found = {path.parent.name: [sys.executable, str(path), "--build", str(build)] for path in HERE.glob("*/run.py")}
-    arguments = {"size": [str(HERE / "data" / "fp8-checkpoint-statistics.json")], "reencode": []}
+    arguments = {"size": [str(HERE / "data" / "fp8-checkpoint-statistics.json")], "reencode": [], "simt": []}
     for name, options in arguments.items():
         program = build / "bin" / f"ecf8-bench-{name}"
         if program.exists():

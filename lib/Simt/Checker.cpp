@@ -205,43 +205,57 @@ void Checker::report(Context &context, const CallSite *site, const char *what, u
 
 void Checker::sharedAccess(Context &context, const CallSite *site, uint32_t offset, uint64_t sizeBytes, uint32_t kind,
                            bool async) {
+  if (sizeBytes == 0)
+    return;
   bool inside = false;
   for (auto [begin, end] : sharedObjects)
     inside |= offset >= begin && offset < end && sizeBytes <= end - offset;
   if (!inside)
     report(context, site, "out-of-bounds", offset, sizeBytes, kind, 0, "");
-  Stamp stamp = context.thread << kThreadShift | (kind & kAtomic ? kAtomicFlag : 0) | threads[context.thread].time;
-  for (uint32_t i = offset; i < offset + sizeBytes; ++i) {
-    Shadow &byte = shadow[i];
-    if (byte.writer == kPending)
-      fail(context, site,
-           std::string(kind & kWrite ? "write" : "read") + " at shared offset " + std::to_string(i) +
-               ", the destination of an asynchronous copy that was not waited for");
-    if (!(kind & kWrite) || kind & kAtomic) {
-      if (byte.writer == 0)
-        report(context, site, "uninitialised", i, sizeBytes, kRead, 0, "");
-    }
-    bool bothAtomic = kind & kAtomic && byte.writer & kAtomicFlag;
-    if (byte.writer && !bothAtomic && !ordered(context, byte.writer))
-      report(context, site, "racing", i, sizeBytes, kind, byte.writer, "wrote it");
-    if (async && byte.writer && timeOf(byte.writer) > threads[threadOf(byte.writer)].proxyFenced)
-      fail(context, site,
-           "reads shared offset " + std::to_string(i) + ", which thread " + std::to_string(threadOf(byte.writer)) +
-               " wrote without fence.proxy.async behind it");
-    if (kind & kWrite) {
-      for (Stamp reader : {byte.reader, byte.otherReader, byte.distantReader})
-        if (reader && !(kind & kAtomic && reader & kAtomicFlag) && !ordered(context, reader))
-          report(context, site, "racing", i, sizeBytes, kind, reader, "read it");
-      byte = {stamp, 0, 0, 0};
+  // Neighbouring bytes mostly have the same history: what holds for one holds for those.
+  Shadow before = shadow[offset];
+  checkByte(context, site, offset, sizeBytes, kind, async);
+  for (uint32_t i = offset + 1; i < offset + sizeBytes; ++i) {
+    if (shadow[i] == before) {
+      shadow[i] = shadow[i - 1];
       continue;
     }
-    if (byte.reader && threadOf(byte.reader) != context.thread) {
-      if (threadOf(byte.reader) / 32 != context.thread / 32)
-        byte.distantReader = byte.reader;
-      byte.otherReader = byte.reader;
-    }
-    byte.reader = stamp;
+    before = shadow[i];
+    checkByte(context, site, i, sizeBytes, kind, async);
   }
+}
+
+/// One byte of an access, at offset `i`.
+void Checker::checkByte(Context &context, const CallSite *site, uint32_t i, uint64_t sizeBytes, uint32_t kind,
+                        bool async) {
+  Shadow &byte = shadow[i];
+  bool isWrite = kind & kWrite, isAtomic = kind & kAtomic;
+  if (byte.writer == kPending)
+    fail(context, site,
+         std::string(isWrite ? "write" : "read") + " at shared offset " + std::to_string(i) +
+             ", the destination of an asynchronous copy that was not waited for");
+  if (byte.writer == 0 && (!isWrite || isAtomic))
+    report(context, site, "uninitialised", i, sizeBytes, kRead, 0, "");
+  if (byte.writer && !(isAtomic && byte.writer & kAtomicFlag) && !ordered(context, byte.writer))
+    report(context, site, "racing", i, sizeBytes, kind, byte.writer, "wrote it");
+  if (async && byte.writer && timeOf(byte.writer) > threads[threadOf(byte.writer)].proxyFenced)
+    fail(context, site,
+         "reads shared offset " + std::to_string(i) + ", which thread " + std::to_string(threadOf(byte.writer)) +
+             " wrote without fence.proxy.async behind it");
+  Stamp stamp = context.thread << kThreadShift | (isAtomic ? kAtomicFlag : 0) | threads[context.thread].time;
+  if (isWrite) {
+    for (Stamp reader : {byte.reader, byte.otherReader, byte.distantReader})
+      if (reader && !(isAtomic && reader & kAtomicFlag) && !ordered(context, reader))
+        report(context, site, "racing", i, sizeBytes, kind, reader, "read it");
+    byte = {stamp, 0, 0, 0};
+    return;
+  }
+  if (byte.reader && threadOf(byte.reader) != context.thread) {
+    if (threadOf(byte.reader) / 32 != context.thread / 32)
+      byte.distantReader = byte.reader;
+    byte.otherReader = byte.reader;
+  }
+  byte.reader = stamp;
 }
 
 //===--- Asynchronous copies

@@ -68,6 +68,7 @@ private:
     Stamp reader;        ///< the last one
     Stamp otherReader;   ///< the last one of another thread than `reader`
     Stamp distantReader; ///< the last one of another warp than `reader`
+    bool operator==(const Shadow &) const = default;
   };
   struct Thread {
     uint32_t time;
@@ -85,6 +86,7 @@ private:
   void snapshot(unsigned thread, SharedClock &into) const;
   void sharedAccess(Context &context, const CallSite *site, uint32_t offset, uint64_t sizeBytes, uint32_t kind,
                     bool async);
+  void checkByte(Context &context, const CallSite *site, uint32_t i, uint64_t sizeBytes, uint32_t kind, bool async);
   [[noreturn]] void report(Context &context, const CallSite *site, const char *what, uint32_t offset,
                            uint64_t sizeBytes, uint32_t kind, Stamp other, const char *otherDid);
 

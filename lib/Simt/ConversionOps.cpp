@@ -23,7 +23,7 @@ template <typename Format, bool kRelu> static void f16x2ToF8x2(Context &, const 
 
 template <typename Format, bool kRelu> static void f8x2ToF16x2(Context &, const CallSite &, Slot *slots) {
   uint16_t pair = slots[0].get<uint16_t>();
-  float upper = f8Table<Format>()[pair >> 8], lower = f8Table<Format>()[pair & 0xff];
+  float upper = kF8Table<Format>[pair >> 8], lower = kF8Table<Format>[pair & 0xff];
   if (kRelu)
     upper = relu(upper), lower = relu(lower);
   auto f16 = [](float value) -> uint32_t { return std::isnan(value) ? 0x7fff : f32ToF16(value); };

@@ -179,6 +179,15 @@ private:
     return std::string(text.substr(begin, at - begin));
   }
 
+  /// LLVM makes names of labels unique with ${:uid}, which a program of its own does not need.
+  bool skipUnique(std::string &name) {
+    if (!name.ends_with("$") || !accept('{'))
+      return false;
+    name.pop_back();
+    at = std::min(text.find('}', at), text.size() - 1) + 1;
+    return true;
+  }
+
   bool parseStatement() {
     if (accept('{') || accept('}') || accept(';')) // scopes: names are not used twice
       return true;
@@ -191,11 +200,8 @@ private:
       statement.predicate.isNegated = isNegated;
     }
     statement.opcode = word(".:$");
-    // LLVM makes names of labels unique with ${:uid}.
-    if (accept('{')) {
-      at = std::min(text.find('}', at), text.size() - 1) + 1;
+    if (skipUnique(statement.opcode))
       statement.opcode += word(".:");
-    }
     if (statement.opcode.ends_with(":")) {
       statement.opcode.pop_back();
       labels[statement.opcode] = program.statements.size();
@@ -212,10 +218,8 @@ private:
     std::string branch;
     if (statement.opcode == "bra" || statement.opcode == "bra.uni") {
       branch = word("$");
-      if (accept('{')) {
-        at = std::min(text.find('}', at), text.size() - 1) + 1;
+      if (skipUnique(branch))
         branch += word();
-      }
     } else if (!parseOperands(statement)) {
       return false;
     }
@@ -293,8 +297,10 @@ private:
     if (accept('$')) {
       std::string number;
       if (accept('{')) {
-        number = word();
-        at = std::min(text.find('}', at), text.size() - 1) + 1;
+        number = word(":"); // with a modifier of the printer
+        number.resize(std::min(number.find(':'), number.size()));
+        if (!accept('}'))
+          return fail("expected '}'");
       } else {
         number = word();
       }
@@ -369,7 +375,7 @@ void ecf8::simt::runCollective(AsmFrame &frame, const AsmStatement &statement) {
 
 void ecf8::simt::runIntrinsic(AsmFrame &frame, const AsmStatement &statement) {
   const AsmOp &op = *statement.op;
-  Slot slots[8];
+  Slot slots[8] = {};
   for (unsigned i = 0; i < op.numArguments; ++i) {
     size_t operand = op.numResults + i;
     slots[i].set(operand < statement.operands.size() ? statement.operands[operand].read(frame) : uint64_t(1));

@@ -62,22 +62,28 @@ struct BF16 {
 };
 template <typename Format> struct F8 {
   static constexpr unsigned kBits = 8;
-  static float toF32(uint32_t bits) { return f8Table<Format>()[bits & 0xff]; }
+  static float toF32(uint32_t bits) { return kF8Table<Format>[bits & 0xff]; }
 };
 
 /// d[16][8] = a[16][K] * b[K][8] + d.
 template <unsigned kK> static void multiply(const float (&a)[16][kK], const float (&b)[kK][8], float (&d)[16][8]) {
-  for (unsigned row = 0; row < 16; ++row) {
-    __m256 sum = _mm256_loadu_ps(d[row]);
-    for (unsigned k = 0; k < kK; ++k)
-      sum = _mm256_add_ps(sum, _mm256_mul_ps(_mm256_set1_ps(a[row][k]), _mm256_loadu_ps(b[k])));
-    _mm256_storeu_ps(d[row], sum);
+  // Half of the rows at a time: their sums stay in registers, and do not wait for each other.
+  for (unsigned first = 0; first < 16; first += 8) {
+    __m256 sums[8];
+    for (unsigned i = 0; i < 8; ++i)
+      sums[i] = _mm256_loadu_ps(d[first + i]);
+    for (unsigned k = 0; k < kK; ++k) {
+      __m256 column = _mm256_loadu_ps(b[k]);
+      for (unsigned i = 0; i < 8; ++i)
+        sums[i] = _mm256_add_ps(sums[i], _mm256_mul_ps(_mm256_set1_ps(a[first + i][k]), column));
+    }
+    for (unsigned i = 0; i < 8; ++i)
+      _mm256_storeu_ps(d[first + i], sums[i]);
   }
 }
 
 /// A lane holds rows lane/4 and lane/4 + 8 of a and d, column lane/4 of b; a register holds neighbouring k.
 template <typename A, typename B, unsigned kK> static void mma(WarpCall &call) {
-#pragma STDC FP_CONTRACT OFF
   constexpr unsigned kPerRegister = 32 / A::kBits;
   static_assert(A::kBits == B::kBits && kK == 8 * kPerRegister);
   float a[16][kK], b[kK][8], d[16][8];

@@ -61,8 +61,9 @@ struct Diagnostics : llvm::DiagnosticHandler {
   }
 };
 
-static Status compile(ModuleImpl &impl, std::unique_ptr<llvm::Module> module,
-                      std::unique_ptr<llvm::LLVMContext> context) {
+/// Takes module and context where it succeeds; where not, the caller destroys the module first.
+static Status compile(ModuleImpl &impl, std::unique_ptr<llvm::Module> &module,
+                      std::unique_ptr<llvm::LLVMContext> &context) {
   llvm::orc::JITTargetMachineBuilder target{llvm::Triple("x86_64-unknown-linux-gnu")};
   target.setCPU("x86-64-v3"); // not the machine's own: results are the same everywhere
   target.setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
@@ -158,7 +159,7 @@ Result<Module> Module::load(std::string_view data, const LoadOptions &options) {
   auto impl = std::make_unique<ModuleImpl>();
   impl->name = options.name;
   impl->check = options.check;
-  if (Status status = compile(*impl, std::move(module), std::move(context)); !status.isOk())
+  if (Status status = compile(*impl, module, context); !status.isOk())
     return status.in(options.name);
   return Module(std::move(impl));
 }

@@ -1,11 +1,13 @@
 // Rewrites a module for the NVPTX backend into one for this machine.
 #include "Retarget.h"
 #include "Block.h"
+#include "SpecialRegisters.h"
 
 #include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/DebugInfo.h>
 #include <llvm/IR/DebugInfoMetadata.h>
+#include <llvm/IR/Dominators.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InlineAsm.h>
 #include <llvm/IR/InstIterator.h>
@@ -27,52 +29,6 @@ namespace {
 
 constexpr unsigned kSharedSpace = 3;
 constexpr StringRef kNvvm = "llvm.nvvm.";
-
-/// Special registers that are fields of a thread's context.
-const std::map<StringRef, size_t> &registerOffsets() {
-  static const std::map<StringRef, size_t> table = [] {
-    std::map<StringRef, size_t> t;
-    auto triple = [&t](std::array<StringRef, 3> names, size_t offset) {
-      for (unsigned i = 0; i < 3; ++i)
-        t[names[i]] = offset + 4 * i;
-    };
-    triple({"tid.x", "tid.y", "tid.z"}, offsetof(Context, tid));
-    triple({"ntid.x", "ntid.y", "ntid.z"}, offsetof(Context, ntid));
-    triple({"ctaid.x", "ctaid.y", "ctaid.z"}, offsetof(Context, ctaid));
-    triple({"nctaid.x", "nctaid.y", "nctaid.z"}, offsetof(Context, nctaid));
-    t["laneid"] = offsetof(Context, laneId);
-    t["warpid"] = offsetof(Context, warpId);
-    t["nwarpid"] = offsetof(Context, numWarps);
-    t["dynamic_smem_size"] = offsetof(Context, dynamicSharedBytes);
-    t["total_smem_size"] = offsetof(Context, totalSharedBytes);
-    t["lanemask.eq"] = offsetof(Context, laneMaskEq);
-    t["lanemask.lt"] = offsetof(Context, laneMaskLt);
-    t["lanemask.le"] = offsetof(Context, laneMaskLe);
-    t["lanemask.gt"] = offsetof(Context, laneMaskGt);
-    t["lanemask.ge"] = offsetof(Context, laneMaskGe);
-    t["gridid"] = offsetof(Context, gridId);
-    return t;
-  }();
-  return table;
-}
-
-/// The same in each thread. A block is a cluster of its own, and all run on one multiprocessor.
-const std::map<StringRef, uint32_t> &registerConstants() {
-  static const std::map<StringRef, uint32_t> table = {
-      {"warpsize", 32},
-      {"smid", 0},
-      {"nsmid", 1},
-      {"cluster.ctaid.x", 0},
-      {"cluster.ctaid.y", 0},
-      {"cluster.ctaid.z", 0},
-      {"cluster.nctaid.x", 1},
-      {"cluster.nctaid.y", 1},
-      {"cluster.nctaid.z", 1},
-      {"cluster.ctarank", 0},
-      {"cluster.nctarank", 1},
-  };
-  return table;
-}
 
 class Retargeter {
 public:
@@ -100,7 +56,7 @@ public:
       return Status(StatusCode::Unsupported, "not known to the simulator:" + list);
     }
     for (llvm::Function *kernel : kernels)
-      addEntry(*kernel);
+      result.kernels.push_back(addEntry(*kernel));
     for (llvm::GlobalVariable *variable : sharedVariables) {
       variable->replaceAllUsesWith(llvm::PoisonValue::get(variable->getType()));
       variable->eraseFromParent();
@@ -273,6 +229,9 @@ private:
     std::vector<llvm::Instruction *> instructions;
     for (llvm::Instruction &instruction : llvm::instructions(f))
       instructions.push_back(&instruction);
+    if (check)
+      countIterations(f);
+    replaceSharedVariables(f); // before new uses arise; its own load needs no check
     for (llvm::Instruction *instruction : instructions) {
       builder.SetInsertPoint(instruction);
       if (auto *call = llvm::dyn_cast<llvm::CallInst>(instruction))
@@ -280,7 +239,6 @@ private:
       else
         rewriteAccess(*instruction);
     }
-    replaceSharedVariables(f);
     for (llvm::Instruction *instruction : dead)
       instruction->eraseFromParent();
     if (numSlots == 0) {
@@ -298,6 +256,21 @@ private:
           llvm::Attribute::Speculatable})
       f.removeFnAttr(kind);
     f.addFnAttr(llvm::Attribute::NoUnwind);
+    f.addFnAttr("probe-stack", "inline-asm"); // a large frame hits the guard, not what lies behind it
+  }
+
+  /// Calls the runtime in each turn of each loop, so that one without an end is found out.
+  void countIterations(llvm::Function &f) {
+    llvm::DominatorTree dominators(f);
+    for (llvm::BasicBlock &block : f) {
+      bool isLatch = llvm::any_of(llvm::successors(&block),
+                                  [&](llvm::BasicBlock *successor) { return dominators.dominates(successor, &block); });
+      if (!isLatch)
+        continue;
+      builder.SetInsertPoint(block.getTerminator());
+      CallSite &site = newSite(*block.getTerminator(), "loop");
+      callRuntime(reinterpret_cast<const void *>(&ecf8_simt_iteration), {context(), hostPointer(&site)});
+    }
   }
 
   void replaceSharedVariables(llvm::Function &f) {
@@ -340,7 +313,7 @@ private:
     StringRef name = callee->getName();
     if (name.consume_front(kNvvm)) {
       // With the types of overloaded intrinsics where the table has that, such as ex2.approx.f32, else without.
-      if (callee->isIntrinsic() && !findOp(std::string_view(name.data(), name.size())))
+      if (callee->getIntrinsicID() && !findOp(std::string_view(name.data(), name.size())))
         name = llvm::Intrinsic::getBaseName(callee->getIntrinsicID()).drop_front(kNvvm.size());
       rewriteIntrinsic(call, name);
       return;
@@ -362,15 +335,16 @@ private:
   void rewriteIntrinsic(llvm::CallInst &call, StringRef name) {
     StringRef reg = name;
     if (reg.consume_front("read.ptx.sreg.")) {
-      if (auto field = registerOffsets().find(reg); field != registerOffsets().end()) {
-        llvm::Value *address = builder.CreateConstGEP1_64(byteType(), context(), field->second);
+      std::string_view key(reg.data(), reg.size());
+      if (std::optional<size_t> field = registerOffset(key)) {
+        llvm::Value *address = builder.CreateConstGEP1_64(byteType(), context(), *field);
         auto *load = builder.CreateLoad(call.getType(), address);
         load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(module.getContext(), {}));
         replace(call, load);
         return;
       }
-      if (auto value = registerConstants().find(reg); value != registerConstants().end()) {
-        call.replaceAllUsesWith(llvm::ConstantInt::get(call.getType(), value->second));
+      if (std::optional<uint32_t> value = registerConstant(key)) {
+        call.replaceAllUsesWith(llvm::ConstantInt::get(call.getType(), *value));
         dead.push_back(&call);
         return;
       }
@@ -511,56 +485,6 @@ private:
 
   //===--- Entries and the rest
   //-------------------------------------------------------------------------------------===//
-
-  /// `void entry(void *const *parameters)`: loads the values and calls the kernel.
-  void addEntry(llvm::Function &kernel) {
-    kernel.setCallingConv(llvm::CallingConv::C);
-    RetargetedKernel &info = result.kernels.emplace_back();
-    info.name = kernel.getName().str();
-    info.entry = "ecf8.entry." + info.name;
-    info.numParameters = kernel.arg_size();
-    info.maxThreads = firstNumber(kernel, "nvvm.maxntid", nullptr);
-    firstNumber(kernel, "nvvm.reqntid", info.required);
-    auto *type = llvm::FunctionType::get(builder.getVoidTy(), {builder.getPtrTy()}, false);
-    auto *entry = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, info.entry, module);
-    builder.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "entry", entry));
-    std::vector<llvm::Value *> arguments;
-    for (llvm::Argument &parameter : kernel.args()) {
-      llvm::Value *place = builder.CreateLoad(
-          builder.getPtrTy(), builder.CreateConstGEP1_64(builder.getPtrTy(), entry->getArg(0), parameter.getArgNo()));
-      if (parameter.hasByValAttr()) {
-        llvm::Type *pointee = parameter.getParamByValType();
-        llvm::Value *copy = builder.CreateAlloca(pointee);
-        uint64_t size = module.getDataLayout().getTypeAllocSize(pointee);
-        builder.CreateMemCpy(copy, llvm::Align(1), place, llvm::Align(1), size);
-        arguments.push_back(builder.CreateAddrSpaceCast(copy, parameter.getType()));
-        parameter.removeAttr(llvm::Attribute::ByVal);
-      } else {
-        arguments.push_back(builder.CreateAlignedLoad(parameter.getType(), place, llvm::Align(1)));
-      }
-    }
-    builder.CreateCall(&kernel, arguments);
-    builder.CreateRetVoid();
-    kernel.setLinkage(llvm::GlobalValue::InternalLinkage);
-  }
-
-  /// The product of an attribute's numbers, which also go into `values`; 0 without the attribute.
-  static uint32_t firstNumber(const llvm::Function &kernel, StringRef attribute, uint32_t *values) {
-    if (!kernel.hasFnAttribute(attribute))
-      return 0;
-    llvm::SmallVector<StringRef, 3> parts;
-    kernel.getFnAttribute(attribute).getValueAsString().split(parts, ',');
-    uint64_t product = 1;
-    for (unsigned i = 0; i < 3; ++i) {
-      uint32_t number = 1;
-      if (i < parts.size() && parts[i].trim().getAsInteger(10, number))
-        return 0;
-      product *= number;
-      if (values)
-        values[i] = number;
-    }
-    return uint32_t(std::min<uint64_t>(product, kMaxThreads));
-  }
 
   void finish(const llvm::DataLayout &layout) {
     for (llvm::GlobalVariable &variable : module.globals()) {

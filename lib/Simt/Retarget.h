@@ -38,6 +38,10 @@ struct RetargetedModule {
 /// Rewrites `module` in place. Errors name everything that is not known here.
 Result<RetargetedModule> retarget(llvm::Module &module, const llvm::DataLayout &layout, bool check);
 
+/// Adds the function that loads a kernel's parameters from memory and calls it; the kernel becomes an ordinary
+/// function.
+RetargetedKernel addEntry(llvm::Function &kernel);
+
 /// Functions of the C library and of libdevice that compiled code may call: name and address, null for others.
 void *findLibraryFunction(std::string_view name);
 

@@ -62,7 +62,8 @@ struct Context {
   const CallSite *site; ///< the last op that could wait
   Slot *slots;          ///< its arguments, while it waits
   uint32_t waitMask;
-  uint32_t pollsLeft; ///< accesses of a spin loop until the thread lets others run
+  uint32_t pollsLeft;  ///< accesses of a spin loop until the thread lets others run
+  uint32_t iterations; ///< of loops, since the thread last let others run
   Wait wait;
 };
 static_assert(sizeof(Context) <= kContextBytes);
@@ -109,6 +110,7 @@ extern "C" {
 void ecf8_simt_warp_op(Context *context, const CallSite *site, Slot *slots);
 void ecf8_simt_asm(Context *context, const CallSite *site, Slot *slots);
 void ecf8_simt_poll(Context *context, const CallSite *site);
+void ecf8_simt_iteration(Context *context, const CallSite *site);
 void ecf8_simt_access(Context *context, const CallSite *site, void *address, uint64_t sizeBytes, uint32_t kind);
 }
 

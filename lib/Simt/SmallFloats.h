@@ -41,33 +41,32 @@ struct E5M2 {
   static constexpr float kMax = 57344;
 };
 
-template <typename Format> inline float computeF8ToF32(uint8_t bits) {
-  int exponent = bits >> Format::kMantissaBits & ((1 << (7 - Format::kMantissaBits)) - 1);
-  int mantissa = bits & ((1 << Format::kMantissaBits) - 1);
-  constexpr int kTop = (1 << (7 - Format::kMantissaBits)) - 1;
-  float value;
-  if constexpr (Format::kMantissaBits == 3) {
-    value = (bits & 0x7f) == 0x7f ? std::numeric_limits<float>::quiet_NaN() : 0;
-  } else {
-    value = exponent != kTop ? 0
-            : mantissa       ? std::numeric_limits<float>::quiet_NaN()
-                             : std::numeric_limits<float>::infinity();
-  }
-  if (value == 0) // not NaN, not infinite
-    value = std::ldexp(float(mantissa + (exponent ? 1 << Format::kMantissaBits : 0)),
-                       std::max(exponent, 1) - Format::kBias - Format::kMantissaBits);
-  return bits & 0x80 ? -value : value;
+template <typename Format> constexpr float computeF8ToF32(unsigned bits) {
+  constexpr unsigned kExponents = 1 << (7 - Format::kMantissaBits), kMantissas = 1 << Format::kMantissaBits;
+  unsigned exponent = bits / kMantissas % kExponents, mantissa = bits % kMantissas;
+  auto withSign = [&](float magnitude) { return bits & 0x80 ? -magnitude : magnitude; };
+  if (Format::kMantissaBits == 3 ? (bits & 0x7f) == 0x7f : exponent == kExponents - 1 && mantissa)
+    return withSign(std::numeric_limits<float>::quiet_NaN());
+  if (Format::kMantissaBits == 2 && exponent == kExponents - 1)
+    return withSign(std::numeric_limits<float>::infinity());
+  float value = float(mantissa + (exponent ? kMantissas : 0));
+  int scale = int(exponent ? exponent : 1) - Format::kBias - Format::kMantissaBits;
+  for (; scale > 0; --scale)
+    value *= 2;
+  for (; scale < 0; ++scale)
+    value /= 2;
+  return withSign(value);
 }
 
-template <typename Format> inline const std::array<float, 256> &f8Table() {
-  static const std::array<float, 256> table = [] {
-    std::array<float, 256> t;
-    for (unsigned i = 0; i < 256; ++i)
-      t[i] = computeF8ToF32<Format>(uint8_t(i));
-    return t;
-  }();
+template <typename Format> constexpr std::array<float, 256> makeF8Table() {
+  std::array<float, 256> table{};
+  for (unsigned i = 0; i < 256; ++i)
+    table[i] = computeF8ToF32<Format>(i);
   return table;
 }
+
+/// Values by code.
+template <typename Format> inline constexpr std::array<float, 256> kF8Table = makeF8Table<Format>();
 
 /// cvt.rn.satfinite: to nearest, ties to even; what is too large becomes the largest finite value, NaN 0x7f.
 template <typename Format> inline uint8_t f32ToF8(float value) {

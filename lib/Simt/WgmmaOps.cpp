@@ -67,9 +67,9 @@ float toF32(Element element, const unsigned char *bytes) {
   std::memcpy(&half, bytes, is8Bit(element) ? 1 : 2);
   switch (element) {
   case Element::E4M3:
-    return f8Table<E4M3>()[half & 0xff];
+    return kF8Table<E4M3>[half & 0xff];
   case Element::E5M2:
-    return f8Table<E5M2>()[half & 0xff];
+    return kF8Table<E5M2>[half & 0xff];
   case Element::F16:
     return f16ToF32(half);
   case Element::BF16:

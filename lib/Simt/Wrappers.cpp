@@ -51,6 +51,7 @@ uint64_t numberOf(const char *variable) {
 
 } // namespace
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 const char *ecf8_simt_last_error(void) {
@@ -156,3 +157,4 @@ void mgpuMemHostUnregister(void *pointer) { unregisterHostMemory(pointer); }
 void mgpuSetDefaultDevice(int32_t) {}
 
 } // extern "C"
+#pragma GCC visibility pop

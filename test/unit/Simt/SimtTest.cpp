@@ -2,7 +2,10 @@
 #include "SimtTest.h"
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <map>
+#include <sstream>
 
 using namespace ecf8;
 using namespace ecf8::test;
@@ -30,7 +33,7 @@ std::string test::withDeclarations(const std::string &code) {
   std::map<std::string, std::string> declarations;
   for (size_t call = code.find("call "); call != std::string::npos; call = code.find("call ", call + 1)) {
     size_t name = code.find('@', call), line = code.find('\n', call);
-    if (name == std::string::npos || name > line)
+    if (name == std::string::npos || name > line || code.substr(call, name - call).find(" asm ") != std::string::npos)
       continue;
     size_t open = code.find('(', name), close = open;
     for (int depth = 0;; ++close) {
@@ -46,6 +49,8 @@ std::string test::withDeclarations(const std::string &code) {
     std::string types;
     for (const std::string &argument : splitArguments(code.substr(open + 1, close - open - 1))) {
       size_t begin = argument.find_first_not_of(' '), end = argument.rfind(' ');
+      if (size_t cast = argument.find(" addrspacecast"); cast != std::string::npos)
+        end = cast; // a constant expression
       types += (types.empty() ? "" : ", ") + argument.substr(begin, end - begin);
     }
     declarations[symbol] = "declare " + code.substr(call + 5, name - call - 5) + symbol + "(" + types + ")\n";
@@ -183,6 +188,20 @@ float test::integer(unsigned seed, unsigned range) {
 TEST(OpTable, EachEntryHasATest) {
   for (const std::string &op : simt::knownOps())
     EXPECT_NE(std::find(testedOps().begin(), testedOps().end(), op), testedOps().end()) << "no OP_TEST names " << op;
+}
+
+// The list at the end of docs/Simt.md.
+TEST(OpTable, EachEntryIsInTheDocs) {
+  std::ifstream file(SIMT_DOCS);
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  size_t begin = text.rfind("```text\n"), end = text.rfind("```");
+  ASSERT_TRUE(begin != std::string::npos && begin < end) << "no list in " SIMT_DOCS;
+  std::istringstream list(text.substr(begin + 8, end - begin - 8));
+  std::vector<std::string> names{std::istream_iterator<std::string>(list), {}};
+  std::string expected;
+  for (const std::string &op : simt::knownOps())
+    expected += op + "\n";
+  EXPECT_EQ(names, simt::knownOps()) << "the list should be:\n" << expected;
 }
 
 TEST(OpTable, EachTestNamesAnEntry) {
