@@ -74,8 +74,8 @@ Value WeightVectors::extendColumn(LaneBuilder &b, Value words) const {
 Value WeightVectors::applyScale(LaneBuilder &b, unsigned tile, unsigned half, Value vector) const {
   if (spec.scaleKind == ScaleKind::None || scalesTable())
     return vector;
-  // The product of a bf16 or f16 scale and an FP8 value is exact in f32, so that the rounding is the only one. A quotient
-  // in f32 has so many bits that rounding it again gives what rounding it once would.
+  // The product of a bf16 or f16 scale and an FP8 value is exact in f32, so that the rounding is the only one. A
+  // quotient in f32 has so many bits that rounding it again gives what rounding it once would.
   vector = scale.apply(b, vector, tileScales[tile][half]);
   if (spec.activations.isF32())
     return vector;

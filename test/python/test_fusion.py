@@ -73,6 +73,8 @@ def test_scales(tmp_path):
         lambda x, weight, blocks, rows: functional.linear(x, expanded(weight, blocks)),
         lambda x, weight, blocks, rows: functional.linear(x, padded(weight, blocks)),
         lambda x, weight, blocks, rows: functional.linear(x, in_rows(weight, rows)),
+        lambda x, weight, blocks, rows: functional.linear(x, weight / (1 + rows)),
+        lambda x, weight, blocks, rows: functional.linear(x, weight / 24.0),
     )
     check_fused(module, torch.randn(3, COLUMNS), tmp_path)
 
@@ -105,6 +107,8 @@ def test_bf16_with_bias(tmp_path):
     module = Layers(
         lambda x, weight, blocks, rows: functional.linear(x.bfloat16(), (weight * rows).bfloat16(), bias),
         lambda x, weight, blocks, rows: functional.linear(x.bfloat16(), interleaved(weight, blocks).bfloat16()),
+        lambda x, weight, blocks, rows: functional.linear(x.bfloat16(), (weight / (1 + rows)).bfloat16()),
+        lambda x, weight, blocks, rows: functional.linear(x.bfloat16(), weight.bfloat16() * blocks[0, 0]),
     )
     check_fused(module, torch.randn(3, COLUMNS), tmp_path, tolerance=1e-2)
 

@@ -227,6 +227,8 @@ private:
                                     << contraction->activations;
     if (contraction->epilogue)
       return function.emitOpError() << "has an epilogue, which kernels for GPUs do not have";
+    if (contraction->divides)
+      return function.emitOpError() << "divides by a scale, which kernels for GPUs do not";
     auto kernelFor = [&](int64_t blocks) {
       std::string name = (function.getName() + "_n" + Twine(8 * blocks)).str();
       return createContractionKernel(kernels, name, *spec, *contraction, blocks);

@@ -177,8 +177,8 @@ private:
                                           ones);
   }
 
-  /// Whether a weight of this shape has tiles in every encoding. A plain one of fewer rows or columns has none, and is not
-  /// fused: there its scale cannot move to the sums, so it does not for the others either.
+  /// Whether a weight of this shape has tiles in every encoding. A plain one of fewer rows or columns has none, and is
+  /// not fused: there its scale cannot move to the sums, so it does not for the others either.
   static bool hasTilesWhenPlain(CompressedType weight) {
     SmallVector<uint64_t> dims(weight.getShape());
     return ::ecf8::EncodeOptions::rawFor({dims.data(), dims.size()}).order == ::ecf8::Order::Rows32;

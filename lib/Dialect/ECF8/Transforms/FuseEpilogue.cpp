@@ -230,10 +230,10 @@ ContractOp rewrite(Candidate &candidate) {
   if (type.isDynamicDim(0))
     rows.push_back(tensor::DimOp::create(builder, loc, contract.getActivations(), 0));
   Value out = tensor::EmptyOp::create(builder, loc, type, rows);
-  auto result = ContractOp::create(builder, loc, type, contract.getActivations(), contract.getWeight(),
-                                   contract.getOffsets(), contract.getStaticOffsetsAttr(), contract.getScale(), out,
-                                   extras, contract.getBlockAttr(), /*scales_sums=*/UnitAttr(),
-                                   contract.getDividesAttr());
+  auto result =
+      ContractOp::create(builder, loc, type, contract.getActivations(), contract.getWeight(), contract.getOffsets(),
+                         contract.getStaticOffsetsAttr(), contract.getScale(), out, extras, contract.getBlockAttr(),
+                         /*scales_sums=*/UnitAttr(), contract.getDividesAttr());
   fillIn(builder, candidate, result);
   op->getResult(0).replaceAllUsesWith(likeResult(builder, candidate, result.getResult()));
   op.erase();

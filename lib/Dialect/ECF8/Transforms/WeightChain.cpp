@@ -67,7 +67,8 @@ LogicalResult WeightChain::cast(Operation *op, std::string &reason) {
 }
 
 /// `op`: multiplies by the value, or divides by it.
-LogicalResult WeightChain::setScale(Operation *op, Value value, AffineMap map, ArrayRef<AffineExpr> loops, std::string &reason) {
+LogicalResult WeightChain::setScale(Operation *op, Value value, AffineMap map, ArrayRef<AffineExpr> loops,
+                                    std::string &reason) {
   if (scale)
     return decline(reason, "scale: two factors");
   if (!isa<FloatType>(type) || type == weight.getElementType())
@@ -131,7 +132,8 @@ FailureOr<WeightChain> WeightChain::followStructured(linalg::LinalgOp op, OpOper
   };
   while (at != weightArgument) {
     Operation *producer = at.getDefiningOp();
-    if (!producer || producer->getBlock() != body || !isa<arith::ExtFOp, arith::TruncFOp, arith::MulFOp, arith::DivFOp>(producer))
+    if (!producer || producer->getBlock() != body ||
+        !isa<arith::ExtFOp, arith::TruncFOp, arith::MulFOp, arith::DivFOp>(producer))
       return decline(reason, "arithmetic: " + (producer ? nameOf(producer) : "a result without the weight"));
     Value factor;
     at = producer->getOperand(0);

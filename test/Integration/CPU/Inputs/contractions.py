@@ -134,12 +134,12 @@ class Case:
         r = -(-rows // self.scale.shape[0]) if self.scale.shape[0] else 1
         c = -(-columns // self.scale.shape[1]) if self.scale.shape[1] else 1
         whole = np.repeat(np.repeat(scale, r, 0)[:rows], c, 1)[:, :columns]
-        # In the scale's type, rounded to the activations'. A product with a 16-bit scale is exact in f32, and a quotient has
-        # bits enough to be rounded twice.
+        # In the scale's type, rounded to the activations'. A product with a 16-bit scale is exact in f32, and a
+        # quotient has bits enough to be rounded twice.
         wide = self.weight.astype(np.float32)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             product = wide / whole if self.divides else wide * whole
-        return product.astype(self.scale.dtype).astype(into).astype(np.float32)
+            return product.astype(self.scale.dtype).astype(into).astype(np.float32)
 
 
 def mlir_name(dtype: np.dtype, names: dict[str, type]) -> str:
