@@ -99,7 +99,7 @@ def measure(ptx: Path, codec: str, architecture: str, disassembler: str, folder:
     rows = []
     for section in re.split(r"\n\s*\.section\s+\.text\.", run([disassembler, "-c", str(cubin)]))[1:]:
         name = re.match(r'"?(\w+)', section).group(1)
-        counts = main_loop(section, "STS" if "_decode_" in name else "HMMA")
+        counts = main_loop(section, "STG" if "_decode_" in name else "HMMA")
         if counts is None:
             sys.exit(f"error: {name} for {architecture}: expected a loop that loads from global memory, got none")
         total = counts.total()
