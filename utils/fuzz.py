@@ -38,6 +38,7 @@ class Target:
     golden: tuple[Path, ...] = ()  # further folders of inputs
     covers: tuple[str, ...] = ()  # sources whose lines --coverage reports
     inputs_of: str | None = None  # the target whose inputs and test serve here, too
+    is_small: bool = False  # --spare-small gives it a third of the time
 
     @property
     def inputs_name(self) -> str:
@@ -54,10 +55,10 @@ TARGETS = (
     Target(
         "checkpoint", 8192, "json.dict", covers=("lib/Checkpoint/CheckpointFile.cpp", "lib/Checkpoint/Transcode.cpp")
     ),
-    Target("json", 2048, "json.dict", covers=("lib/Support/Json.cpp",)),
-    Target("manifest", 4096, "json.dict", covers=("lib/Runtime/Manifest.cpp",)),
-    Target("npy", 1024, "npy.dict", covers=("tools/ecf8-run/Npy.cpp",)),
-    Target("tensor-text", 256, "tensor-text.dict", covers=("tools/ecf8-run/Tensor.cpp",)),
+    Target("json", 2048, "json.dict", covers=("lib/Support/Json.cpp",), is_small=True),
+    Target("manifest", 4096, "json.dict", covers=("lib/Runtime/Manifest.cpp",), is_small=True),
+    Target("npy", 1024, "npy.dict", covers=("tools/ecf8-run/Npy.cpp",), is_small=True),
+    Target("tensor-text", 256, "tensor-text.dict", covers=("tools/ecf8-run/Tensor.cpp",), is_small=True),
 )
 
 
@@ -161,14 +162,15 @@ def read_log(outcome: Outcome, log: Path, seconds: float, build: Path) -> None:
         outcome.findings.append(f"{what}\n  {repeat}\n  log: {log}")
 
 
-def fuzz(targets: list[Target], build: Path, seconds: int) -> list[Outcome]:
+def fuzz(targets: list[Target], build: Path, seconds: int, spares_small: bool) -> list[Outcome]:
     outcomes = {target.name: Outcome(target) for target in targets}
     processes = max(1, cores() // len(targets))
     jobs = [(target, number) for target in targets for number in range(processes)]
 
     def run(job: tuple[Target, int]) -> None:
         target, number = job
-        log, took = run_process(target, build, seconds, number)
+        share = 3 if spares_small and target.is_small else 1
+        log, took = run_process(target, build, max(1, seconds // share), number)
         read_log(outcomes[target.name], log, took, build)
 
     with ThreadPoolExecutor(cores()) as pool:
@@ -265,6 +267,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=Path, default=ROOT / "build-fuzz", help="build folder (default: build-fuzz)")
     parser.add_argument("--seconds", type=int, default=60, help="how long to run each target (default: 60)")
+    parser.add_argument("--spare-small", action="store_true", help="a third of that for targets with small inputs")
     parser.add_argument("--merge", action="store_true", help="add what was found to test/fuzz/corpus instead")
     parser.add_argument("--coverage", action="store_true", help="report the lines that all inputs reach instead")
     parser.add_argument("targets", nargs="*", help="these targets only")
@@ -286,7 +289,7 @@ def main() -> int:
     chosen = [action for is_wanted, action in actions if is_wanted]
     if chosen:
         return 0 if all([action(targets, build) for action in chosen]) else 1
-    return 0 if report(fuzz(targets, build, arguments.seconds)) else 1
+    return 0 if report(fuzz(targets, build, arguments.seconds, arguments.spare_small)) else 1
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def test_groups(build: Path) -> list[Group]:
         Group("style", [script("check-style.py"), script("check-layers.py", "--build", str(build))], count_checks),
         Group("docs", [script("update-docs.py", "--check", "--build", str(build))], count_checks),
         Group("unit", [["ctest", "--test-dir", str(build), "--output-on-failure"]], count_ctest),
-        Group("fuzz", [script("fuzz.py", "--seconds", "20")], count_checks),
+        Group("fuzz", [script("fuzz.py", "--seconds", "60", "--spare-small")], count_checks),
         Group("lit", [["ninja", "-C", str(build), "check-ecf8-lit"]], count_lit),
         Group("python", [[python, "-m", "pytest", "-q", str(ROOT / "test" / "python")]], count_pytest),
         Group(

@@ -24,6 +24,7 @@ debian_packages=(
   gcc g++ libc6-dev zlib1g-dev libzstd-dev libxml2-dev          # what clang and LLVM's CMake package ask for
   nlohmann-json3-dev libxxhash-dev libcli11-dev libgtest-dev libbenchmark-dev
   python3 python3-dev python3-venv
+  openmpi-bin                                                   # mpirun, for the test of utils/mpi-pack.py
 )
 python_version=3.11
 python_download="about 480 MB, 2 GB unpacked" # torch 190, sentence model 85, torch-mlir 80, SciPy 35, and small ones
@@ -79,6 +80,7 @@ setup: this is $system_name; the packages are installed for you on Debian 12 onl
   - clang-format 22, clang-tidy 22, compiler-rt 22 (style checks and the sanitizer builds)
   - CMake 3.25 or newer, Ninja, make, git, a C++ standard library with C++20, and ccache if you like
   - nlohmann-json 3.11, CLI11 2.1, xxHash 0.8 or newer (headers), GoogleTest, Google Benchmark, zlib, zstd, libxml2
+  - Open MPI, if a checkpoint is to be compressed on several machines; its test is skipped without it
   - Python $python_version with venv and headers
 Then run: utils/setup.sh --python-only
 END

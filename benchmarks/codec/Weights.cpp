@@ -41,3 +41,11 @@ Bytes ecf8::bench::gaussianScaled(Shape shape, Shape block) {
     }
   return bytes;
 }
+
+Bytes ecf8::bench::gaussianCast(Shape shape, double deviation) {
+  Random random;
+  Bytes bytes(shape.rows * shape.columns);
+  for (uint8_t &byte : bytes)
+    byte = toE4M3FN(deviation * random.gaussian());
+  return bytes;
+}

@@ -29,6 +29,9 @@ private:
 /// Gaussian weights as E4M3FN; each block of blockRows x blockColumns is scaled so that its largest magnitude is 448.
 Bytes gaussianScaled(Shape shape, Shape block);
 
+/// Gaussian weights of this standard deviation, rounded to E4M3FN as they are.
+Bytes gaussianCast(Shape shape, double deviation);
+
 } // namespace ecf8::bench
 
 #endif // ECF8_BENCHMARKS_CODEC_WEIGHTS_H

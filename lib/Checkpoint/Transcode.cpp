@@ -132,10 +132,8 @@ Result<FileResult> ecf8::compressFile(const CheckpointFile &source, const std::s
     if (!encoder)
       return work.failed(tensor, encoder.status());
     if (const StreamDecoder *decoder = elements->decoder())
-      if (uint64_t expected = decoder->header().contentHash; expected != encoder->contentHash())
-        return work.failed(tensor, Status(StatusCode::Corrupt, "expected the content checksum " + hashToHex(expected) +
-                                                                   ", got " + hashToHex(encoder->contentHash()) +
-                                                                   " [content_c1]"));
+      if (Status status = encoder->checkContent(decoder->header()); !status.isOk())
+        return work.failed(tensor, status);
     PayloadSink sink = writer->codedSink();
     Result<uint64_t> payloadBytes = preset == Preset::Storage ? encoder->encodeForStorage(sink)
                                                               : encoder->encodeSmallest(getEncodeOptions(preset), sink);

@@ -9,7 +9,8 @@
 #include <immintrin.h>
 
 #define ECF8_AVX512                                                                                                    \
-  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,gfni,bmi,bmi2,lzcnt,popcnt")))
+  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,avx512vpopcntdq,"                   \
+                        "gfni,bmi,bmi2,lzcnt,popcnt")))
 #define ECF8_AVX512_INLINE ECF8_AVX512 __attribute__((always_inline)) static inline
 
 namespace ecf8 {

@@ -1,5 +1,5 @@
 // The inner loops of the encoders for AVX-512: figures, tile order, rests and the codes of huffman.
-#include "Avx512.h"
+#include "Avx512CountPairs.h"
 #include "Avx512Planes.h"
 
 namespace ecf8 {
@@ -299,8 +299,9 @@ void encodeLanes(ElementType type, const CodeTable &codes, const uint8_t *elemen
 } // namespace
 
 const EncodeKernels &avx512EncodeKernels() {
-  static constexpr EncodeKernels kernels = {countSymbols,    reorderTile,        encodeRest,        encodeLanes,
-                                            encodePairLanes, countEscapesAvx512, encodeUnitsAvx512, encodeGroupsAvx512};
+  static constexpr EncodeKernels kernels = {countSymbols,       countPairsAvx512,  reorderTile,
+                                            encodeRest,         encodeLanes,       encodePairLanes,
+                                            countEscapesAvx512, encodeUnitsAvx512, encodeGroupsAvx512};
   return kernels;
 }
 

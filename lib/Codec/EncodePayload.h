@@ -7,7 +7,7 @@
 namespace ecf8 {
 
 /// All header fields that follow from the options, the shape and the figures; sizes, offsets and hashes are open.
-/// Huffman of group 2 and in order mma needs `codedCounts` (countCoded) for its code.
+/// Huffman of group 2 and in order mma needs `codedCounts` (collectCodedStats) for its code.
 Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats, std::span<const uint64_t> dims,
                           std::span<const uint64_t> codedCounts = {});
 
@@ -15,11 +15,9 @@ Result<Header> makeHeader(const EncodeOptions &options, const TensorStats &stats
 Result<EncodeOptions> chooseForStorage(const TensorStats &stats, std::span<const uint64_t> pairCounts,
                                        std::span<const uint64_t> dims);
 
-/// Encodes `bytes` with the code and layout of `header`. `stats` are the figures of these bytes, which the code may
-/// come from, or not. `codedCounts`, if given, are those of these bytes.
-Result<std::vector<uint8_t>> encodePayload(const Header &header, const TensorStats &stats,
-                                           std::span<const uint8_t> bytes, unsigned threads,
-                                           std::span<const uint64_t> codedCounts = {});
+/// Encodes `bytes` with the code and layout of `header`, and fills in its sizes and offsets. The sections of the
+/// payload are complete; its header and hashes are left to finishPayload. The code may be that of other bytes.
+Result<std::vector<uint8_t>> encodePayload(Header &header, std::span<const uint8_t> bytes, unsigned threads);
 
 } // namespace ecf8
 

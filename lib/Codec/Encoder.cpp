@@ -40,7 +40,7 @@ void encodeRawMma(const Header &header, std::span<const uint8_t> bytes, unsigned
   });
 }
 
-Result<std::vector<uint8_t>> encodeRaw(Header header, std::span<const uint8_t> bytes, unsigned threads) {
+Result<std::vector<uint8_t>> encodeRaw(Header &header, std::span<const uint8_t> bytes, unsigned threads) {
   Result<std::vector<uint8_t>> payload = makePayload(header);
   if (!payload)
     return payload;
@@ -56,7 +56,6 @@ Result<std::vector<uint8_t>> encodeRaw(Header header, std::span<const uint8_t> b
       });
     });
   }
-  finishPayload(header, bytes, *payload);
   return payload;
 }
 
@@ -80,6 +79,11 @@ Status checkElementType(ElementType type) {
                 "expected element type f8E4M3FN or f8E5M2, got " + std::string(getName(type)) + " [header_c7]");
 }
 
+/// Whether the code comes from more than the counts of single symbols.
+bool needsCodedCounts(const EncodeOptions &options) {
+  return options.encoding == Encoding::Huffman && needsCodedCounts(options.order, options.group);
+}
+
 /// `encode` for a caller that has also counted the coded symbols, if the options want them.
 Result<std::vector<uint8_t>> encodeCounted(const EncodeOptions &options, const TensorStats &stats,
                                            std::span<const uint64_t> codedCounts, std::span<const uint64_t> dims,
@@ -87,7 +91,10 @@ Result<std::vector<uint8_t>> encodeCounted(const EncodeOptions &options, const T
   Result<Header> header = makeHeader(options, stats, dims, codedCounts);
   if (!header)
     return header.status();
-  return encodePayload(*header, stats, bytes, usefulThreads(threads, bytes.size()), codedCounts);
+  Result<std::vector<uint8_t>> payload = encodePayload(*header, bytes, usefulThreads(threads, bytes.size()));
+  if (payload)
+    finishPayload(*header, bytes, *payload);
+  return payload;
 }
 
 /// What encodes a tensor with some options, known to be valid.
@@ -229,8 +236,15 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, ElementType el
                                     std::span<const uint64_t> dims, std::span<const uint8_t> bytes, unsigned threads) {
   if (Status status = checkElementType(elementType); !status.isOk())
     return status;
+  Result<MatrixShape> shape = getMatrixShape(dims);
+  bool isValid = checkEncodeOptions(options).isOk() && shape && shape->elementCount() == bytes.size();
+  if (isValid && needsCodedCounts(options)) { // both counted at once
+    CodedStats figures = collectCodedStats(options.order, options.group, elementType, *shape, bytes,
+                                           usefulThreads(threads, bytes.size()));
+    return encodeCounted(options, figures.symbols, figures.codedCounts, dims, bytes, threads);
+  }
   TensorStats stats = collectSymbolStats(elementType, bytes, usefulThreads(threads, bytes.size()));
-  return encode(options, stats, dims, bytes, threads);
+  return encode(options, stats, dims, bytes, threads); // says what is wrong
 }
 
 Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorStats &stats,
@@ -244,25 +258,24 @@ Result<std::vector<uint8_t>> encode(const EncodeOptions &options, const TensorSt
   if (Status status = checkEncodeOptions(options); !status.isOk())
     return status;
   std::vector<uint64_t> codedCounts;
-  if (options.encoding == Encoding::Huffman && needsCodedCounts(options.order, options.group)) {
+  if (needsCodedCounts(options)) {
     Result<MatrixShape> shape = getMatrixShape(dims);
     if (!shape)
       return shape.status();
     if (shape->elementCount() == bytes.size()) // else the next call says what is wrong
-      codedCounts = countCoded(options.order, options.group, stats.elementType, *shape, bytes,
-                               usefulThreads(threads, bytes.size()));
+      codedCounts = collectCodedStats(options.order, options.group, stats.elementType, *shape, bytes,
+                                      usefulThreads(threads, bytes.size()))
+                        .codedCounts;
   }
   return encodeCounted(options, stats, codedCounts, dims, bytes, threads);
 }
 
-Result<std::vector<uint8_t>> encodePayload(const Header &header, const TensorStats &stats,
-                                           std::span<const uint8_t> bytes, unsigned threads,
-                                           std::span<const uint64_t> codedCounts) {
+Result<std::vector<uint8_t>> encodePayload(Header &header, std::span<const uint8_t> bytes, unsigned threads) {
   switch (header.encoding) {
   case Encoding::Raw:
     return encodeRaw(header, bytes, threads);
   case Encoding::Huffman:
-    return encodeHuffman(header, stats, codedCounts, bytes, threads);
+    return encodeHuffman(header, bytes, threads);
   case Encoding::Planes:
     break;
   }
@@ -316,13 +329,13 @@ Result<std::vector<uint8_t>> encodeForStorage(ElementType elementType, std::span
   if (shape->elementCount() != bytes.size())
     return encode(EncodeOptions::raw(), elementType, dims, bytes, threads); // says what is wrong
   threads = usefulThreads(threads, bytes.size());
-  TensorStats stats = collectSymbolStats(elementType, bytes, threads);
-  std::vector<uint64_t> pairCounts = countPairs(elementType, *shape, bytes, threads);
-  Result<EncodeOptions> options = chooseForStorage(stats, pairCounts, dims);
+  CodedStats figures = collectCodedStats(Order::Rows32, /*group=*/2, elementType, *shape, bytes, threads);
+  const TensorStats &stats = figures.symbols;
+  Result<EncodeOptions> options = chooseForStorage(stats, figures.codedCounts, dims);
   if (!options)
     return options.status();
   return takeSmallest(*options, stats, dims, [&](const EncodeOptions &chosen) {
-    return encodeCounted(chosen, stats, pairCounts, dims, bytes, threads);
+    return encodeCounted(chosen, stats, figures.codedCounts, dims, bytes, threads);
   });
 }
 

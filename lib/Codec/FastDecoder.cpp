@@ -78,7 +78,7 @@ PlanesTables makePlanesTables(const Payload &payload) {
 
 /// Matrices from this size on are written around the caches: their first rows would be gone from them in the end
 /// anyway.
-constexpr uint64_t bypassBytes = uint64_t(16) << 20;
+constexpr uint64_t bypassBytes = uint64_t(4) << 20;
 
 /// The tiles of `strips` strips from `firstStrip` on; their elements go to `out`, which is the first one's.
 std::vector<TileSource> makeSources(const Payload &payload, uint64_t firstStrip, uint64_t strips, uint8_t *out) {

@@ -17,6 +17,27 @@ void countSymbols(ElementType type, std::span<const uint8_t> bytes, SymbolCounts
     }
 }
 
+void countPairs(ElementType type, std::span<const uint8_t> elements, std::span<uint32_t> tables) {
+  // Four pairs at a time, each with a table of its own, so that equal ones do not wait for each other.
+  const ElementSplit &split = getElementSplit(type);
+  const size_t pairCount = tables.size() / 4;
+  uint32_t *table[4];
+  for (size_t i = 0; i < 4; ++i)
+    table[i] = tables.data() + i * pairCount;
+  const unsigned symbolBits = unsigned(std::bit_width(split.symbolCount) - 1);
+  const uint64_t firstMask = (split.symbolCount - 1) * uint64_t(0x0001000100010001),
+                 secondMask = firstMask << symbolBits;
+  size_t i = 0;
+  for (; i + 8 <= elements.size(); i += 8) {
+    uint64_t symbols = loadLittle<uint64_t>(elements.data() + i) >> split.symbolShift;
+    uint64_t pairs = (symbols & firstMask) | (symbols >> (8 - symbolBits) & secondMask);
+    for (size_t pair = 0; pair < 4; ++pair)
+      ++table[pair][pairs >> (16 * pair) & 0xFFFF];
+  }
+  for (; i < elements.size(); i += 2)
+    ++table[0][split.symbolOf(elements[i]) | split.symbolOf(elements[i + 1]) << symbolBits];
+}
+
 void reorderTile(const RowsView &rows, uint64_t paddedColumns, uint8_t padding, uint8_t *out) {
   if (rows.rows < laneCount || rows.columns < paddedColumns)
     std::memset(out, padding, paddedColumns * laneCount);
@@ -148,7 +169,7 @@ uint8_t *encodeGroups(ElementType type, const PlaneSymbols &symbols, const uint8
 
 const EncodeKernels &genericEncodeKernels() {
   static constexpr EncodeKernels kernels = {
-      countSymbols, reorderTile, encodeRest,  /*encodeLanes=*/nullptr, /*encodePairLanes=*/nullptr,
+      countSymbols, countPairs,  reorderTile, encodeRest, /*encodeLanes=*/nullptr, /*encodePairLanes=*/nullptr,
       countEscapes, encodeUnits, encodeGroups};
   return kernels;
 }

@@ -1,14 +1,15 @@
-// Encoding huffman. Strips are encoded independently, each into memory of its own, and then laid out in order, so that
-// the bytes do not depend on the number of threads.
+// Encoding huffman. Strips are encoded independently and their codes appended in order, so that the bytes do not depend
+// on the number of threads.
 #include "HuffmanEncoder.h"
 
+#include "OrderedFor.h"
 #include "SegmentsEncoder.h"
 #include "TileEncoder.h"
-#include "ecf8/Support/ParallelFor.h"
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
+#include <memory>
+#include <optional>
 #include <type_traits>
 
 namespace ecf8 {
@@ -17,33 +18,30 @@ namespace {
 /// Bits that a symbol takes at most in usual tensors: what memory is reserved for.
 constexpr double reserveBits = 3.25;
 
-/// The coded words of one strip, tile after tile: of 2 bytes, in order mma bytes.
-template <typename Word> struct StripCodes {
+/// One thread's part of the work: the coded words of a strip, tile after tile. `Encoder` is TileEncoder, or
+/// SegmentsEncoder in order mma, whose words are bytes.
+template <typename Encoder> struct StripEncoder {
+  using Word = std::remove_cvref_t<decltype(*std::declval<const Encoder &>().words())>;
+  std::optional<Encoder> tiles;
   std::vector<Word> words;
-  std::vector<uint64_t> tileWords; ///< number of words of each tile
+  std::vector<uint64_t> tileEnds; ///< in bytes from the strip's first
 };
 
-/// What the codes of order mma take, where the groups without padding have the coded symbols `counts`. [segments_c1]
-/// [segments_c3]
-CodeWords countSegmentWords(const Header &header, const CanonicalCode &code, std::span<const uint64_t> counts) {
+/// What the codes of order mma take, whatever they are. [segments_c1] [segments_c3]
+CodeWords estimateSegmentWords(const Header &header) {
   TileGrid grid = header.grid();
   if (grid.tileCount() == 0)
     return {};
-  uint64_t groups = grid.strips() * grid.paddedColumns() * mmaStripRows / header.group, bits = 0;
-  for (unsigned symbol = 0; symbol < counts.size(); ++symbol) {
-    bits += counts[symbol] * code.streamLength(symbol);
-    groups -= counts[symbol];
-  }
-  uint64_t min = bits / wordBits + grid.tileCount() * segmentStartsBytes / 2;
-  // The other groups, and for each tile the front, the ends of segments, and what follows the last.
+  uint64_t groups = grid.strips() * grid.paddedColumns() * mmaStripRows / header.group; // each has a bit at least
+  uint64_t starts = grid.tileCount() * segmentStartsBytes / 2;
+  // For each tile the front, the ends of segments, and what follows the last.
   constexpr uint64_t tileBits = firstSegmentBit + laneCount * segmentAlignmentBits + (bytesAfterSegments + 16) * 8;
-  return {min, min + (groups * header.maxCodeLength + grid.tileCount() * tileBits) / wordBits + 1};
+  return {starts + groups / wordBits,
+          starts + (groups * header.maxCodeLength + grid.tileCount() * tileBits) / wordBits + 1};
 }
 
 /// What coded elements take that have `counts` coded symbols, and otherwise padding. [huffman_c6]
 CodeWords countWords(const Header &header, const CanonicalCode &code, std::span<const uint64_t> counts) {
-  if (header.order == Order::Mma)
-    return countSegmentWords(header, code, counts);
   TileGrid grid = header.grid();
   uint64_t elements = grid.tileCount() == 0 ? 0 : grid.strips() * grid.paddedColumns() * laneCount;
   uint64_t padding = elements / header.group, bits = 0;
@@ -72,198 +70,154 @@ Result<CanonicalCode> makeCode(const Header &header) {
 
 /// Encodes a strip: its rest to `rest`, where the strip's place is.
 template <typename Encoder>
-auto encodeStrip(const Header &header, Encoder &encoder, std::span<const uint8_t> bytes, uint64_t strip,
-                 uint8_t *rest) {
-  using Word = std::remove_cvref_t<decltype(*encoder.words())>;
+void encodeStrip(const Header &header, std::span<const uint8_t> bytes, uint64_t strip, uint8_t *rest,
+                 StripEncoder<Encoder> &encoder) {
   TileGrid grid = header.grid();
-  StripCodes<Word> codes;
-  double restBits = header.storage().bytesPerColumn * 8.0 / grid.paddedRows(); // a group of 4 codes fewer bits
-  double reserved = std::max(reserveBits - std::max(restBits - 4, 0.0), 0.5);
-  codes.words.reserve(size_t(double(grid.paddedColumns()) * grid.paddedRows() / (8 * sizeof(Word)) * reserved));
+  encoder.words.clear();
+  encoder.tileEnds.clear();
   for (uint64_t tile = 0; tile < grid.tilesPerStrip(); ++tile) {
-    uint64_t count = encoder.encode(rowsOfTile(grid, bytes, strip, tile), grid.paddedWidth(tile), rest);
-    codes.words.insert(codes.words.end(), encoder.words(), encoder.words() + count);
-    codes.tileWords.push_back(count);
+    Encoder &tiles = *encoder.tiles;
+    uint64_t count = tiles.encode(rowsOfTile(grid, bytes, strip, tile), grid.paddedWidth(tile), rest);
+    encoder.words.insert(encoder.words.end(), tiles.words(), tiles.words() + count);
+    encoder.tileEnds.push_back(encoder.words.size() * sizeof(*tiles.words()));
     rest += grid.paddedWidth(tile) * header.storage().bytesPerColumn;
   }
-  return codes;
 }
 
-/// Makes `payload`, whose rest was written where the codes take `header.codesBytes`, one whose codes take `codesBytes`.
-/// What is between the sections and behind them is 0 before and after.
-Status setCodesBytes(Header &header, uint64_t codesBytes, std::vector<uint8_t> &payload) {
-  Header changed = header;
-  changed.codesBytes = codesBytes;
-  Result<SectionLayout> layout = computeLayout(changed);
-  if (!layout)
-    return layout.status();
-  payload.resize(std::max(header.payloadBytes, layout->payloadBytes));
-  auto begin = payload.begin();
-  if (layout->restOffset <= header.restOffset) {
-    std::copy_n(begin + header.restOffset, layout->restBytes, begin + layout->restOffset);
-    std::fill(begin + layout->restOffset + layout->restBytes, payload.end(), 0);
-  } else { // figures that are not those of the elements: the estimate does not hold
-    std::copy_backward(begin + header.restOffset, begin + header.restOffset + layout->restBytes,
-                       begin + layout->restOffset + layout->restBytes);
-    std::fill(begin + header.restOffset, begin + layout->restOffset, 0);
-  }
-  payload.resize(layout->payloadBytes);
-  header.codesBytes = codesBytes;
-  header.restOffset = layout->restOffset;
-  header.payloadBytes = layout->payloadBytes;
-  return Status::ok();
-}
-
-template <typename Word> void storeWords(std::span<const Word> words, uint8_t *out) {
-  if (std::endian::native == std::endian::little && !words.empty()) {
-    std::memcpy(out, words.data(), words.size_bytes());
+template <typename Word> void appendWords(std::span<const Word> words, std::vector<uint8_t> &out) {
+  if (std::endian::native == std::endian::little) {
+    const uint8_t *begin = reinterpret_cast<const uint8_t *>(words.data());
+    out.insert(out.end(), begin, begin + words.size_bytes());
     return;
   }
+  size_t end = out.size();
+  out.resize(end + words.size_bytes());
   for (size_t i = 0; i < words.size(); ++i)
-    storeLittle(out + i * sizeof(Word), words[i]);
+    storeLittle(out.data() + end + i * sizeof(Word), words[i]);
 }
 
-/// Adds how often each pair of neighbours occurs in `row`, from its first element on; a last one without a neighbour is
-/// paired with itself. At most 2^31 elements.
-void addPairCounts(const ElementSplit &split, std::span<const uint8_t> row, std::vector<uint64_t> &counts) {
-  // Four pairs at a time, each with a table of its own, so that equal ones do not wait for each other.
-  std::vector<uint32_t> tables(4 * counts.size());
-  uint32_t *table[4];
-  for (size_t i = 0; i < 4; ++i)
-    table[i] = tables.data() + i * counts.size();
-  const unsigned symbolBits = unsigned(std::bit_width(split.symbolCount) - 1), symbolMask = split.symbolCount - 1;
-  const uint64_t firstMask = symbolMask * uint64_t(0x0001000100010001), secondMask = firstMask << symbolBits;
-  size_t i = 0;
-  for (; i + 8 <= row.size(); i += 8) {
-    uint64_t symbols = loadLittle<uint64_t>(row.data() + i) >> split.symbolShift;
-    uint64_t pairs = (symbols & firstMask) | (symbols >> (8 - symbolBits) & secondMask);
-    for (size_t pair = 0; pair < 4; ++pair)
-      ++table[pair][pairs >> (16 * pair) & 0xFFFF];
-  }
-  for (; i < row.size(); i += 2) {
-    unsigned first = split.symbolOf(row[i]), second = i + 1 < row.size() ? split.symbolOf(row[i + 1]) : first;
-    ++table[0][first | second << symbolBits];
-  }
-  for (size_t pair = 0; pair < counts.size(); ++pair)
-    for (size_t j = 0; j < 4; ++j)
-      counts[pair] += table[j][pair];
+/// Encodes all strips with copies of `prototype`.
+template <typename Encoder>
+Result<std::vector<uint8_t>> encodeStrips(Header &header, const Encoder &prototype, std::span<const uint8_t> bytes,
+                                          unsigned threads) {
+  header.codesBytes = 0; // so far
+  if (Status status = placeSections(header); !status.isOk())
+    return status;
+  const TileGrid grid = header.grid();
+  const uint64_t tilesPerStrip = grid.tilesPerStrip(), strips = grid.tileCount() == 0 ? 0 : grid.strips();
+  const uint64_t bytesPerColumn = header.storage().bytesPerColumn;
+  const uint64_t restBytes = grid.columnsBefore(strips, 0) * bytesPerColumn;
+  const unsigned unitBytes = header.tableUnitBytes();
+  // The rest waits beside the payload until the codes before it are complete.
+  auto rest = std::make_unique_for_overwrite<uint8_t[]>(restBytes);
+  adviseLargePages(rest.get(), restBytes);
+  double restBits = bytesPerColumn * 8.0 / grid.paddedRows(); // a group of 4 codes fewer bits
+  double reserved = std::max(reserveBits - std::max(restBits - 4, 0.0), 0.5);
+  std::vector<uint8_t> payload = reserveBytes(
+      header.payloadBytes + uint64_t(double(strips * grid.paddedColumns() * grid.paddedRows()) * reserved / 8));
+  payload.resize(header.codesOffset);
+  uint64_t codesBytes = 0;
+  Status status = orderedFor<StripEncoder<Encoder>>(
+      strips, threads,
+      [&](size_t strip, StripEncoder<Encoder> &encoder) {
+        if (!encoder.tiles)
+          encoder.tiles = prototype;
+        encodeStrip(header, bytes, strip, rest.get() + grid.columnsBefore(strip, 0) * bytesPerColumn, encoder);
+        return Status::ok();
+      },
+      [&](size_t strip, StripEncoder<Encoder> &encoder) {
+        std::span words(std::as_const(encoder.words));
+        if (Status status = checkCodesBytes(header, codesBytes + words.size_bytes()); !status.isOk())
+          return status;
+        uint8_t *table = payload.data() + header.tileTableOffset + strip * tilesPerStrip * 4;
+        for (uint64_t end : encoder.tileEnds) // entry 0 of the whole table is 0; each tile has that of its end
+          storeLittle(table += 4, uint32_t((codesBytes + end) / unitBytes));
+        codesBytes += words.size_bytes();
+        appendWords(words, payload);
+        return Status::ok();
+      },
+      [](size_t, StripEncoder<Encoder> &) { return Status::ok(); });
+  if (!status.isOk())
+    return status;
+  header.codesBytes = codesBytes;
+  if (status = placeSections(header); !status.isOk())
+    return status;
+  payload.resize(header.restOffset);
+  payload.insert(payload.end(), rest.get(), rest.get() + restBytes);
+  payload.resize(header.payloadBytes);
+  return payload;
+}
+
+/// Adds the pairs of `row` from its first element on to `tables` (EncodeKernels::countPairs); a last one without a
+/// neighbour is paired with itself.
+void addPairs(const ElementSplit &split, ElementType type, std::span<const uint8_t> row, std::span<uint32_t> tables) {
+  encodeKernels().countPairs(type, row.first(row.size() / 2 * 2), tables);
+  if (row.size() % 2 != 0)
+    ++tables[split.symbolOf(row.back()) * (1 + split.symbolCount)];
 }
 
 } // namespace
 
-std::vector<uint64_t> countPairs(ElementType type, const MatrixShape &shape, std::span<const uint8_t> bytes,
-                                 unsigned threads) {
+static CodedStats collectPairStats(ElementType type, const MatrixShape &shape, std::span<const uint8_t> bytes,
+                                   unsigned threads) {
   const ElementSplit &split = getElementSplit(type);
-  uint64_t pairs = uint64_t(split.symbolCount) * split.symbolCount;
-  // Rows of an even number of elements are counted as if they were one; pieces of at most 2^31 elements.
+  size_t pairs = size_t(split.symbolCount) * split.symbolCount;
+  // Whole rows of about so many elements, which stay in the second-level cache for both counts; rows of an even number
+  // of elements are counted as if they were one.
+  constexpr uint64_t usualElements = uint64_t(1) << 18;
   bool isEven = shape.columns % 2 == 0;
   uint64_t pieceElements =
-      isEven ? uint64_t(1) << 20 : std::max<uint64_t>(1, (uint64_t(1) << 20) / shape.columns) * shape.columns;
-  size_t pieces = size_t((bytes.size() + pieceElements - 1) / pieceElements);
-  std::vector<std::vector<uint64_t>> counts(pieces);
-  parallelFor(pieces, threads, [&](size_t piece) {
-    counts[piece].resize(pairs);
-    std::span<const uint8_t> part = bytes.subspan(piece * pieceElements);
+      isEven ? usualElements : std::max<uint64_t>(1, usualElements / shape.columns) * shape.columns;
+  struct Piece {
+    TensorStats symbols;
+    std::vector<uint32_t> pairCounts;
+  };
+  std::vector<Piece> pieces(size_t((bytes.size() + pieceElements - 1) / pieceElements));
+  parallelFor(pieces.size(), threads, [&](size_t i) {
+    std::span<const uint8_t> part = bytes.subspan(i * pieceElements);
     part = part.first(std::min<uint64_t>(part.size(), pieceElements));
+    pieces[i].symbols = collectSymbolStats(type, part, /*threads=*/1);
+    std::vector<uint32_t> tables(4 * pairs);
     uint64_t rowElements = isEven ? part.size() : shape.columns;
     for (; !part.empty(); part = part.subspan(rowElements))
-      addPairCounts(split, part.first(rowElements), counts[piece]);
+      addPairs(split, type, part.first(rowElements), tables);
+    for (size_t pair = 0; pair < 3 * pairs; ++pair)
+      tables[pair % pairs] += tables[pairs + pair];
+    pieces[i].pairCounts.assign(tables.begin(), tables.begin() + std::ptrdiff_t(pairs));
   });
-  std::vector<uint64_t> sum(pairs);
-  for (const std::vector<uint64_t> &piece : counts)
+  CodedStats sum;
+  sum.symbols.elementType = type;
+  sum.codedCounts.resize(pairs);
+  for (const Piece &piece : pieces) {
+    addSymbolStats(sum.symbols, piece.symbols);
     for (size_t pair = 0; pair < pairs; ++pair)
-      sum[pair] += piece[pair];
+      sum.codedCounts[pair] += piece.pairCounts[pair];
+  }
   return sum;
 }
 
-/// Encodes all strips with copies of `prototype`, a TileEncoder or SegmentsEncoder. `codes` says about what they take.
-template <typename Encoder>
-static Result<std::vector<uint8_t>> encodeStrips(Header header, const Encoder &prototype, const CodeWords &estimate,
-                                                 std::span<const uint8_t> bytes, unsigned threads) {
-  // The rest goes to its place in the one pass over the elements: nearly its place, since the words are not counted
-  // yet.
-  const unsigned unitBytes = header.tableUnitBytes();
-  header.codesBytes = (estimate.max * 2 + unitBytes - 1) / unitBytes * unitBytes;
-  Result<std::vector<uint8_t>> payload = makePayload(header);
-  if (!payload)
-    return payload;
-  TileGrid grid = header.grid();
-  uint64_t strips = grid.tileCount() == 0 ? 0 : grid.strips();
-  using Word = std::remove_cvref_t<decltype(*prototype.words())>;
-  std::vector<StripCodes<Word>> codes(strips);
-  parallelFor(strips, threads, [&](uint64_t strip) {
-    Encoder encoder = prototype;
-    uint64_t restOffset = header.restOffset + grid.columnsBefore(strip, 0) * header.storage().bytesPerColumn;
-    codes[strip] = encodeStrip(header, encoder, bytes, strip, payload->data() + restOffset);
-  });
-
-  std::vector<uint64_t> stripBegin; // in bytes
-  uint64_t codesBytes = 0;
-  for (const StripCodes<Word> &strip : codes) {
-    stripBegin.push_back(codesBytes);
-    codesBytes += strip.words.size() * sizeof(Word);
-  }
-  if (Status status = checkCodesBytes(header, codesBytes); !status.isOk())
-    return status;
-  if (Status status = setCodesBytes(header, codesBytes, *payload); !status.isOk())
-    return status;
-  parallelFor(strips, threads, [&](uint64_t strip) {
-    uint8_t *table = payload->data() + header.tileTableOffset + strip * grid.tilesPerStrip() * 4;
-    uint64_t end = stripBegin[strip];
-    for (uint64_t tileWords : codes[strip].tileWords) {
-      table += 4; // entry 0 of the whole table is 0; each tile writes where it ends
-      end += tileWords * sizeof(Word);
-      storeLittle(table, uint32_t(end / unitBytes));
-    }
-    storeWords(std::span<const Word>(codes[strip].words), payload->data() + header.codesOffset + stripBegin[strip]);
-    codes[strip] = {};
-  });
-  finishPayload(header, bytes, *payload);
-  return payload;
-}
-
-std::vector<uint64_t> countCoded(Order order, unsigned group, ElementType type, const MatrixShape &shape,
-                                 std::span<const uint8_t> bytes, unsigned threads) {
+CodedStats collectCodedStats(Order order, unsigned group, ElementType type, const MatrixShape &shape,
+                             std::span<const uint8_t> bytes, unsigned threads) {
+  if (order != Order::Mma && group == 2)
+    return collectPairStats(type, shape, bytes, threads);
+  CodedStats stats = {collectSymbolStats(type, bytes, threads), {}};
   if (order == Order::Mma)
-    return countGroups(type, group, exponentOffsets(group), shape, bytes, threads);
-  return countPairs(type, shape, bytes, threads);
+    stats.codedCounts = countGroups(type, group, exponentOffsets(group), shape, bytes, threads);
+  return stats;
 }
 
-Result<std::vector<uint8_t>> encodeHuffman(Header header, const TensorStats &stats,
-                                           std::span<const uint64_t> codedCounts, std::span<const uint8_t> bytes,
-                                           unsigned threads) {
+Result<std::vector<uint8_t>> encodeHuffman(Header &header, std::span<const uint8_t> bytes, unsigned threads) {
   Result<CanonicalCode> code = makeCode(header);
   if (!code)
     return code.status();
-  std::vector<uint64_t> counted;
-  if (header.order == Order::Mma) {
-    std::span<const int> offsets = exponentOffsets(header.group);
-    const int offset = header.exponentOffset;
-    if (codedCounts.empty())
-      counted = countGroups(header.elementType, header.group, std::span(&offset, 1), header.shape, bytes, threads);
-    else
-      codedCounts =
-          codedCounts.subspan(size_t(std::ranges::find(offsets, offset) - offsets.begin()) * header.codedSymbolCount(),
-                              header.codedSymbolCount());
-  } else if (header.group == 2 && codedCounts.empty()) {
-    counted = countPairs(header.elementType, header.shape, bytes, threads);
-  }
-  if (!counted.empty())
-    codedCounts = counted;
-  CodeWords estimate = countWords(
-      header, *code, needsCodedCounts(header.order, header.group) ? codedCounts : symbolCounts(header, stats));
   if (header.order == Order::Mma)
-    return encodeStrips(header, SegmentsEncoder(header, *code), estimate, bytes, threads);
-  return encodeStrips(header, TileEncoder(*code, header.elementType, header.group), estimate, bytes, threads);
+    return encodeStrips(header, SegmentsEncoder(header, *code), bytes, threads);
+  return encodeStrips(header, TileEncoder(*code, header.elementType, header.group), bytes, threads);
 }
 
 Result<CodeWords> estimateHuffmanWords(const Header &header, const TensorStats &stats) {
-  if (header.order == Order::Mma) {
-    CodeWords words = countSegmentWords(header, CanonicalCode(), {});
-    if (words.max != 0) // each code has a bit at least
-      words.min += header.grid().strips() * header.grid().paddedColumns() * mmaStripRows / header.group / wordBits;
-    return words;
-  }
+  if (header.order == Order::Mma)
+    return estimateSegmentWords(header);
   if (header.group == 2) {
     TileGrid grid = header.grid();
     uint64_t elements = grid.tileCount() == 0 ? 0 : grid.strips() * grid.paddedColumns() * laneCount;

@@ -18,7 +18,8 @@ bool isAvailable(InstructionSet set) {
     return isAvailable(InstructionSet::AVX2) && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
-           __builtin_cpu_supports("gfni") && __builtin_cpu_supports("lzcnt");
+           __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("gfni") &&
+           __builtin_cpu_supports("lzcnt");
 #endif
   return set == InstructionSet::Generic;
 }

@@ -17,6 +17,9 @@ void addByteCounts(std::span<const uint8_t> bytes, std::array<uint64_t, 256> &co
 /// What an encoder needs of the figures of `bytes`: all but the byte counts and the entropies, which stay 0.
 TensorStats collectSymbolStats(ElementType elementType, std::span<const uint8_t> bytes, unsigned threads);
 
+/// Adds the figures of a part of a tensor to those of what is before it.
+void addSymbolStats(TensorStats &whole, const TensorStats &part);
+
 /// A part of a row-major matrix: `rows` x `columns` bytes, the rows `stride` bytes apart. At most 32 rows: of one
 /// strip.
 struct RowsView {
@@ -59,6 +62,10 @@ struct EncodeKernels {
   /// The figures that an encoder needs of `bytes`: `symbolCounts` and `dataFlags` are added to.
   void (*countSymbols)(ElementType type, std::span<const uint8_t> bytes, SymbolCounts &symbolCounts,
                        uint32_t &dataFlags);
+
+  /// Adds how often each pair of neighbours occurs among `elements`, an even number of at most 2^31, to `tables`: four
+  /// tables by pair, whose sum counts. [huffman_c7]
+  void (*countPairs)(ElementType type, std::span<const uint8_t> elements, std::span<uint32_t> tables);
 
   /// Writes `rows` in tile order to `out` (paddedColumns * 32 bytes). Padding elements become `padding`. [tile_c2]
   /// [tile_c3]

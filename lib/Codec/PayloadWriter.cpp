@@ -22,19 +22,20 @@ Status checkCodesBytes(const Header &header, uint64_t codesBytes) {
                                              " of codes in one tensor, got " + std::to_string(units) + " [table_c1]");
 }
 
-/// As many zeros. Asks for large pages where that is possible: touching fresh small ones takes a third of the time of
-/// an encoding.
-static std::vector<uint8_t> makeZeros(uint64_t size) {
-  std::vector<uint8_t> bytes;
-  bytes.reserve(size);
+void adviseLargePages(void *memory, uint64_t size) {
 #if defined(__linux__)
   constexpr uintptr_t pageBytes = uintptr_t(2) << 20;
-  uintptr_t begin = (reinterpret_cast<uintptr_t>(bytes.data()) + pageBytes - 1) / pageBytes * pageBytes;
-  uintptr_t end = (reinterpret_cast<uintptr_t>(bytes.data()) + size) / pageBytes * pageBytes;
+  uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + pageBytes - 1) / pageBytes * pageBytes;
+  uintptr_t end = (reinterpret_cast<uintptr_t>(memory) + size) / pageBytes * pageBytes;
   if (size >= 2 * pageBytes && begin < end)
     (void)madvise(reinterpret_cast<void *>(begin), end - begin, MADV_HUGEPAGE); // only advice: it may fail
 #endif
-  bytes.resize(size);
+}
+
+std::vector<uint8_t> reserveBytes(uint64_t size) {
+  std::vector<uint8_t> bytes;
+  bytes.reserve(size);
+  adviseLargePages(bytes.data(), size);
   return bytes;
 }
 
@@ -54,7 +55,9 @@ Status placeSections(Header &header) {
 Result<std::vector<uint8_t>> makePayload(Header &header) {
   if (Status status = placeSections(header); !status.isOk())
     return status;
-  return makeZeros(header.payloadBytes);
+  std::vector<uint8_t> payload = reserveBytes(header.payloadBytes);
+  payload.resize(header.payloadBytes);
+  return payload;
 }
 
 void finishPayload(Header &header, std::span<const uint8_t> elements, std::vector<uint8_t> &payload) {

@@ -15,6 +15,12 @@ struct CodeWords {
 /// Fails when the codes take more units than the tile table of `header` can count.
 Status checkCodesBytes(const Header &header, uint64_t codesBytes);
 
+/// Asks for large pages where that is possible: touching fresh small ones takes a third of the time of an encoding.
+void adviseLargePages(void *memory, uint64_t size);
+
+/// Room for so many bytes, with that advice.
+std::vector<uint8_t> reserveBytes(uint64_t size);
+
 /// Fills in the sizes and offsets of the sections that `header` describes.
 Status placeSections(Header &header);
 

@@ -93,7 +93,7 @@ void PlanesCoder::encodeTile(std::span<const uint8_t> elements, uint8_t *stream,
 
 } // namespace
 
-Result<std::vector<uint8_t>> encodePlanes(Header header, std::span<const uint8_t> bytes, unsigned threads) {
+Result<std::vector<uint8_t>> encodePlanes(Header &header, std::span<const uint8_t> bytes, unsigned threads) {
   Result<SymbolRanks> ranks = SymbolRanks::create(header.codeLengths, header.split().symbolCount);
   if (!ranks)
     return ranks.status();
@@ -127,7 +127,6 @@ Result<std::vector<uint8_t>> encodePlanes(Header header, std::span<const uint8_t
                            grid.columnsBefore(strip, tile) * header.storage().bytesPerColumn);
     });
   });
-  finishPayload(header, bytes, *payload);
   return payload;
 }
 

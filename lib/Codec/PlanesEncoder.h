@@ -7,8 +7,9 @@
 
 namespace ecf8 {
 
-/// Encodes `bytes` with the ranks and layout of `header`, whose sizes, offsets and hashes are still open.
-Result<std::vector<uint8_t>> encodePlanes(Header header, std::span<const uint8_t> bytes, unsigned threads);
+/// Encodes `bytes` with the ranks and layout of `header`, and fills in its sizes and offsets. The payload's header
+/// and hashes are open: see finishPayload.
+Result<std::vector<uint8_t>> encodePlanes(Header &header, std::span<const uint8_t> bytes, unsigned threads);
 
 /// What the codes of such a payload would take.
 CodeWords estimatePlanesWords(const Header &header, const TensorStats &stats);

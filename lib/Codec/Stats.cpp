@@ -82,6 +82,17 @@ TensorStats collectSymbolStats(ElementType elementType, std::span<const uint8_t>
   return stats;
 }
 
+void addSymbolStats(TensorStats &whole, const TensorStats &part) {
+  if (part.elementCount == 0)
+    return;
+  whole.minExponent = whole.elementCount == 0 ? part.minExponent : std::min(whole.minExponent, part.minExponent);
+  whole.maxExponent = std::max(whole.maxExponent, part.maxExponent);
+  whole.elementCount += part.elementCount;
+  whole.dataFlags |= part.dataFlags;
+  for (unsigned symbol = 0; symbol < maxSymbolCount; ++symbol)
+    whole.symbolCounts[symbol] += part.symbolCounts[symbol];
+}
+
 double TensorStats::entropyBound() const {
   return exponentEntropy + std::popcount(getElementSplit(elementType).restMask);
 }

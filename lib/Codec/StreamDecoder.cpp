@@ -8,6 +8,7 @@
 #include "ecf8/Support/Hash.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
 namespace ecf8 {
@@ -110,15 +111,19 @@ Status StreamDecoder::decodeStrips(uint64_t firstStrip, uint64_t endStrip, std::
   header.codesOffset = layout->codesOffset;
   header.restOffset = layout->restOffset;
   header.payloadBytes = layout->payloadBytes;
-  std::vector<uint8_t> bytes(header.payloadBytes);
+  // Not a vector, which would fill it with zeros: only what lies between the sections has to be.
+  auto buffer = std::make_unique_for_overwrite<uint8_t[]>(header.payloadBytes);
+  std::span bytes(buffer.get(), header.payloadBytes);
+  std::fill(bytes.begin(), bytes.begin() + std::ptrdiff_t(header.codesOffset), uint8_t(0));
+  for (uint64_t end : {header.codesOffset + header.codesBytes, header.restOffset + layout->restBytes})
+    std::fill_n(bytes.begin() + std::ptrdiff_t(end), std::min(sectionAlignment, header.payloadBytes - end), uint8_t(0));
   std::copy(table.begin(), table.end(), bytes.begin() + std::ptrdiff_t(header.tileTableOffset));
-  if (Status status = source->read(whole.codesOffset + firstUnit * unitBytes,
-                                   std::span(bytes).subspan(header.codesOffset, header.codesBytes));
+  if (Status status =
+          source->read(whole.codesOffset + firstUnit * unitBytes, bytes.subspan(header.codesOffset, header.codesBytes));
       !status.isOk())
     return status;
   uint64_t restBegin = whole.restOffset + grid.columnsBefore(firstStrip, 0) * whole.storage().bytesPerColumn;
-  if (Status status = source->read(restBegin, std::span(bytes).subspan(header.restOffset, layout->restBytes));
-      !status.isOk())
+  if (Status status = source->read(restBegin, bytes.subspan(header.restOffset, layout->restBytes)); !status.isOk())
     return status;
   part.bytes = bytes;
   return decodeUnchecked(part, out);

@@ -2,6 +2,7 @@
 // whole payload's sections.
 #include "ecf8/Codec/StreamEncoder.h"
 
+#include "ContentCheck.h"
 #include "EncodePayload.h"
 #include "HuffmanEncoder.h"
 #include "OrderedFor.h"
@@ -25,27 +26,24 @@ Status MemorySource::read(uint64_t offsetBytes, std::span<uint8_t> out) const {
 
 namespace {
 
+/// The header of a payload, and the code lengths of a wide code, which follow without a gap. [layout_c1]
+std::vector<uint8_t> makeHead(const Header &header) {
+  std::vector<uint8_t> bytes = serializeHeader(header);
+  bytes.insert(bytes.end(), header.wideLengths.begin(), header.wideLengths.end());
+  return bytes;
+}
+
+/// The part of it that payloadHash covers. [header_c6]
+std::vector<uint8_t> hashedHead(const Header &header) {
+  std::vector<uint8_t> bytes = makeHead(header);
+  bytes.erase(bytes.begin(), bytes.begin() + header_offset::contentHash);
+  return bytes;
+}
+
 Status writeZeros(ByteSink &sink, uint64_t begin, uint64_t end) {
   static constexpr uint8_t zeros[sectionAlignment] = {};
   return sink.write(begin, std::span(zeros).first(end - begin));
 }
-
-/// A section of a window's payload.
-std::span<const uint8_t> section(const std::vector<uint8_t> &payload, uint64_t begin, uint64_t size) {
-  return std::span(payload).subspan(begin, size);
-}
-
-/// The sections of a window's payload, where the window is `strips` strips of the tensor of `whole`.
-struct WindowSections {
-  uint64_t tableOffset, codesOffset, codesBytes, restOffset, restBytes;
-
-  WindowSections(const Header &whole, const std::vector<uint8_t> &payload, uint64_t strips)
-      : tableOffset(loadLittle<uint64_t>(payload.data() + header_offset::tileTableOffset)),
-        codesOffset(loadLittle<uint64_t>(payload.data() + header_offset::codesOffset)),
-        codesBytes(loadLittle<uint64_t>(payload.data() + header_offset::codesBytes)),
-        restOffset(loadLittle<uint64_t>(payload.data() + header_offset::restOffset)),
-        restBytes(whole.grid().columnsBefore(strips, 0) * whole.storage().bytesPerColumn) {}
-};
 
 } // namespace
 
@@ -55,7 +53,7 @@ StreamLimits::Counted countedFor(const EncodeOptions &options) {
 }
 
 uint64_t StreamEncoder::windowSize(uint64_t window) const {
-  return std::min(windowBytes, total.elementCount - windowBegin(window));
+  return std::min(windowBytes, shape.elementCount() - windowBegin(window));
 }
 
 Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<const uint64_t> dims,
@@ -68,57 +66,53 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
   encoder.dims.assign(dims.begin(), dims.end());
   encoder.shape = *shape;
   encoder.total.elementType = elementType;
-  encoder.total.elementCount = shape->elementCount();
   encoder.hasStrips = shape->columns <= maxStreamedColumns;
   uint64_t stepBytes = encoder.hasStrips && shape->columns != 0 ? shape->columns * laneCount : 1;
   encoder.windowBytes = stepBytes * std::max<uint64_t>(limits.windowBytes / stepBytes, 1);
-  encoder.windows.resize((encoder.total.elementCount + encoder.windowBytes - 1) / encoder.windowBytes);
+  encoder.windows.resize((shape->elementCount() + encoder.windowBytes - 1) / encoder.windowBytes);
 
   struct Slot {
-    std::vector<uint8_t> bytes;
-    TensorStats stats;
-    std::vector<uint64_t> codedCounts;
+    std::unique_ptr<uint8_t[]> buffer; ///< no vector, which would fill it with zeros first
+    std::span<uint8_t> bytes;
+    CodedStats stats;
   };
-  const bool isKept = encoder.total.elementCount <= limits.retainedBytes / 2;
+  const bool isKept = shape->elementCount() <= limits.retainedBytes / 2;
   Hasher hasher;
   const auto [order, group] = limits.counted;
   const bool countsCoded = encoder.hasStrips && group != 0; // of whole rows
   if (countsCoded)
-    encoder.codedCounts = countCoded(order, group, elementType, *shape, {}, /*threads=*/1);
+    encoder.codedCounts = collectCodedStats(order, group, elementType, *shape, {}, /*threads=*/1).codedCounts;
   TensorStats &total = encoder.total;
-  bool isFirst = true;
   Status status = orderedFor<Slot>(
       encoder.windows.size(), limits.threads,
       [&](size_t i, Slot &slot) {
-        slot.bytes.resize(encoder.windowSize(i));
+        if (!slot.buffer)
+          slot.buffer = std::make_unique_for_overwrite<uint8_t[]>(encoder.windowSize(0));
+        slot.bytes = {slot.buffer.get(), encoder.windowSize(i)};
         if (Status status = elements.read(encoder.windowBegin(i), slot.bytes); !status.isOk())
           return status;
-        slot.stats = collectSymbolStats(elementType, slot.bytes, /*threads=*/1);
         if (countsCoded)
-          slot.codedCounts = countCoded(order, group, elementType, {slot.bytes.size() / shape->columns, shape->columns},
-                                        slot.bytes, /*threads=*/1);
-        encoder.windows[i].symbolCounts = slot.stats.symbolCounts;
+          slot.stats = collectCodedStats(order, group, elementType,
+                                         {slot.bytes.size() / shape->columns, shape->columns}, slot.bytes,
+                                         /*threads=*/1);
+        else
+          slot.stats.symbols = collectSymbolStats(elementType, slot.bytes, /*threads=*/1);
         if (!isKept)
           encoder.windows[i].contentHash = hashBytes(slot.bytes);
         return Status::ok();
       },
       [&](size_t, Slot &slot) {
         hasher.update(slot.bytes);
-        for (unsigned symbol = 0; symbol < maxSymbolCount; ++symbol)
-          total.symbolCounts[symbol] += slot.stats.symbolCounts[symbol];
+        addSymbolStats(total, slot.stats.symbols);
         for (size_t symbol = 0; symbol < encoder.codedCounts.size(); ++symbol)
-          encoder.codedCounts[symbol] += slot.codedCounts[symbol];
-        total.dataFlags |= slot.stats.dataFlags;
-        total.minExponent = isFirst ? slot.stats.minExponent : std::min(total.minExponent, slot.stats.minExponent);
-        total.maxExponent = std::max(total.maxExponent, slot.stats.maxExponent);
-        isFirst = false;
+          encoder.codedCounts[symbol] += slot.stats.codedCounts[symbol];
         if (visit)
           visit(slot.bytes);
         return Status::ok();
       },
       [&](size_t i, Slot &slot) {
         if (isKept)
-          encoder.windows[i].elements = std::move(slot.bytes);
+          encoder.windows[i].elements = std::move(slot.buffer);
         return Status::ok();
       });
   if (!status.isOk())
@@ -127,9 +121,13 @@ Result<StreamEncoder> StreamEncoder::scan(ElementType elementType, std::span<con
   return encoder;
 }
 
+Status StreamEncoder::checkContent(const Header &header) const {
+  return ecf8::checkContent(header, {hash, total.dataFlags, total.minExponent, total.maxExponent});
+}
+
 Result<std::span<const uint8_t>> StreamEncoder::readAgain(uint64_t window, std::vector<uint8_t> &buffer) const {
-  if (!windows[window].elements.empty())
-    return std::span<const uint8_t>(windows[window].elements);
+  if (const uint8_t *kept = windows[window].elements.get())
+    return std::span(kept, windowSize(window));
   buffer.resize(windowSize(window));
   if (Status status = elements->read(windowBegin(window), buffer); !status.isOk())
     return status;
@@ -139,41 +137,51 @@ Result<std::span<const uint8_t>> StreamEncoder::readAgain(uint64_t window, std::
   return std::span<const uint8_t>(buffer);
 }
 
-Result<std::vector<uint8_t>> StreamEncoder::encodeWindow(const Header &whole, uint64_t window,
-                                                         std::vector<uint8_t> &buffer) const {
-  Result<std::span<const uint8_t>> bytes = readAgain(window, buffer);
+Status StreamEncoder::encodeWindow(const Header &whole, uint64_t window, EncodedWindow &out) const {
+  Result<std::span<const uint8_t>> bytes = readAgain(window, out.elements);
   if (!bytes)
     return bytes.status();
-  Header header = whole;
-  header.rank = 2;
-  header.shape = {bytes->size() / shape.columns, shape.columns};
-  header.dims = {header.shape.rows, header.shape.columns};
-  TensorStats stats = total;
-  stats.elementCount = bytes->size();
-  stats.symbolCounts = windows[window].symbolCounts;
-  return encodePayload(header, stats, *bytes, /*threads=*/1);
+  out.header = whole;
+  out.header.rank = 2;
+  out.header.shape = {bytes->size() / shape.columns, shape.columns};
+  out.header.dims = {out.header.shape.rows, out.header.shape.columns};
+  Result<std::vector<uint8_t>> payload = encodePayload(out.header, *bytes, /*threads=*/1);
+  if (!payload)
+    return payload.status();
+  out.payload = payload.take();
+  return Status::ok();
 }
 
-Status StreamEncoder::writeRowMajor(const Header &header, ByteSink &sink) const { // [raw_c1]
-  using Slot = std::vector<uint8_t>;
-  auto nothing = [](size_t, Slot &) { return Status::ok(); };
-  auto copy = [&](size_t i, Slot &buffer) {
-    Result<std::span<const uint8_t>> bytes = readAgain(i, buffer);
-    return bytes ? sink.write(header.restOffset + windowBegin(i), *bytes) : bytes.status();
-  };
-  return orderedFor<Slot>(windows.size(), limits.threads, copy, nothing, nothing);
-}
-
-Status StreamEncoder::writeStrips(Header &header, ByteSink &sink) const {
+Status StreamEncoder::writeRowMajor(const Header &header, ByteSink &sink, Hasher &hasher) const { // [raw_c1]
   struct Slot {
-    std::vector<uint8_t> bytes, payload;
-    uint64_t codesBegin = 0; ///< in bytes
+    std::vector<uint8_t> buffer;
+    std::span<const uint8_t> bytes;
   };
+  hasher.update(hashedHead(header));
+  return orderedFor<Slot>(
+      windows.size(), limits.threads,
+      [&](size_t i, Slot &slot) {
+        Result<std::span<const uint8_t>> bytes = readAgain(i, slot.buffer);
+        if (!bytes)
+          return bytes.status();
+        slot.bytes = *bytes;
+        return sink.write(header.restOffset + windowBegin(i), slot.bytes);
+      },
+      [&](size_t, Slot &slot) {
+        hasher.update(slot.bytes);
+        return Status::ok();
+      },
+      [](size_t, Slot &) { return Status::ok(); });
+}
+
+Status StreamEncoder::writeStrips(Header &header, ByteSink &sink, Hasher &hasher) const {
   const TileGrid grid = header.grid();
   const uint64_t bytesPerColumn = header.storage().bytesPerColumn;
-  const uint64_t stripBytes = shape.columns * grid.paddedRows();
-  auto firstStrip = [&](uint64_t window) { return windowBegin(window) / stripBytes; };
-  auto stripCount = [&](uint64_t window) { return (windowSize(window) + stripBytes - 1) / stripBytes; };
+  auto firstStrip = [&](uint64_t window) { return windowBegin(window) / (shape.columns * grid.paddedRows()); };
+  auto restOf = [&](const EncodedWindow &window) {
+    uint64_t restBytes = window.header.grid().columnsBefore(window.header.grid().strips(), 0) * bytesPerColumn;
+    return std::span(window.payload).subspan(window.header.restOffset, restBytes);
+  };
   auto writeRest = [&](uint64_t window, std::span<const uint8_t> rest) {
     return sink.write(header.restOffset + grid.columnsBefore(firstStrip(window), 0) * bytesPerColumn, rest);
   };
@@ -183,39 +191,33 @@ Status StreamEncoder::writeStrips(Header &header, ByteSink &sink) const {
   std::atomic<uint64_t> retainedBytes = 0;
   uint64_t codesBytes = 0;
   const unsigned unitBytes = header.tableUnitBytes();
-  Status status = orderedFor<Slot>(
-      windows.size(), limits.threads,
-      [&](size_t i, Slot &slot) {
-        Result<std::vector<uint8_t>> payload = encodeWindow(header, i, slot.bytes);
-        if (!payload)
-          return payload.status();
-        slot.payload = payload.take();
-        return Status::ok();
-      },
-      [&](size_t i, Slot &slot) {
-        slot.codesBegin = codesBytes;
-        codesBytes += WindowSections(header, slot.payload, stripCount(i)).codesBytes;
+  if (!header.hasCodes())
+    hasher.update(hashedHead(header));
+  Status status = orderedFor<EncodedWindow>(
+      windows.size(), limits.threads, [&](size_t i, EncodedWindow &window) { return encodeWindow(header, i, window); },
+      [&](size_t, EncodedWindow &window) {
+        window.codesBegin = codesBytes;
+        codesBytes += window.header.codesBytes;
+        if (!header.hasCodes())
+          hasher.update(restOf(window));
         return checkCodesBytes(header, codesBytes);
       },
-      [&](size_t i, Slot &slot) {
-        WindowSections at(header, slot.payload, stripCount(i));
-        std::span<const uint8_t> rest = section(slot.payload, at.restOffset, at.restBytes);
+      [&](size_t i, EncodedWindow &window) {
+        std::span<const uint8_t> rest = restOf(window);
         if (!header.hasCodes())
           return writeRest(i, rest);
         // Entry 0 of the whole table is 0; each tile has the entry of its end.
-        uint64_t tiles = stripCount(i) * grid.tilesPerStrip();
-        for (uint64_t tile = 1; tile <= tiles; ++tile) {
-          uint8_t *entry = slot.payload.data() + at.tableOffset + tile * 4;
-          storeLittle(entry, uint32_t(loadLittle<uint32_t>(entry) + slot.codesBegin / unitBytes));
-        }
+        std::span<uint8_t> ends =
+            std::span(window.payload).subspan(window.header.tileTableOffset + 4, window.header.grid().tileCount() * 4);
+        for (size_t entry = 0; entry < ends.size(); entry += 4)
+          storeLittle(ends.data() + entry,
+                      uint32_t(loadLittle<uint32_t>(ends.data() + entry) + window.codesBegin / unitBytes));
         uint64_t firstTile = firstStrip(i) * grid.tilesPerStrip();
-        if (Status status = sink.write(header.tileTableOffset + (firstTile + 1) * 4,
-                                       section(slot.payload, at.tableOffset + 4, tiles * 4));
-            !status.isOk())
-          return status;
-        if (Status status =
-                sink.write(header.codesOffset + slot.codesBegin, section(slot.payload, at.codesOffset, at.codesBytes));
-            !status.isOk())
+        Status status = sink.write(header.tileTableOffset + (firstTile + 1) * 4, ends);
+        if (status.isOk())
+          status = sink.write(header.codesOffset + window.codesBegin,
+                              std::span(window.payload).subspan(window.header.codesOffset, window.header.codesBytes));
+        if (!status.isOk())
           return status;
         if (retainedBytes.fetch_add(rest.size()) + rest.size() <= limits.retainedBytes)
           retained[i].assign(rest.begin(), rest.end());
@@ -230,55 +232,57 @@ Status StreamEncoder::writeStrips(Header &header, ByteSink &sink) const {
     return layout.status();
   header.restOffset = layout->restOffset;
   header.payloadBytes = layout->payloadBytes;
-  auto nothing = [](size_t, Slot &) { return Status::ok(); };
-  return orderedFor<Slot>(
+  if (status = hashCodes(header, sink, hasher); !status.isOk())
+    return status;
+  return orderedFor<EncodedWindow>(
       windows.size(), limits.threads,
-      [&](size_t i, Slot &slot) {
-        if (!retained[i].empty()) {
-          Status status = writeRest(i, retained[i]);
-          retained[i] = {};
-          return status;
-        }
-        Result<std::vector<uint8_t>> payload = encodeWindow(header, i, slot.bytes);
-        if (!payload)
-          return payload.status();
-        WindowSections at(header, *payload, stripCount(i));
-        return writeRest(i, section(*payload, at.restOffset, at.restBytes));
+      [&](size_t i, EncodedWindow &window) {
+        return retained[i].empty() ? encodeWindow(header, i, window) : Status::ok();
       },
-      nothing, nothing);
+      [&](size_t i, EncodedWindow &window) {
+        hasher.update(retained[i].empty() ? restOf(window) : std::span<const uint8_t>(retained[i]));
+        return Status::ok();
+      },
+      [&](size_t i, EncodedWindow &window) {
+        Status status = writeRest(i, retained[i].empty() ? restOf(window) : std::span<const uint8_t>(retained[i]));
+        retained[i] = {};
+        return status;
+      });
 }
 
-Status StreamEncoder::finish(Header &header, ByteSink &sink) const {
-  SectionLayout layout = *computeLayout(header);
-  uint64_t restEnd = layout.restOffset + layout.restBytes;
-  Status status = writeZeros(sink, restEnd, header.payloadBytes); // [layout_c3]
-  if (status.isOk() && header.hasCodes()) {
-    uint64_t tableEnd = header.tileTableOffset + (header.grid().tileCount() + 1) * 4;
-    uint64_t codesEnd = header.codesOffset + header.codesBytes;
-    status = writeZeros(sink, header.tileTableOffset, header.tileTableOffset + 4); // [table_c1]
-    if (status.isOk())
-      status = writeZeros(sink, tableEnd, header.codesOffset);
-    if (status.isOk())
-      status = writeZeros(sink, codesEnd, header.restOffset);
-  }
+Status StreamEncoder::hashCodes(const Header &header, ByteSink &sink, Hasher &hasher) const {
+  const uint64_t tableEnd = header.tileTableOffset + (header.grid().tileCount() + 1) * 4;
+  const uint64_t codesEnd = header.codesOffset + header.codesBytes;
+  Status status = writeZeros(sink, header.tileTableOffset, header.tileTableOffset + 4); // [table_c1]
+  if (status.isOk())
+    status = writeZeros(sink, tableEnd, header.codesOffset); // [layout_c3]
+  if (status.isOk())
+    status = writeZeros(sink, codesEnd, header.restOffset);
   if (!status.isOk())
     return status;
-  header.contentHash = hash;
-  std::vector<uint8_t> bytes = serializeHeader(header);
-  bytes.insert(bytes.end(), header.wideLengths.begin(), header.wideLengths.end()); // no gap before it [layout_c1]
-
-  // The hash goes over the header first, which is known last: so what was written is read back. [header_c6]
-  Hasher hasher;
-  hasher.update(std::span(bytes).subspan(header_offset::contentHash));
-  std::vector<uint8_t> buffer;
-  for (uint64_t offset = bytes.size(); offset < header.payloadBytes; offset += buffer.size()) {
-    buffer.resize(std::min(header.payloadBytes - offset, std::max<uint64_t>(limits.windowBytes, 1)));
+  // The hash goes over the header first, which says how many codes there are: so these are read back.
+  std::vector<uint8_t> buffer = hashedHead(header);
+  hasher.update(buffer);
+  for (uint64_t offset = header_offset::contentHash + buffer.size(); offset < header.restOffset;
+       offset += buffer.size()) {
+    buffer.resize(std::min(header.restOffset - offset, std::max<uint64_t>(limits.windowBytes, 1)));
     if (status = sink.read(offset, buffer); !status.isOk())
       return status;
     hasher.update(buffer);
   }
-  storeLittle(bytes.data() + header_offset::payloadHash, hasher.digest());
-  return sink.write(0, bytes);
+  return Status::ok();
+}
+
+Status StreamEncoder::finish(const Header &header, ByteSink &sink, Hasher &hasher) const {
+  SectionLayout layout = *computeLayout(header);
+  uint64_t restEnd = layout.restOffset + layout.restBytes;
+  static constexpr uint8_t zeros[sectionAlignment] = {};
+  hasher.update(std::span(zeros).first(header.payloadBytes - restEnd));
+  if (Status status = writeZeros(sink, restEnd, header.payloadBytes); !status.isOk()) // [layout_c3]
+    return status;
+  std::vector<uint8_t> head = makeHead(header);
+  storeLittle(head.data() + header_offset::payloadHash, hasher.digest()); // [header_c6]
+  return sink.write(0, head);
 }
 
 Status StreamEncoder::checkCounted(Order order, unsigned group) const {
@@ -309,9 +313,11 @@ Result<uint64_t> StreamEncoder::encode(const EncodeOptions &options, ByteSink &s
                                                    " columns to stream tiles, got " + std::to_string(shape.columns));
   if (Status status = placeSections(header); !status.isOk()) // of raw that is final
     return status;
-  Status status = isRowMajor ? writeRowMajor(header, sink) : writeStrips(header, sink);
+  header.contentHash = hash;
+  Hasher hasher;
+  Status status = isRowMajor ? writeRowMajor(header, sink, hasher) : writeStrips(header, sink, hasher);
   if (status.isOk())
-    status = finish(header, sink);
+    status = finish(header, sink, hasher);
   if (!status.isOk())
     return status;
   return header.payloadBytes;

@@ -2,6 +2,7 @@
 #include "TileEncoder.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace ecf8 {
@@ -59,13 +60,12 @@ TileEncoder::LaneEnd TileEncoder::encodeLane(const uint8_t *elements, uint64_t s
 
 /// How many words of a stream of `end` words are stored, when those in `emptySlots` are the only ones that hold no bit.
 /// [stream_c4]
-static uint64_t countStoredWords(uint64_t end, std::span<uint64_t> emptySlots) {
-  std::sort(emptySlots.begin(), emptySlots.end());
-  while (!emptySlots.empty() && emptySlots.back() + 1 == end) {
-    emptySlots = emptySlots.first(emptySlots.size() - 1);
-    --end;
-  }
-  return end;
+static uint64_t countStoredWords(uint64_t end, std::span<const uint64_t> emptySlots) {
+  uint64_t lastEmpty = 0; // bit i: word end - 1 - i is empty; there are 64 empty slots at most
+  for (uint64_t slot : emptySlots)
+    if (uint64_t fromEnd = end - 1 - slot; fromEnd < 64)
+      lastEmpty |= uint64_t(1) << fromEnd;
+  return end - uint64_t(std::countr_one(lastEmpty));
 }
 
 uint64_t TileEncoder::encode(const RowsView &rows, uint64_t paddedColumns, uint8_t *rest) {

@@ -85,6 +85,10 @@ private:
 } // namespace
 
 Result<json> ecf8::parseJson(std::string_view text, uint64_t baseOffset) {
+  // The parser would take a zero byte for the end of the text, whatever follows.
+  if (size_t zero = text.find('\0'); zero != std::string_view::npos)
+    return Status(StatusCode::Corrupt,
+                  "byte " + std::to_string(baseOffset + zero) + ": expected JSON, got a zero byte");
   StrictBuilder builder;
   if (json::sax_parse(text.begin(), text.end(), &builder))
     return std::move(builder.root);

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -105,6 +107,17 @@ void OutputFile::abandon() {
     close(std::exchange(descriptor, -1));
 }
 
+/// A writer that was killed holds its lock until the system has cleared it away: a run that is started again at once
+/// waits a little for that. False with errno as flock sets it.
+static bool lockPatiently(int descriptor) {
+  using namespace std::chrono_literals;
+  for (auto end = std::chrono::steady_clock::now() + 3s; flock(descriptor, LOCK_EX | LOCK_NB) != 0;
+       std::this_thread::sleep_for(10ms))
+    if (errno != EINTR && (errno != EWOULDBLOCK || std::chrono::steady_clock::now() > end))
+      return false;
+  return true;
+}
+
 Result<OutputFile> OutputFile::create(const std::string &path) {
   struct stat opened, named;
   if (stat(path.c_str(), &named) == 0 && !S_ISREG(named.st_mode))
@@ -118,7 +131,7 @@ Result<OutputFile> OutputFile::create(const std::string &path) {
     file.descriptor = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (file.descriptor < 0)
       return fileError(temporary, "write", errno);
-    if (flock(file.descriptor, LOCK_EX | LOCK_NB) != 0)
+    if (!lockPatiently(file.descriptor))
       return errno == EWOULDBLOCK ? Status(StatusCode::IoError, temporary + ": another process is writing this file")
                                   : fileError(temporary, "lock", errno);
     // Another writer may have renamed or removed it between our opening and locking.

@@ -81,15 +81,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   FUZZ_CHECK(isRestored || !isVerified);
   FUZZ_CHECK(restored.exists() == isRestored);
   if (!isRestored) {
-    // Where the elements are those of the original, and only what a payload says of them is wrong, converting mends it.
+    // Nor can it be converted: a payload that says wrong things of its elements is refused whatever is made of it.
     ScratchFile compressed("compressed");
-    bool isConverted = compressFile(*file, compressed.path(), preset, options).isOk();
-    FUZZ_CHECK(compressed.exists() == isConverted);
-    if (isConverted) {
-      CheckpointFile converted = openAgain(compressed.path());
-      FUZZ_CHECK(verifyFile(converted, options).isOk());
-      FUZZ_CHECK(converted.info().originalHash == file->info().originalHash);
-    }
+    FUZZ_CHECK(!compressFile(*file, compressed.path(), preset, options).isOk());
+    FUZZ_CHECK(!compressed.exists());
     return 0;
   }
   std::string original = readFile(restored.path());

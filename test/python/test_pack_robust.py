@@ -9,6 +9,7 @@ import resource
 import signal
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,7 @@ BAD_FILES = {
     "shape of other size": (safetensors_bytes("{" + entry("a", 0, 4, [5]) + "}", b"x" * 4), "expected 5 bytes for"),
     "shape that overflows": (safetensors_bytes("{" + entry("a", 0, 4, [2**63, 4]) + "}", b"x" * 4), "below 2^61"),
     "unknown dtype": (safetensors_bytes("{" + entry("a", 0, 4, None, "F7") + "}", b"x" * 4), "expected a known dtype"),
+    "zero byte": (safetensors_bytes("{" + entry("a", 0, 4) + "}\0]", b"x" * 4), "expected JSON, got a zero byte"),
     "no JSON": (safetensors_bytes("{nonsense", b""), "header: byte"),
     "not UTF-8": (struct.pack("<Q", 5) + b'{"\xff":', "header: byte"),
     "metadata that is no map": (safetensors_bytes('{"__metadata__": 3}', b""), "expected an object"),
@@ -123,6 +125,10 @@ def test_nothing_to_compress(tmp_path: Path) -> None:
     for path in (tmp_path / "bf16.safetensors",):
         out = run_pack("compress", path, tmp_path / "out").stdout
         assert "has no tensor of dtype F8_E4M3 or F8_E5M2, only BF16; quantize the model to FP8 first" in out
+    rank9 = "{" + entry("w", 0, 1, [1] * 9) + "}"
+    (tmp_path / "rank9.safetensors").write_bytes(safetensors_bytes(rank9, b"x"))
+    out = run_pack("compress", tmp_path / "rank9.safetensors", tmp_path / "out").stdout
+    assert "has no tensor of dtype F8_E4M3 or F8_E5M2 with at most 8 dimensions, only F8_E4M3" in out
     (tmp_path / "single.bin").write_bytes(b"PK\3\4....")
     assert "PyTorch pickle" in run_pack("compress", tmp_path / "single.bin", tmp_path / "out").stdout
     assert not (tmp_path / "out").exists()
@@ -147,6 +153,15 @@ def test_wrong_checksums(tmp_path: Path) -> None:
         damaged[place] ^= 0x10
         (tmp_path / "c.safetensors").write_bytes(damaged)
         assert rule in run_pack("verify", tmp_path / "c.safetensors", status=3).stderr
+        assert rule in run_pack("decompress", tmp_path / "c.safetensors", tmp_path / "d", status=3).stderr
+        assert rule in run_pack("convert", tmp_path / "c.safetensors", tmp_path / "d", status=3).stderr
+    # What a payload says of its elements, wrongly, where the elements are right: a NaN, another checksum.
+    payload = content.index(b"ECF8\1")
+    for place, rule in ((payload + 52, "[header_c15]"), (payload + 32, "[content_c1]")):
+        damaged = content.copy()
+        damaged[place] ^= 1
+        (tmp_path / "c.safetensors").write_bytes(damaged)
+        assert "[header_c6]" in run_pack("verify", tmp_path / "c.safetensors", status=3).stderr
         assert rule in run_pack("decompress", tmp_path / "c.safetensors", tmp_path / "d", status=3).stderr
         assert rule in run_pack("convert", tmp_path / "c.safetensors", tmp_path / "d", status=3).stderr
     assert not list(tmp_path.glob("d*"))
@@ -274,7 +289,9 @@ def test_a_file_that_another_process_writes(tmp_path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         message = run_pack("compress", tmp_path / "a.safetensors", tmp_path / "b.safetensors", status=3).stderr
         assert "another process is writing this file" in message
-    run_pack("compress", tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+        # Lets go a moment later, as a process does that is killed while it writes.
+        threading.Timer(0.3, fcntl.flock, (file, fcntl.LOCK_UN)).start()
+        run_pack("compress", tmp_path / "a.safetensors", tmp_path / "b.safetensors")
     assert not partial.exists()
 
 

@@ -4,6 +4,9 @@
 
 #include "ecf8/Codec/ByteStream.h"
 #include "ecf8/Codec/Encoder.h"
+#include "ecf8/Support/Hash.h"
+
+#include <memory>
 
 namespace ecf8 {
 
@@ -11,8 +14,7 @@ namespace ecf8 {
 StreamLimits::Counted countedFor(const EncodeOptions &options);
 
 /// One tensor on its way to a payload. The first pass, `scan`, counts; the second, `encode`, writes. Memory: a few
-/// windows per thread, `retainedBytes` (a small tensor takes up to half of that and is read once), and one byte per
-/// 3000 elements.
+/// windows per thread, and `retainedBytes` (a small tensor takes up to half of that and is read once).
 class StreamEncoder {
 public:
   /// Reads the elements of a tensor of shape `dims` once and hands them to `visit`, if given. `elements` must outlive
@@ -24,6 +26,8 @@ public:
   const TensorStats &stats() const { return total; }
   /// [content_c1]
   uint64_t contentHash() const { return hash; }
+  /// Whether the elements are what the header of a payload says of them. [content_c1] [header_c15] [header_c16]
+  Status checkContent(const Header &header) const;
 
   /// Writes the payload that `encode` gives to `sink`, from offset 0 on, and returns its size. Fails when elements are
   /// not those of the first pass. Encodings in strips need at most `maxStreamedColumns` columns.
@@ -39,9 +43,15 @@ public:
 private:
   /// What the first pass keeps of a window.
   struct Window {
-    SymbolCounts symbolCounts{};
     uint64_t contentHash = 0;
-    std::vector<uint8_t> elements; ///< empty: to be read again
+    std::unique_ptr<uint8_t[]> elements; ///< null: to be read again
+  };
+
+  /// A window as a payload of its own, without hashes, and what it was made from.
+  struct EncodedWindow {
+    Header header;
+    std::vector<uint8_t> elements, payload;
+    uint64_t codesBegin = 0; ///< where its codes go in those of the whole, in bytes
   };
 
   StreamEncoder(const ByteSource &elements, const StreamLimits &limits) : elements(&elements), limits(limits) {}
@@ -51,10 +61,14 @@ private:
   uint64_t windowSize(uint64_t window) const;
   /// A window in the second pass: what was kept of the first, or read into `buffer`.
   Result<std::span<const uint8_t>> readAgain(uint64_t window, std::vector<uint8_t> &buffer) const;
-  Result<std::vector<uint8_t>> encodeWindow(const Header &whole, uint64_t window, std::vector<uint8_t> &buffer) const;
-  Status writeRowMajor(const Header &header, ByteSink &sink) const;
-  Status writeStrips(Header &header, ByteSink &sink) const;
-  Status finish(Header &header, ByteSink &sink) const;
+  Status encodeWindow(const Header &whole, uint64_t window, EncodedWindow &out) const;
+  // These write the sections of a payload, and `hasher` takes its bytes in order. [header_c6]
+  Status writeRowMajor(const Header &header, ByteSink &sink, Hasher &hasher) const;
+  Status writeStrips(Header &header, ByteSink &sink, Hasher &hasher) const;
+  /// Fills up the tile table and the codes, which are written, and hashes all before the rest.
+  Status hashCodes(const Header &header, ByteSink &sink, Hasher &hasher) const;
+  /// Fills up the end, and writes the header.
+  Status finish(const Header &header, ByteSink &sink, Hasher &hasher) const;
 
   const ByteSource *elements;
   StreamLimits limits;

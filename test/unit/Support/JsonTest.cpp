@@ -19,6 +19,7 @@ TEST(Json, RefusesWithPosition) {
   EXPECT_EQ(parseJson(std::string(1000, '[')).status().message(), "nesting is deeper than 64");
   EXPECT_FALSE(parseJson("{} {}").isOk());
   EXPECT_FALSE(parseJson("").isOk());
+  EXPECT_EQ(parseJson(std::string("{}\0]", 4), 8).status().message(), "byte 10: expected JSON, got a zero byte");
   EXPECT_FALSE(parseJson("{\"a\": \"\xff\"}").isOk());
   EXPECT_FALSE(parseJson("1e999").isOk());
 }
