@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import ecf8
-import ml_dtypes
 import numpy as np
 import safetensors.numpy
 from contractions import FLOATS, WEIGHTS, Case, same_bytes, sums
