@@ -206,7 +206,7 @@ int main(int argc, char **argv) {
                                   gaussianCast(shape, /*deviation=*/0.02)));
   for (const Json &model : statistics["models"])
     for (Shape shape : {Shape{384, 384}, Shape{1024, 1024}, Shape{4096, 4096}})
-      rows.push_back(measureStorage(model["name"].get<std::string>(), shape, drawnFrom(model, shape)));
+      rows.push_back(measureStorage(model["name"].get<std::string>(), shape, drawnFrom(histogramOf(model), shape)));
   Json report = {{"benchmark", "size"},
                  {"statistics_source", statistics["source"]},
                  {"note", "checkpoint rows draw exponents from the published histogram of log2 magnitudes, signs and "

@@ -72,7 +72,8 @@ void Gpu::download(void *data, cuda::Address source, size_t bytes) {
 
 cuda::Function Gpu::find(const std::string &moduleName, const std::string &kernel) {
   cuda::Function function;
-  check(driver->moduleGetFunction(&function, modules.at(moduleName), kernel.c_str()), ("cuModuleGetFunction of " + kernel).c_str());
+  check(driver->moduleGetFunction(&function, modules.at(moduleName), kernel.c_str()),
+        ("cuModuleGetFunction of " + kernel).c_str());
   return function;
 }
 

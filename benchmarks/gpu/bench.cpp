@@ -2,7 +2,8 @@
 //
 //   ecf8-bench-gpu FOLDER check | ROWS COLUMNS
 //
-// FOLDER holds raw.ptx, quads.ptx and pairs.ptx (benchmarks/gpu/run.py makes them). // `check` compares results for ragged shapes and all values; with a shape the kernels are timed on Gaussian weights of it.
+// FOLDER holds raw.ptx, quads.ptx and pairs.ptx (benchmarks/gpu/run.py makes them). // `check` compares results for
+// ragged shapes and all values; with a shape the kernels are timed on Gaussian weights of it.
 #include "Gpu.h"
 
 #include "../codec/Weights.h"
@@ -30,9 +31,9 @@ struct Encoded {
 
   /// As in the names of kernels.
   std::string mangledName() const {
-    std::string layout = header.hasCodes() ? "huffman_mma_g" + std::to_string(header.group) + "_L" +
-                                                 std::to_string(header.maxCodeLength)
-                                           : "raw_mma";
+    std::string layout =
+        header.hasCodes() ? "huffman_mma_g" + std::to_string(header.group) + "_L" + std::to_string(header.maxCodeLength)
+                          : "raw_mma";
     return layout + "_S" + std::to_string(header.tileColumns) + "_f8E4M3FN";
   }
 };
@@ -51,7 +52,8 @@ Encoded encodeAs(const std::string &name, const EncodeOptions &options, ElementT
   if (result.header.hasCodes())
     for (uint64_t i = 0; i < result.header.grid().tileCount(); ++i) {
       const uint8_t *entry = result.payload.data() + result.header.tileTableOffset + 4 * i;
-      result.slotBytes = std::max(result.slotBytes, 16 * (loadLittle<uint32_t>(entry + 4) - loadLittle<uint32_t>(entry)));
+      result.slotBytes =
+          std::max(result.slotBytes, 16 * (loadLittle<uint32_t>(entry + 4) - loadLittle<uint32_t>(entry)));
     }
   return result;
 }
@@ -100,7 +102,7 @@ public:
 private:
   uint32_t tableBytes() const { return uint32_t(encoded.table.size() * 4); }
   std::vector<void *> weightArguments(unsigned copy) {
-    return {&payloads[copy % payloads.size()], &table, &zero, &zero, &rows, &columns,
+    return {&payloads[copy % payloads.size()],         &table, &zero, &zero, &rows, &columns,
             const_cast<uint32_t *>(&encoded.slotBytes)};
   }
   void launch(const std::string &kernel, unsigned fixedBytes, unsigned warpBytes, unsigned gridY,
@@ -151,7 +153,8 @@ struct Activations {
 
 struct Scratch {
   Scratch(Gpu &gpu, Shape shape, uint32_t count)
-      : gpu(gpu), partials(gpu.allocate((shape.rows / 16 + 1) * (shape.columns / 1024 + 1) * ((count + 7) / 8 + 8) * 512)),
+      : gpu(gpu),
+        partials(gpu.allocate((shape.rows / 16 + 1) * (shape.columns / 1024 + 1) * ((count + 7) / 8 + 8) * 512)),
         counterBytes((shape.rows / 16 + 1) * (count / 8 + 1) * 4), counters(gpu.allocate(counterBytes)) {
     gpu.fill(counters, 0, counterBytes);
   }
@@ -181,7 +184,8 @@ std::vector<float> contractOnce(Gpu &gpu, DeviceWeight &weight, const Activation
 
 nlohmann::json check(Gpu &gpu) {
   nlohmann::json results = nlohmann::json::array();
-  for (Shape shape : {Shape{1, 1}, Shape{17, 129}, Shape{576, 1000}, Shape{64, 1152}, Shape{2304, 4096}, Shape{100, 9216}}) {
+  for (Shape shape :
+       {Shape{1, 1}, Shape{17, 129}, Shape{576, 1000}, Shape{64, 1152}, Shape{2304, 4096}, Shape{100, 9216}}) {
     Bytes weights = gaussianScaled(shape, {128, 128});
     for (size_t i = 0; i < weights.size() && i < 65536; ++i)
       if (shape.rows == 576)
@@ -211,7 +215,8 @@ nlohmann::json check(Gpu &gpu) {
           for (uint32_t m = 0; m < count; ++m) {
             double sum = 1, sizes = 1;
             for (uint64_t k = 0; k < shape.columns; ++k) {
-              double product = valueOf(weights[row * shape.columns + k]) * activations.eighths[m * shape.columns + k] / 8;
+              double product =
+                  valueOf(weights[row * shape.columns + k]) * activations.eighths[m * shape.columns + k] / 8;
               sum += product, sizes += std::fabs(product);
             }
             double got = result[m * shape.rows + row];
@@ -241,8 +246,12 @@ nlohmann::json measure(Gpu &gpu, Shape shape) {
   for (const Encoded &encoded : encodeAll(shape, weights)) {
     DeviceWeight weight(gpu, encoded, copies);
     auto add = [&](const std::string &kernel, uint32_t m, double microseconds) {
-      nlohmann::json entry = {{"encoding", encoded.name}, {"kernel", kernel}, {"rows", shape.rows}, {"columns", shape.columns},
-                              {"bits_per_weight", 8.0 * encoded.payload.size() / count}, {"microseconds", microseconds},
+      nlohmann::json entry = {{"encoding", encoded.name},
+                              {"kernel", kernel},
+                              {"rows", shape.rows},
+                              {"columns", shape.columns},
+                              {"bits_per_weight", 8.0 * encoded.payload.size() / count},
+                              {"microseconds", microseconds},
                               {"terabytes_per_second", count / microseconds / 1e6}};
       if (m)
         entry["M"] = m;
@@ -251,9 +260,12 @@ nlohmann::json measure(Gpu &gpu, Shape shape) {
     };
     add("decode", 0, gpu.time([&](unsigned i) { weight.decode(i, out); }, runs));
     for (uint32_t m : {1u, 8u, 16u, 32u, 64u})
-      add("contract_f16", m, gpu.time([&](unsigned i) {
-        weight.contract(i, "f16", blocksFor(m), x, m, out, scratch.partials, scratch.counters);
-      }, runs));
+      add("contract_f16", m,
+          gpu.time(
+              [&](unsigned i) {
+                weight.contract(i, "f16", blocksFor(m), x, m, out, scratch.partials, scratch.counters);
+              },
+              runs));
   }
   gpu.free(x), gpu.free(out);
   return results;
@@ -270,7 +282,8 @@ int main(int argc, char **argv) {
   for (const char *name : {"raw", "quads", "pairs"})
     gpu.load(name, argv[1] + std::string("/") + name + ".ptx");
   nlohmann::json report = {{"device", gpu.name}, {"driver", gpu.driverVersion}, {"processors", gpu.processors}};
-  report["results"] = argc == 3 ? check(gpu) : measure(gpu, {std::strtoull(argv[2], nullptr, 10), std::strtoull(argv[3], nullptr, 10)});
+  report["results"] =
+      argc == 3 ? check(gpu) : measure(gpu, {std::strtoull(argv[2], nullptr, 10), std::strtoull(argv[3], nullptr, 10)});
   std::cout << report.dump(1) << "\n";
   return 0;
 }

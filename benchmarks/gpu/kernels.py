@@ -30,4 +30,6 @@ def write_ptx(build: Path, codec: str, architecture: str, path: Path) -> None:
         weights = Path(name) / "weights.safetensors"
         write_weights(weights)
         command = [build / "bin/ecf8-compile", HERE / "kernels.mlir", "--weights", weights, "--target=cuda"]
-        subprocess.run([*command, f"--gpu-arch={architecture}", f"--codec={codec}", "--emit=ptx", "-q", "-o", path], check=True)
+        subprocess.run(
+            [*command, f"--gpu-arch={architecture}", f"--codec={codec}", "--emit=ptx", "-q", "-o", path], check=True
+        )

@@ -18,7 +18,11 @@ from pathlib import Path
 from kernels import CODECS, write_ptx
 
 HERE = Path(__file__).resolve().parent
-SHAPES = ("4096 4096", "14336 4096", "28672 8192")  # rows and columns of layers of Qwen3-8B, Llama-3.1-8B and Llama-3.3-70B
+SHAPES = (
+    "4096 4096",
+    "14336 4096",
+    "28672 8192",
+)  # rows and columns of layers of Qwen3-8B, Llama-3.1-8B and Llama-3.3-70B
 
 SCRIPT = f"""#!/bin/bash
 # Checks the kernels of this folder and measures them; JSON on standard output.

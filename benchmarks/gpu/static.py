@@ -1,11 +1,12 @@
-"""Instructions per weight of the generated GPU kernels, without a GPU: PTX to machine code by ptxas, its main loop by nvdisasm.
+"""Instructions per weight of the generated GPU kernels, without a GPU: assembled by ptxas, disassembled by nvdisasm.
 
     make gpu-static            compare with the recorded table, benchmarks/results/gpu-static.json
     make gpu-static RECORD=1   record it
 
-Counted is the smallest loop with the loads of two groups of 128 columns of a tile: 128 weights for each thread. Predicated
-instructions, and in whole decoders the loop over bytes of a ragged edge, count in full. Counts say how busy each pipe would be at full memory
-bandwidth, not how fast a kernel is: latency, the beginning and the end of a kernel are not in them (docs/GPUKernels.md).
+Counted is the smallest loop with the loads of two groups of 128 columns of a tile: 128 weights for each thread.
+Predicated instructions, and in whole decoders the loop over bytes of a ragged edge, count in full. Counts say how busy
+each pipe would be at full memory bandwidth, not how fast a kernel is: latency, the beginning and the end of a kernel
+are not in them (docs/GPUKernels.md).
 """
 
 from __future__ import annotations
@@ -27,11 +28,34 @@ RECORD = ROOT / "benchmarks/results/gpu-static.json"
 WEIGHTS_PER_LOOP = 128  # of a thread: two groups of 16 rows x 128 columns for 32 lanes
 
 # Instructions by pipe (CUDA Binary Utilities, "Instruction Set Reference"); what is in neither is counted as other.
-ALU = frozenset("LOP3 LOP SHF PRMT IADD3 IADD VIADD SEL ISETP F2FP MOV PLOP3 LEA VIMNMX IMNMX P2R R2P I2FP FSEL FSETP".split())
-FMA = frozenset("IMAD FADD FFMA FMUL HFMA2 HADD2 HMUL2".split())
-LSU = frozenset("LDS LDG STS STG LDGSTS LDSM LDC ATOMG LD ST".split())
+ALU = frozenset(
+    [
+        "LOP3",
+        "LOP",
+        "SHF",
+        "PRMT",
+        "IADD3",
+        "IADD",
+        "VIADD",
+        "SEL",
+        "ISETP",
+        "F2FP",
+        "MOV",
+        "PLOP3",
+        "LEA",
+        "VIMNMX",
+        "IMNMX",
+        "P2R",
+        "R2P",
+        "I2FP",
+        "FSEL",
+        "FSETP",
+    ]
+)
+FMA = frozenset(["IMAD", "FADD", "FFMA", "FMUL", "HFMA2", "HADD2", "HMUL2"])
+LSU = frozenset(["LDS", "LDG", "STS", "STG", "LDGSTS", "LDSM", "LDC", "ATOMG", "LD", "ST"])
 
-# Memory bandwidth in bytes/s, SMs and boost clock in Hz, from NVIDIA's data sheets, and the lanes of a pipe in each SM and
+# Memory bandwidth in bytes/s, SMs and boost clock in Hz, from NVIDIA's data sheets, and a pipe's lanes in each SM and
 # clock (CUDA C++ Programming Guide, "Arithmetic Instructions").
 GPUS = {
     "A100": {"bandwidth": 2.039e12, "processors": 108, "clock": 1.41e9, "arch": "sm_80"},
@@ -77,9 +101,10 @@ def main_loop(section: str, mark: str) -> collections.Counter[str] | None:
     # What it loads of the stored plane: two groups of two slots at least.
     bodies = [instructions[a : b + 1] for a, b in loops]
     is_main = [
-        sum("LDG" in text and ".128" in text for text in body) >= 4 and any(mark in text for text in body) for body in bodies
+        sum("LDG" in text and ".128" in text for text in body) >= 4 and any(mark in text for text in body)
+        for body in bodies
     ]
-    main = [loop for loop, chosen in zip(loops, is_main) if chosen]
+    main = [loop for loop, chosen in zip(loops, is_main, strict=True) if chosen]
     if not main:
         return None
     first, last = min(main, key=lambda loop: loop[1] - loop[0])
@@ -108,7 +133,13 @@ def measure(ptx: Path, codec: str, architecture: str, disassembler: str, folder:
             "fma": sum(counts[opcode] for opcode in FMA),
             "lsu": sum(counts[opcode] for opcode in LSU),
         }
-        row = {"codec": codec, "kernel": name, "architecture": architecture, **used[name], "issue_per_weight": total / WEIGHTS_PER_LOOP}
+        row = {
+            "codec": codec,
+            "kernel": name,
+            "architecture": architecture,
+            **used[name],
+            "issue_per_weight": total / WEIGHTS_PER_LOOP,
+        }
         row |= {f"{pipe}_per_weight": count / WEIGHTS_PER_LOOP for pipe, count in pipes.items()}
         row["other_per_weight"] = (total - sum(pipes.values())) / WEIGHTS_PER_LOOP
         row["pipe_load_at_full_bandwidth"] = {
@@ -132,18 +163,20 @@ def short(kernel: str) -> str:
 
 def print_table(rows: list[dict], recorded: dict) -> int:
     changes = 0
-    print(f"{'codec':6} {'kernel':40} {'arch':7} {'regs':>4} {'spill':>5} {'ALU/w':>6} {'FMA/w':>6} {'LSU/w':>6} {'issue/w':>7}  load of ALU, issue")
+    columns = ["regs", "spill", "ALU/w", "FMA/w", "LSU/w", "issue/w"]
+    print(f"{'codec':6} {'kernel':26} {'arch':7}", *(f"{column:>7}" for column in columns), " load of ALU, issue")
     for row in rows:
         before = recorded.get((row["kernel"], row["architecture"]))
-        loads = ", ".join(f"{gpu} {pipes['alu']:.0%} {pipes['issue']:.0%}" for gpu, pipes in row["pipe_load_at_full_bandwidth"].items())
-        mark = ""
+        loads = [
+            f"{gpu} {pipes['alu']:.0%} {pipes['issue']:.0%}"
+            for gpu, pipes in row["pipe_load_at_full_bandwidth"].items()
+        ]
         if before and before != row:
             changes += 1
-            mark = f"  (recorded: issue {before['issue_per_weight']}, registers {before['registers']}, spilled {before['spilled_bytes']})"
-        print(
-            f"{row['codec']:6} {short(row['kernel']):40} {row['architecture']:7} {row['registers']:4} {row['spilled_bytes']:5} {row['alu_per_weight']:6.2f} "
-            f"{row['fma_per_weight']:6.2f} {row['lsu_per_weight']:6.2f} {row['issue_per_weight']:7.2f}  {loads}{mark}"
-        )
+            loads.append(f"(recorded: issue {before['issue_per_weight']}, registers {before['registers']})")
+        counts = [row[f"{pipe}_per_weight"] for pipe in ("alu", "fma", "lsu", "issue")]
+        figures = [f"{row['registers']:7}", f"{row['spilled_bytes']:7}", *(f"{count:7.2f}" for count in counts)]
+        print(f"{row['codec']:6} {short(row['kernel']):26} {row['architecture']:7}", *figures, "", ", ".join(loads))
     return changes
 
 

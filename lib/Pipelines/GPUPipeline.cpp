@@ -27,9 +27,8 @@ void buildGPUKernelPipeline(OpPassManager &manager, const GPUPipelineOptions &op
 }
 
 void registerGPUPipelines() {
-  PassPipelineRegistration<GPUPipelineOptions>("ecf8-gpu-kernel-pipeline",
-                                               "Compile contractions and decodes on memrefs to GPU kernels",
-                                               buildGPUKernelPipeline);
+  PassPipelineRegistration<GPUPipelineOptions>(
+      "ecf8-gpu-kernel-pipeline", "Compile contractions and decodes on memrefs to GPU kernels", buildGPUKernelPipeline);
 }
 
 } // namespace mlir::ecf8

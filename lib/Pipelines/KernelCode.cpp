@@ -95,8 +95,8 @@ static LogicalResult assemble(Location location, StringRef ptx, const Architectu
     return emitError(location) << "temporary file: " << error.message();
   std::string arch = ("-arch=" + architecture.name).str();
   std::optional<StringRef> redirects[] = {std::nullopt, messages.str(), messages.str()};
-  int status = llvm::sys::ExecuteAndWait(*program, {*program, arch, input.str(), "-o", result.str()}, std::nullopt,
-                                         redirects);
+  int status =
+      llvm::sys::ExecuteAndWait(*program, {*program, arch, input.str(), "-o", result.str()}, std::nullopt, redirects);
   if (status != 0) {
     auto text = llvm::MemoryBuffer::getFile(messages);
     return emitError(location) << *program << " failed: " << (text ? (*text)->getBuffer().trim() : "no message");

@@ -43,18 +43,18 @@ struct Flags {
       cl::value_desc("path"), cl::cat(category)};
   cl::opt<bool> strictWeights{"strict-weights", cl::desc("A tensor that the program does not use is an error"),
                               cl::cat(category)};
-  cl::opt<std::string> target{"target", cl::desc("What to compile for: cpu (default), or cuda for the kernels "
-                                                 "of a GPU (see --emit)"),
-                              cl::init("cpu"), cl::value_desc("name"),
-                              cl::cat(category)};
+  cl::opt<std::string> target{"target",
+                              cl::desc("What to compile for: cpu (default), or cuda for the kernels "
+                                       "of a GPU (see --emit)"),
+                              cl::init("cpu"), cl::value_desc("name"), cl::cat(category)};
   cl::list<std::string> targetCpu{"target-cpu",
                                   cl::desc("Instruction sets, one object each, picked when loaded: native, "
                                            "x86-64-v4-bf16, x86-64-v4, x86-64-v3, generic "
                                            "(default: all but native)"),
                                   cl::value_desc("list"), cl::CommaSeparated, cl::cat(category)};
-  cl::opt<std::string> gpuArch{"gpu-arch",
-                               cl::desc("GPU architecture of --target=cuda: sm_80, sm_89, sm_90 (default), sm_90a, sm_100"),
-                               cl::init("sm_90"), cl::value_desc("name"), cl::cat(category)};
+  cl::opt<std::string> gpuArch{
+      "gpu-arch", cl::desc("GPU architecture of --target=cuda: sm_80, sm_89, sm_90 (default), sm_90a, sm_100"),
+      cl::init("sm_90"), cl::value_desc("name"), cl::cat(category)};
   cl::opt<Codec> codec{
       "codec", cl::desc("How FP8 weights are stored:"), cl::init(Codec::Auto), cl::cat(category),
       cl::values(clEnumValN(Codec::Auto, "auto",
@@ -66,9 +66,11 @@ struct Flags {
                  clEnumValN(Codec::Quads, "quads", "for GPUs: a code for two exponent bits of four weights"),
                  clEnumValN(Codec::Pairs, "pairs", "for GPUs: a code for the exponents of two weights"),
                  clEnumValN(Codec::Classic, "classic", "for GPUs: a code for the exponent of one weight"))};
-  cl::opt<unsigned> maxCodeLength{"max-code-length", cl::desc("Longest code in bits: of huffman and classic 7 or 8 (default: 8), of quads 9 "
-                                           "to 12 (default: 11), of pairs 8 to 12 (default: 12)"),
-                                  cl::init(0), cl::value_desc("bits"), cl::cat(category)};
+  cl::opt<unsigned> maxCodeLength{
+      "max-code-length",
+      cl::desc("Longest code in bits: of huffman and classic 7 or 8 (default: 8), of quads 9 "
+               "to 12 (default: 11), of pairs 8 to 12 (default: 12)"),
+      cl::init(0), cl::value_desc("bits"), cl::cat(category)};
   cl::opt<uint32_t> tileColumns{"tile-columns",
                                 cl::desc("Columns that decode as one piece, a multiple of 16 (default: 1024 for "
                                          "huffman; 256 for planes, which takes up to 1024)"),

@@ -18,8 +18,8 @@ enum class KernelFormat {
 /// Registers what `emitKernels` needs in a context's registry.
 void registerKernelCodeTranslations(DialectRegistry &registry);
 
-/// Appends the kernels of `module`, which `buildGPUKernelPipeline` made for `architecture`, to `output`. A module without
-/// kernels is an error. The same module gives the same bytes.
+/// Appends the kernels of `module`, which `buildGPUKernelPipeline` made for `architecture`, to `output`. A module
+/// without kernels is an error. The same module gives the same bytes.
 LogicalResult emitKernels(ModuleOp module, const Architecture &architecture, KernelFormat format,
                           llvm::SmallVectorImpl<char> &output);
 

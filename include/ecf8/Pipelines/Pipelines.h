@@ -53,7 +53,8 @@ void buildCPUPipeline(OpPassManager &manager, const CPUPipelineOptions &options)
 
 /// What GPU kernels are for.
 struct GPUPipelineOptions : PassPipelineOptions<GPUPipelineOptions> {
-  Option<std::string> architecture{*this, "arch", llvm::cl::desc("GPU architecture: sm_80, sm_89, sm_90, sm_90a or sm_100"),
+  Option<std::string> architecture{*this, "arch",
+                                   llvm::cl::desc("GPU architecture: sm_80, sm_89, sm_90, sm_90a or sm_100"),
                                    llvm::cl::init("sm_90")};
 };
 

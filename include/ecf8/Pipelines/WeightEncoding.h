@@ -12,13 +12,13 @@ enum class Codec { Auto, Raw, Huffman, Planes, Quads, Pairs, Classic };
 
 /// Which FP8 weights are compressed, and how. `Auto` is a fixed table by target: on the CPU `Planes`, which
 /// is decoded fastest, and no compression where the payload would not be smaller than the plain bytes: raw tiles for
-/// what contractions read (`ModuleWeight::isContracted`), and plain tensors for the rest. On GPUs it is `Quads` from sm_90 on
-/// and `Pairs` before, and raw is in order mma.
+/// what contractions read (`ModuleWeight::isContracted`), and plain tensors for the rest. On GPUs it is `Quads` from
+/// sm_90 on and `Pairs` before, and raw is in order mma.
 struct CodecOptions {
   Codec codec = Codec::Auto;
   std::optional<unsigned> maxCodeLength; ///< none: the default of the encoding
-  std::optional<uint32_t> tileColumns; ///< none: the default of the encoding, 1024 for huffman and 256 for planes
-  uint64_t minElements = 1024;         ///< smaller weights stay plain
+  std::optional<uint32_t> tileColumns;   ///< none: the default of the encoding, 1024 for huffman and 256 for planes
+  uint64_t minElements = 1024;           ///< smaller weights stay plain
   bool isForGpu = false;
   Codec automatic = Codec::Planes; ///< what Auto stands for
 

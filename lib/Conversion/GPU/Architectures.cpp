@@ -5,10 +5,8 @@
 using namespace mlir::ecf8;
 
 static constexpr Architecture kArchitectures[] = {
-    {"sm_80", "+ptx80", false, 163 * 1024, false, true},
-    {"sm_89", "+ptx84", true, 99 * 1024, false, true},
-    {"sm_90", "+ptx84", true, 227 * 1024, true, true},
-    {"sm_90a", "+ptx84", true, 227 * 1024, true, false},
+    {"sm_80", "+ptx80", false, 163 * 1024, false, true}, {"sm_89", "+ptx84", true, 99 * 1024, false, true},
+    {"sm_90", "+ptx84", true, 227 * 1024, true, true},   {"sm_90a", "+ptx84", true, 227 * 1024, true, false},
     {"sm_100", "+ptx86", true, 227 * 1024, true, true},
 };
 

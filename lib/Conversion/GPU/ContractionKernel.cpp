@@ -1,7 +1,7 @@
-// The contraction of activations in f16 or bf16 with a weight that is decoded into the operands of tensor cores. A block
-// works on jobs of one chunk of columns at a time, with the activations of the chunk in shared memory; its warps decode a tile
-// each. The sums of a tile are final where there is one chunk; else they are stored, and the warp that finishes a row of tiles last adds
-// them up, in the order of the chunks.
+// The contraction of activations in f16 or bf16 with a weight that is decoded into the operands of tensor cores. A
+// block works on jobs of one chunk of columns at a time, with the activations of the chunk in shared memory; its warps
+// decode a tile each. The sums of a tile are final where there is one chunk; else they are stored, and the warp that
+// finishes a row of tiles last adds them up, in the order of the chunks.
 #include "DeviceKernel.h"
 #include "WeightFragments.h"
 
@@ -86,14 +86,14 @@ private:
     Type vector = b.vectorOf(4, b.i32()), half = b.getI16Type();
     b.loop(b.thread(), pieces, b.threadCount(), {}, [&](Value piece, ValueRange) {
       Value row = b.divU(piece, perRow), eight = b.mul(b.sub(piece, b.mul(row, perRow)), 8);
-      Value to = b.at(area, b.add(b.add(b.mul(row, getActivationRowBytes(spec)), b.mul(eight, 2)),
-                                  b.word(spec.tableBytes())));
+      Value to =
+          b.at(area, b.add(b.add(b.mul(row, getActivationRowBytes(spec)), b.mul(eight, 2)), b.word(spec.tableBytes())));
       Value globalRow = b.add(firstActivation, row), column = b.add(firstColumn, eight);
-      Value from = b.at(b.at(activations, b.mul(b.mul(b.wide(globalRow), activationStride), 2)),
-                        b.mul(b.wide(column), 2));
+      Value from =
+          b.at(b.at(activations, b.mul(b.mul(b.wide(globalRow), activationStride), 2)), b.mul(b.wide(column), 2));
       Value rowExists = b.isLess(globalRow, activationRows);
-      Value isWhole = b.andI(b.andI(rowExists, isAligned),
-                             b.compare(arith::CmpIPredicate::sle, b.add(column, 8), weight.columns));
+      Value isWhole =
+          b.andI(b.andI(rowExists, isAligned), b.compare(arith::CmpIPredicate::sle, b.add(column, 8), weight.columns));
       b.choose(
           isWhole, {},
           [&] {
@@ -116,9 +116,7 @@ private:
   }
 
   /// The two rows of the tile that a lane has elements of, the second 8 below the first.
-  Value firstRowOf(Value rowTile) {
-    return b.add(b.mul(rowTile, DeviceSpec::rowsPerTile), b.shrU(feed.lane, 2));
-  }
+  Value firstRowOf(Value rowTile) { return b.add(b.mul(rowTile, DeviceSpec::rowsPerTile), b.shrU(feed.lane, 2)); }
 
   /// The scales of the lane's two rows for the columns of a group.
   SmallVector<Value> loadScales(Value rowTile, Value column) {
@@ -217,18 +215,19 @@ private:
     Value isLast = b.compare(arith::CmpIPredicate::eq, b.add(count, 1), feed.chunks);
     b.when(isLast, [&] {
       b.deviceFence();
-      SmallVector<Value> totals = b.loop(
-          b.word(0), feed.chunks, b.word(1), SmallVector<Value>(sums.size(), b.zeroFloat()),
-          [&](Value part, ValueRange values) {
-            SmallVector<Value> next(values);
-            Value from = partialOf(part, rowTile);
-            for (int64_t n = 0; n < columnBlocks; ++n) {
-              Value four = LLVM::LoadOp::create(b, vector, b.at(from, int32_t(512 * n)), 16, /*isVolatile=*/true);
-              for (int64_t i = 0; i < 4; ++i)
-                next[4 * n + i] = arith::AddFOp::create(b, next[4 * n + i], b.element(four, i));
-            }
-            return next;
-          });
+      SmallVector<Value> totals =
+          b.loop(b.word(0), feed.chunks, b.word(1), SmallVector<Value>(sums.size(), b.zeroFloat()),
+                 [&](Value part, ValueRange values) {
+                   SmallVector<Value> next(values);
+                   Value from = partialOf(part, rowTile);
+                   for (int64_t n = 0; n < columnBlocks; ++n) {
+                     Value four =
+                         LLVM::LoadOp::create(b, vector, b.at(from, int32_t(512 * n)), 16, /*isVolatile=*/true);
+                     for (int64_t i = 0; i < 4; ++i)
+                       next[4 * n + i] = arith::AddFOp::create(b, next[4 * n + i], b.element(four, i));
+                   }
+                   return next;
+                 });
       addToOutput(rowTile, totals);
       b.when(isFirstLane, [&] { b.store(b.word(0), counter, 4); });
     });

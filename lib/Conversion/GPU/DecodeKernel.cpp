@@ -1,5 +1,5 @@
-// Whole decode: each warp decodes tiles, group by group, and writes a group's 16 rows of 128 bytes by way of shared memory, so that
-// rows are written in one piece.
+// Whole decode: each warp decodes tiles, group by group, and writes a group's 16 rows of 128 bytes by way of shared
+// memory, so that rows are written in one piece.
 #include "DeviceKernel.h"
 
 using namespace mlir;

@@ -65,9 +65,7 @@ public:
     LLVM::StoreOp::create(*this, value, address, alignment);
   }
   /// Element `index` of a vector.
-  Value element(Value vector, int64_t index) {
-    return LLVM::ExtractElementOp::create(*this, vector, word(index));
-  }
+  Value element(Value vector, int64_t index) { return LLVM::ExtractElementOp::create(*this, vector, word(index)); }
   /// Field `index` of a struct.
   Value field(Value aggregate, int64_t index) { return LLVM::ExtractValueOp::create(*this, aggregate, index); }
   Value cast(Value value, Type type) {
@@ -123,9 +121,7 @@ public:
   }
 
 private:
-  Value readRegister(StringRef name) {
-    return intrinsic(("llvm.nvvm.read.ptx.sreg." + name).str(), i32(), {});
-  }
+  Value readRegister(StringRef name) { return intrinsic(("llvm.nvvm.read.ptx.sreg." + name).str(), i32(), {}); }
 };
 
 } // namespace mlir::ecf8

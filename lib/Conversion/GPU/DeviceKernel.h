@@ -16,17 +16,17 @@ gpu::GPUFuncOp createKernel(gpu::GPUModuleOp module, StringRef name, ArrayRef<Ty
                             llvm::function_ref<void(DeviceBuilder &, ValueRange arguments, Value area)> emitBody);
 
 /// The kernel that decodes the part of a weight into a row-major matrix. Arguments: WeightArguments, the matrix (of
-/// bytes), its row stride in bytes (i64). Shared memory: the table, decodeStagingBytes for each warp, two slots for each
-/// warp.
+/// bytes), its row stride in bytes (i64). Shared memory: the table, decodeStagingBytes for each warp, two slots for
+/// each warp.
 gpu::GPUFuncOp createDecodeKernel(gpu::GPUModuleOp module, StringRef name, const DeviceSpec &spec);
 inline constexpr int64_t kDecodeRowBytes = DeviceSpec::columnsPerGroup + 16; ///< a row, without bank conflicts
 inline constexpr int64_t kDecodeStagingBytes = DeviceSpec::rowsPerTile * kDecodeRowBytes;
 
 /// The kernel that adds activations [M, columns] times the transposed part of the weight to a matrix [M, rows] of f32.
 /// Arguments: WeightArguments; activations, their row stride in elements (i64), M (i32); output and its row stride;
-/// where scaled: scales, their row stride, rows and columns of a block (i32); sums of single chunks and counters of finished
-/// ones for each tile of rows, which are zero before and after (both unused for a single chunk).
-/// Shared memory: the table, the activations of a chunk, two slots for each warp. A block row (ctaid.y) has 8 * `columnBlocks`
+/// where scaled: scales, their row stride, rows and columns of a block (i32); sums of single chunks and counters of
+/// finished ones for each tile of rows, which are zero before and after (both unused for a single chunk). Shared
+/// memory: the table, the activations of a chunk, two slots for each warp. A block row (ctaid.y) has 8 * `columnBlocks`
 /// rows of activations.
 gpu::GPUFuncOp createContractionKernel(gpu::GPUModuleOp module, StringRef name, const DeviceSpec &spec,
                                        const ContractionSpec &contraction, int64_t columnBlocks);

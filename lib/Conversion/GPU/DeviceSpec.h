@@ -7,7 +7,8 @@
 
 namespace mlir::ecf8 {
 
-/// Docs/Format.md, "Order mma": a tile is 16 rows, a group 128 of its columns in 4 steps, a step 4 quads in each of 32 lanes.
+/// Docs/Format.md, "Order mma": a tile is 16 rows, a group 128 of its columns in 4 steps, a step 4 quads in each of 32
+/// lanes.
 struct DeviceSpec {
   static constexpr int64_t rowsPerTile = 16, columnsPerGroup = 128, stepsPerGroup = 4, quadsPerStep = 4;
   static constexpr int64_t warpSize = 32;

@@ -32,7 +32,8 @@ public:
     auto metadata = memref::ExtractStridedMetadataOp::create(b, out);
     Value rows = metadata.getSizes()[0], columns = metadata.getSizes()[1];
     ifNotEmpty({rows, columns}, [&] {
-      SmallVector<Value> operands = weightOperands(payload, function.getArgument(2), function.getArgument(3), rows, columns);
+      SmallVector<Value> operands =
+          weightOperands(payload, function.getArgument(2), function.getArgument(3), rows, columns);
       operands.append({addressOf(out, 1), asI64(metadata.getStrides()[0])});
       launch(kernel, operands, rows, columns, b.index(spec.tableBytes()), kDecodeStagingBytes, b.index(1));
     });
@@ -74,8 +75,10 @@ private:
       Value partialBytes = b.mul(b.mul(b.mul(blockRows, tiles), chunks), 512 * blocks);
       Value counterBytes = b.mul(b.mul(blockRows, tiles), 4);
       SmallVector<Value> all(operands);
-      for (auto [which, bytes] : {std::pair<int64_t, Value>(0, partialBytes), std::pair<int64_t, Value>(1, counterBytes)}) {
-        Value address = func::CallOp::create(b, runtime("ecf8_rt_gpu_workspace", 2), ValueRange{b.constant(b.getI64Type(), which), asI64(bytes)})
+      for (auto [which, bytes] :
+           {std::pair<int64_t, Value>(0, partialBytes), std::pair<int64_t, Value>(1, counterBytes)}) {
+        Value address = func::CallOp::create(b, runtime("ecf8_rt_gpu_workspace", 2),
+                                             ValueRange{b.constant(b.getI64Type(), which), asI64(bytes)})
                             .getResult(0);
         all.push_back(LLVM::IntToPtrOp::create(b, globalPointer(), address));
       }
@@ -120,8 +123,9 @@ private:
     Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, payload);
     Value size = b.mul(b.ceilDivU(memref::DimOp::create(b, payload, 0), kTableAlignment), kTableAlignment);
     Value table = LLVM::IntToPtrOp::create(b, globalPointer(), asI64(b.add(base, size)));
-    slot = spec.hasCodes() ? func::CallOp::create(b, runtime("ecf8_rt_gpu_slot", 1), ValueRange{asI64(base)}).getResult(0)
-                           : b.constant(b.getI64Type(), 0);
+    slot = spec.hasCodes()
+               ? func::CallOp::create(b, runtime("ecf8_rt_gpu_slot", 1), ValueRange{asI64(base)}).getResult(0)
+               : b.constant(b.getI64Type(), 0);
     return {LLVM::IntToPtrOp::create(b, globalPointer(), asI64(base)),
             table,
             asI32(row),
@@ -151,12 +155,13 @@ private:
                          b.getStringAttr("expected a weight whose codes fit the shared memory of the GPU"));
     Value shared = b.add(fixedBytes, b.mul(warps, b.sub(perWarp, b.index(1))));
     Value jobs = b.mul(b.ceilDivU(rows, DeviceSpec::rowsPerTile), b.ceilDivU(columns, spec.tileColumns));
-    Value processors = b.toIndex(func::CallOp::create(b, runtime("ecf8_rt_gpu_processors", 0), ValueRange{}).getResult(0));
+    Value processors =
+        b.toIndex(func::CallOp::create(b, runtime("ecf8_rt_gpu_processors", 0), ValueRange{}).getResult(0));
     Value one = b.index(1);
     auto symbol = SymbolRefAttr::get(b.getContext(), kernels.getName(), {FlatSymbolRefAttr::get(kernel)});
     gpu::LaunchFuncOp::create(b, symbol, gpu::KernelDim3{b.minU(jobs, processors), blockRows, one},
-                              gpu::KernelDim3{b.mul(warps, DeviceSpec::warpSize), one, one}, b.fromIndex(shared, b.getI32Type()),
-                              operands);
+                              gpu::KernelDim3{b.mul(warps, DeviceSpec::warpSize), one, one},
+                              b.fromIndex(shared, b.getI32Type()), operands);
   }
 
   func::FuncOp function;
@@ -199,7 +204,8 @@ struct EmitGpuKernelsPass : public ::mlir::ecf8::impl::EmitGpuKernelsPassBase<Em
   }
 
 private:
-  static LogicalResult fillInDecoder(func::FuncOp function, gpu::GPUModuleOp kernels, const Architecture &architecture) {
+  static LogicalResult fillInDecoder(func::FuncOp function, gpu::GPUModuleOp kernels,
+                                     const Architecture &architecture) {
     auto type = cast<CompressedType>(function->getAttrOfType<TypeAttr>(kDecoderAttrName).getValue());
     if (failed(verifyDecoderType(function)))
       return failure();
@@ -223,8 +229,7 @@ private:
     if (failed(spec))
       return failure();
     if (!contraction->activations.isF16() && !contraction->activations.isBF16())
-      return function.emitOpError() << "expected activations of f16 or bf16 on a GPU, got "
-                                    << contraction->activations;
+      return function.emitOpError() << "expected activations of f16 or bf16 on a GPU, got " << contraction->activations;
     if (contraction->epilogue)
       return function.emitOpError() << "has an epilogue, which kernels for GPUs do not have";
     if (contraction->divides)

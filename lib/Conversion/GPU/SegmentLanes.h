@@ -1,5 +1,5 @@
-// The GPU's decode loop over one lane's part of a tile: docs/Format.md, "Stream segments" and "Order mma". A lane is a thread of
-// a warp. Its codes lie in shared memory, its share of the stored plane is in registers.
+// The GPU's decode loop over one lane's part of a tile: docs/Format.md, "Stream segments" and "Order mma". A lane is a
+// thread of a warp. Its codes lie in shared memory, its share of the stored plane is in registers.
 #ifndef ECF8_LIB_CONVERSION_GPU_SEGMENTLANES_H
 #define ECF8_LIB_CONVERSION_GPU_SEGMENTLANES_H
 

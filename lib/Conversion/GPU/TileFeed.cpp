@@ -29,9 +29,7 @@ void TileFeed::enter(const WeightArguments &arguments, Value sharedArea, Value s
   firstRowTile = b.divU(weight.row, DeviceSpec::rowsPerTile);
   firstChunk = b.divU(weight.column, spec.tileColumns);
 
-  auto headerField = [&](uint64_t offset) {
-    return b.loadConstant(b.i64(), b.at(weight.payload, int32_t(offset)), 8);
-  };
+  auto headerField = [&](uint64_t offset) { return b.loadConstant(b.i64(), b.at(weight.payload, int32_t(offset)), 8); };
   Value columns = b.truncate(headerField(field::columns), b.i32());
   stripTiles = b.ceilDivU(columns, spec.tileColumns);
   stripGroups = b.ceilDivU(columns, DeviceSpec::columnsPerGroup);
@@ -173,7 +171,8 @@ SmallVector<Value> TileFeed::decodeTile(Position &position, ArrayRef<Value> carr
   Value lastAfter = b.sub(groupsOf(chunkOf(following)), b.word(1));
   unsigned half = spec.wordsPerGroup();
 
-  // One group from `words`, which then get those of two groups further on: even groups use one half, odd ones the other.
+  // One group from `words`, which then get those of two groups further on: even groups use one half, odd ones the
+  // other.
   auto oneGroup = [&](Value group, MutableArrayRef<Value> words, MutableArrayRef<Value> laneState, ValueRange values,
                       int64_t parity) {
     SmallVector<SmallVector<Value>> quads;
@@ -199,8 +198,8 @@ SmallVector<Value> TileFeed::decodeTile(Position &position, ArrayRef<Value> carr
     return all;
   };
   Value pairs = b.andI(groups, ~int64_t(1));
-  SmallVector<Value> all = b.loop(
-      b.word(0), pairs, b.word(2), join(state, position.words, carried), [&](Value group, ValueRange values) {
+  SmallVector<Value> all =
+      b.loop(b.word(0), pairs, b.word(2), join(state, position.words, carried), [&](Value group, ValueRange values) {
         SmallVector<Value> laneState, words, rest;
         split(values, laneState, words, rest);
         MutableArrayRef<Value> both(words);

@@ -1,5 +1,5 @@
-// How a warp of a GPU kernel gets at the tiles of a weight: which ones are its own, the copies of their codes to shared memory, a tile
-// ahead of use, and the loads of their stored planes into registers, two groups ahead.
+// How a warp of a GPU kernel gets at the tiles of a weight: which ones are its own, the copies of their codes to shared
+// memory, a tile ahead of use, and the loads of their stored planes into registers, two groups ahead.
 #ifndef ECF8_LIB_CONVERSION_GPU_TILEFEED_H
 #define ECF8_LIB_CONVERSION_GPU_TILEFEED_H
 
@@ -10,10 +10,10 @@ namespace mlir::ecf8 {
 /// What kernels are called with for the weight. Sizes are words, addresses of global memory.
 struct WeightArguments {
   Value payload;
-  Value table;           ///< entries of the code (buildSegmentTable); not read where nothing is coded
-  Value row, column;     ///< where the part of the weight begins: at a tile
-  Value rows, columns;   ///< of the part
-  Value slotBytes;       ///< shared memory for the codes of one tile
+  Value table;         ///< entries of the code (buildSegmentTable); not read where nothing is coded
+  Value row, column;   ///< where the part of the weight begins: at a tile
+  Value rows, columns; ///< of the part
+  Value slotBytes;     ///< shared memory for the codes of one tile
 
   static constexpr unsigned count = 7;
   static SmallVector<Type> getTypes(MLIRContext *context);
@@ -31,13 +31,13 @@ public:
   /// A *job* is one tile; jobs are numbered chunk by chunk, a chunk being the tiles of all rows in the same columns.
   Value jobCount() { return b.mul(rowTiles, chunks); }
 
-  /// The jobs of a warp: of each run of jobs `begin` to `end` in one chunk those that are `warp` more than a multiple of
-  /// the number of warps behind `begin`.
+  /// The jobs of a warp: of each run of jobs `begin` to `end` in one chunk those that are `warp` more than a multiple
+  /// of the number of warps behind `begin`.
   struct Position {
-    Value job;               ///< `lastJob` where there is none left
-    Value stage;             ///< of the two slots
+    Value job;                  ///< `lastJob` where there is none left
+    Value stage;                ///< of the two slots
     Value blockBegin, blockEnd; ///< of the next job's codes, in units of 16 bytes
-    SmallVector<Value> words; ///< of the stored planes of the job's first two groups
+    SmallVector<Value> words;   ///< of the stored planes of the job's first two groups
 
     SmallVector<Value> pack() const;
     static Position unpack(const TileFeed &feed, ValueRange values);
@@ -70,8 +70,8 @@ private:
   const DeviceSpec &spec;
   WeightArguments weight;
   Value area, streams, offsetWord;
-  Value plane, codes, tileTable;            ///< addresses
-  Value stripTiles, stripGroups;            ///< of the whole payload
+  Value plane, codes, tileTable; ///< addresses
+  Value stripTiles, stripGroups; ///< of the whole payload
   Value firstRowTile, firstChunk, lastJob;
 };
 

@@ -3,8 +3,9 @@
 using namespace mlir;
 using namespace mlir::ecf8;
 
-/// Two E4M3FN of `quad`, which `selector` puts into the upper halves of 16 bits, as f16 by integers: the lower seven bits as exponent and
-/// mantissa of f16 are 2^-8 of the value, subnormals included. Only NaN does not fit: it becomes 480 and is mended.
+/// Two E4M3FN of `quad`, which `selector` puts into the upper halves of 16 bits, as f16 by integers: the lower seven
+/// bits as exponent and mantissa of f16 are 2^-8 of the value, subnormals included. Only NaN does not fit: it becomes
+/// 480 and is mended.
 
 Value WeightFragments::expandE4M3(Value quad, int64_t selector) {
   Value high = b.permute(quad, b.word(0), selector);
@@ -52,8 +53,8 @@ std::array<SmallVector<Value>, 2> WeightFragments::convert(ArrayRef<Value> quads
     auto [low0, high0] = toHalves(quads[2 * half]);
     auto [low1, high1] = toHalves(quads[2 * half + 1]);
     Value upper = scales.empty() ? Value() : scales[0], lower = scales.empty() ? Value() : scales[1];
-    for (auto [value, scale] : {std::pair(low0, upper), std::pair(low1, lower), std::pair(high0, upper),
-                                std::pair(high1, lower)})
+    for (auto [value, scale] :
+         {std::pair(low0, upper), std::pair(low1, lower), std::pair(high0, upper), std::pair(high1, lower)})
       result[half].push_back(round(value, scale));
   }
   return result;
@@ -69,9 +70,9 @@ void WeightFragments::multiply(ArrayRef<Value> a, Value b0, Value b1, MutableArr
   operands.append(sums.begin(), sums.end());
   Type f32 = b.getF32Type();
   auto result = LLVM::LLVMStructType::getLiteral(b.getContext(), {f32, f32, f32, f32});
-  Value product = b.intrinsic(type.isF16() ? "llvm.nvvm.mma.m16n8k16.row.col.f32.f32"
-                                           : "llvm.nvvm.mma.m16n8k16.row.col.bf16",
-                              result, operands);
+  Value product =
+      b.intrinsic(type.isF16() ? "llvm.nvvm.mma.m16n8k16.row.col.f32.f32" : "llvm.nvvm.mma.m16n8k16.row.col.bf16",
+                  result, operands);
   for (int64_t i = 0; i < 4; ++i)
     sums[i] = b.field(product, i);
 }

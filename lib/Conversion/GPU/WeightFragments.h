@@ -13,8 +13,9 @@ public:
   WeightFragments(DeviceBuilder &b, const DeviceSpec &spec, Type type) : b(b), spec(spec), type(type) {}
 
   /// The four operands of A for each of the two products of a step (columns 0 to 15 and 16 to 31, in an order that
-  /// suits the lanes: k = 2t, 2t + 1, 2t + 8, 2t + 9 of a product are the columns 4t to 4t + 3, t = lane % 4). Weights of the rows
-  /// 0 to 7 of the tile are multiplied by scales[0], the others by scales[1], in f32; without scales by nothing.
+  /// suits the lanes: k = 2t, 2t + 1, 2t + 8, 2t + 9 of a product are the columns 4t to 4t + 3, t = lane % 4). Weights
+  /// of the rows 0 to 7 of the tile are multiplied by scales[0], the others by scales[1], in f32; without scales by
+  /// nothing.
   std::array<SmallVector<Value>, 2> convert(ArrayRef<Value> quads, ArrayRef<Value> scales);
 
   /// sums += A * B for one product, with B in two words of two activations each. `sums` are four f32.

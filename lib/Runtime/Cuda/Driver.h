@@ -45,8 +45,9 @@ struct Driver {
   int (*moduleGetFunction)(Function *function, Module module, const char *name);
   int (*funcSetAttribute)(Function function, int attribute, int value);
   int (*funcGetAttribute)(int *value, int attribute, Function function);
-  int (*launchKernel)(Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,
-                      unsigned blockZ, unsigned sharedBytes, Stream stream, void **parameters, void **extra);
+  int (*launchKernel)(Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
+                      unsigned blockY, unsigned blockZ, unsigned sharedBytes, Stream stream, void **parameters,
+                      void **extra);
   int (*memAlloc)(Address *address, size_t bytes);
   int (*memFree)(Address address);
   int (*memcpyHtoD)(Address destination, const void *source, size_t bytes);

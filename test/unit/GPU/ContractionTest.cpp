@@ -47,7 +47,8 @@ protected:
     std::vector<uint8_t> result;
     std::vector<uint8_t> codes;
     for (unsigned byte = 0; byte < 256; ++byte)
-      if (double value = valueOf(GetParam().layout.type, uint8_t(byte)); std::fabs(value) <= 8 && value == std::round(value))
+      if (double value = valueOf(GetParam().layout.type, uint8_t(byte));
+          std::fabs(value) <= 8 && value == std::round(value))
         codes.push_back(uint8_t(byte));
     Random random(3);
     while (result.size() < count)
@@ -86,9 +87,10 @@ TEST_P(Contract, IntegersAreExact) {
       for (uint64_t n = 0; n < shape.rows; ++n) {
         double sum = 1;
         for (uint64_t k = 0; k < shape.columns; ++k) {
-          double scale = scaling.kind.empty() ? 1
-                                              : scales[n / scaling.blockRows * blocksOf(shape.columns, scaling.blockColumns) +
-                                                       k / scaling.blockColumns];
+          double scale = scaling.kind.empty()
+                             ? 1
+                             : scales[n / scaling.blockRows * blocksOf(shape.columns, scaling.blockColumns) +
+                                      k / scaling.blockColumns];
           sum += valueOf(test.layout.type, elements[n * shape.columns + k]) * scale * values[m * shape.columns + k];
         }
         ASSERT_EQ(got[m * shape.rows + n], sum)
@@ -132,18 +134,19 @@ std::string nameOf(const testing::TestParamInfo<Case> &info) {
 
 constexpr ElementType e4m3 = ElementType::F8E4M3FN, e5m2 = ElementType::F8E5M2;
 constexpr uint32_t wholeRow = 1 << 20;
-INSTANTIATE_TEST_SUITE_P(
-    Layouts, Contract,
-    testing::Values(Case{{"raw", e4m3}, "f16", "sm_90"}, Case{{"quads", e4m3}, "f16", "sm_90"},
-                    Case{{"quads", e4m3}, "bf16", "sm_90"}, Case{{"quads", e5m2}, "bf16", "sm_89"},
-                    Case{{"quads", e4m3}, "f16", "sm_80"}, Case{{"quads", e5m2, 512}, "f16", "sm_80"},
-                    Case{{"pairs", e4m3}, "bf16", "sm_80"}, Case{{"pairs", e4m3, 256}, "f16", "sm_89"},
-                    Case{{"classic", e5m2}, "f16", "sm_90"},
-                    Case{{"quads", e4m3}, "bf16", "sm_90", {"rows", false, 1, wholeRow}},
-                    Case{{"quads", e4m3}, "bf16", "sm_90", {"blocks", false, 32, 128}},
-                    Case{{"quads", e4m3}, "bf16", "sm_90", {"blocks", true, 32, 128}},
-                    Case{{"pairs", e4m3}, "f16", "sm_80", {"blocks", true, 32, 256}},
-                    Case{{"pairs", e4m3}, "f16", "sm_80", {"rows", true, 1, wholeRow}}),
-    nameOf);
+INSTANTIATE_TEST_SUITE_P(Layouts, Contract,
+                         testing::Values(Case{{"raw", e4m3}, "f16", "sm_90"}, Case{{"quads", e4m3}, "f16", "sm_90"},
+                                         Case{{"quads", e4m3}, "bf16", "sm_90"}, Case{{"quads", e5m2}, "bf16", "sm_89"},
+                                         Case{{"quads", e4m3}, "f16", "sm_80"},
+                                         Case{{"quads", e5m2, 512}, "f16", "sm_80"},
+                                         Case{{"pairs", e4m3}, "bf16", "sm_80"},
+                                         Case{{"pairs", e4m3, 256}, "f16", "sm_89"},
+                                         Case{{"classic", e5m2}, "f16", "sm_90"},
+                                         Case{{"quads", e4m3}, "bf16", "sm_90", {"rows", false, 1, wholeRow}},
+                                         Case{{"quads", e4m3}, "bf16", "sm_90", {"blocks", false, 32, 128}},
+                                         Case{{"quads", e4m3}, "bf16", "sm_90", {"blocks", true, 32, 128}},
+                                         Case{{"pairs", e4m3}, "f16", "sm_80", {"blocks", true, 32, 256}},
+                                         Case{{"pairs", e4m3}, "f16", "sm_80", {"rows", true, 1, wholeRow}}),
+                         nameOf);
 
 } // namespace

@@ -78,9 +78,9 @@ std::string nameOf(const testing::TestParamInfo<Layout> &info) {
 constexpr ElementType e4m3 = ElementType::F8E4M3FN, e5m2 = ElementType::F8E5M2;
 INSTANTIATE_TEST_SUITE_P(Layouts, Decode,
                          testing::Values(Layout{"raw", e4m3}, Layout{"quads", e4m3}, Layout{"quads", e5m2},
-                                         Layout{"quads", e4m3, 256, 9}, Layout{"quads", e4m3, 128, 12}, Layout{"pairs", e4m3},
-                                         Layout{"pairs", e5m2}, Layout{"pairs", e4m3, 512, 8}, Layout{"classic", e4m3},
-                                         Layout{"classic", e5m2, 384, 7}),
+                                         Layout{"quads", e4m3, 256, 9}, Layout{"quads", e4m3, 128, 12},
+                                         Layout{"pairs", e4m3}, Layout{"pairs", e5m2}, Layout{"pairs", e4m3, 512, 8},
+                                         Layout{"classic", e4m3}, Layout{"classic", e5m2, 384, 7}),
                          nameOf);
 
 } // namespace

@@ -73,8 +73,8 @@ Kernels::Kernels(const Layout &layout, const std::string &activations, const Sca
     scaleAttributes += ", ecf8.scales_sums";
   std::string program = "func.func private @decode(memref<?xi8>, " + matrix(layout.elementName()) +
                         ", index, index) attributes {ecf8.decoder = " + type + "}\n" +
-                        "func.func private @contract(memref<?xi8>, " + matrix(activations) + ", " + matrix("f32") + ", " +
-                        scale + "index) attributes {ecf8.contraction = " + type + scaleAttributes + "}\n";
+                        "func.func private @contract(memref<?xi8>, " + matrix(activations) + ", " + matrix("f32") +
+                        ", " + scale + "index) attributes {ecf8.contraction = " + type + scaleAttributes + "}\n";
   simt::LoadOptions load;
   load.check = true;
   auto loaded = simt::Module::load(compile(program, architecture), load);
@@ -169,8 +169,8 @@ std::vector<float> Kernels::contract(Matrix shape, const std::vector<uint8_t> &e
   if (!scaling.kind.empty())
     arguments.insert(arguments.end(), {&scale.pointer, &scaleStride, &scaling.blockRows, &scaling.blockColumns});
   arguments.insert(arguments.end(), {&partials.pointer, &counters.pointer});
-  launch("contract_n" + std::to_string(8 * columnBlocks), weight, arguments, 8 * columnBlocks * (2 * layout.tileColumns + 32), 0,
-         blocks, blockRows);
+  launch("contract_n" + std::to_string(8 * columnBlocks), weight, arguments,
+         8 * columnBlocks * (2 * layout.tileColumns + 32), 0, blocks, blockRows);
   for (uint64_t i = 0; i < blockRows * tiles; ++i)
     EXPECT_EQ(reinterpret_cast<uint32_t *>(counters.pointer)[i], 0u) << "counter " << i;
   std::memcpy(result.data(), out.pointer, result.size() * 4);

@@ -46,10 +46,12 @@ struct Matrix {
   uint64_t rows = 0, columns = 0;
 };
 
-/// The kernels for one layout, one type of activations (f16 or bf16) and one kind of scale, compiled for `architecture`.
+/// The kernels for one layout, one type of activations (f16 or bf16) and one kind of scale, compiled for
+/// `architecture`.
 class Kernels {
 public:
-  Kernels(const Layout &layout, const std::string &activations, const Scaling &scaling, const std::string &architecture);
+  Kernels(const Layout &layout, const std::string &activations, const Scaling &scaling,
+          const std::string &architecture);
 
   /// The whole of a weight, decoded to rows of `stride` bytes; bytes between rows are 0xA5.
   std::vector<uint8_t> decode(Matrix shape, const std::vector<uint8_t> &elements, uint64_t stride, unsigned blocks);
@@ -58,8 +60,9 @@ public:
                                   uint32_t column, unsigned blocks);
 
   /// activations [count, columns] (bits of f16 or bf16) times the transposed weight, added to ones: [count, rows].
-  std::vector<float> contract(Matrix shape, const std::vector<uint8_t> &elements, const std::vector<uint16_t> &activations,
-                              uint32_t count, const std::vector<float> &scales, unsigned columnBlocks, unsigned blocks);
+  std::vector<float> contract(Matrix shape, const std::vector<uint8_t> &elements,
+                              const std::vector<uint16_t> &activations, uint32_t count,
+                              const std::vector<float> &scales, unsigned columnBlocks, unsigned blocks);
 
 private:
   struct Weight;

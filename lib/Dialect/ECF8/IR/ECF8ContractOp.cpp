@@ -157,7 +157,8 @@ LogicalResult ContractOp::verify() {
     return emitOpError() << "expected a scale of f32 or of the activations' element type, got " << scale;
   if (!isValidBlock(weight, rows, block)) // contract_c7
     return emitOpError() << "expected a block of one row by all columns, or of a multiple of 32 rows by a multiple of "
-                         << "64 columns (128 in order mma) in tiles of such a multiple, got [" << block << "] for " << weight;
+                         << "64 columns (128 in order mma) in tiles of such a multiple, got [" << block << "] for "
+                         << weight;
   return success();
 }
 
