@@ -1,6 +1,6 @@
 // Generated kernels on a GPU: whole decode and contractions for quads, pairs and raw, checked and timed. Prints JSON.
 //
-//   ecf8-bench-gpu FOLDER check | ROWS COLUMNS
+//   ecf8-bench-gpu FOLDER TILE_COLUMNS check | ROWS COLUMNS
 //
 // FOLDER holds raw.ptx, quads.ptx and pairs.ptx (benchmarks/gpu/run.py makes them). // `check` compares results for
 // ragged shapes and all values; with a shape the kernels are timed on Gaussian weights of it.
@@ -75,7 +75,8 @@ public:
       gpu.free(table);
   }
 
-  unsigned tiles() const { return (rows + 15) / 16 * ((columns + 1023) / 1024); }
+  unsigned tiles() const { return (rows + 15) / 16 * ((columns + tileColumns() - 1) / tileColumns()); }
+  unsigned tileColumns() const { return encoded.header.tileColumns; }
 
   void decode(unsigned copy, cuda::Address out) {
     uint64_t stride = columns;
@@ -90,7 +91,7 @@ public:
     std::vector<void *> arguments = weightArguments(copy);
     arguments.insert(arguments.end(), {&x, &xStride, &count, &out, &outStride, &partials, &counters});
     launch("ecf8_contract_" + encoded.mangledName() + "_" + type + "_n" + std::to_string(8 * blocks),
-           tableBytes() + 8 * blocks * (2 * 1024 + 32), 0, (count + 8 * blocks - 1) / (8 * blocks), arguments);
+           tableBytes() + 8 * blocks * (2 * tileColumns() + 32), 0, (count + 8 * blocks - 1) / (8 * blocks), arguments);
   }
 
   Gpu &gpu;
@@ -114,12 +115,12 @@ private:
   }
 };
 
-std::vector<Encoded> encodeAll(Shape shape, const Bytes &weights) {
+std::vector<Encoded> encodeAll(Shape shape, const Bytes &weights, uint32_t tileColumns) {
   ElementType type = ElementType::F8E4M3FN;
   std::vector<Encoded> all;
-  all.push_back(encodeAs("raw", EncodeOptions::rawMma(), type, shape, weights));
-  all.push_back(encodeAs("quads", EncodeOptions::quads(), type, shape, weights));
-  all.push_back(encodeAs("pairs", EncodeOptions::pairs(), type, shape, weights));
+  all.push_back(encodeAs("raw", EncodeOptions::rawMma(tileColumns), type, shape, weights));
+  all.push_back(encodeAs("quads", EncodeOptions::quads(11, tileColumns), type, shape, weights));
+  all.push_back(encodeAs("pairs", EncodeOptions::pairs(12, tileColumns), type, shape, weights));
   return all;
 }
 
@@ -154,7 +155,7 @@ struct Activations {
 struct Scratch {
   Scratch(Gpu &gpu, Shape shape, uint32_t count)
       : gpu(gpu),
-        partials(gpu.allocate((shape.rows / 16 + 1) * (shape.columns / 1024 + 1) * ((count + 7) / 8 + 8) * 512)),
+        partials(gpu.allocate((shape.rows / 16 + 1) * (shape.columns / 128 + 1) * ((count + 7) / 8 + 8) * 512)),
         counterBytes((shape.rows / 16 + 1) * (count / 8 + 1) * 4), counters(gpu.allocate(counterBytes)) {
     gpu.fill(counters, 0, counterBytes);
   }
@@ -182,7 +183,7 @@ std::vector<float> contractOnce(Gpu &gpu, DeviceWeight &weight, const Activation
   return result;
 }
 
-nlohmann::json check(Gpu &gpu) {
+nlohmann::json check(Gpu &gpu, uint32_t tileColumns) {
   nlohmann::json results = nlohmann::json::array();
   for (Shape shape :
        {Shape{1, 1}, Shape{17, 129}, Shape{576, 1000}, Shape{64, 1152}, Shape{2304, 4096}, Shape{100, 9216}}) {
@@ -193,7 +194,7 @@ nlohmann::json check(Gpu &gpu) {
     const uint32_t most = 70;
     Activations activations(most * shape.columns);
     std::vector<std::vector<float>> raw;
-    for (const Encoded &encoded : encodeAll(shape, weights)) {
+    for (const Encoded &encoded : encodeAll(shape, weights, tileColumns)) {
       DeviceWeight weight(gpu, encoded, 1);
       Bytes decoded(weights.size());
       cuda::Address out = gpu.allocate(decoded.size());
@@ -233,7 +234,7 @@ nlohmann::json check(Gpu &gpu) {
   return results;
 }
 
-nlohmann::json measure(Gpu &gpu, Shape shape) {
+nlohmann::json measure(Gpu &gpu, Shape shape, uint32_t tileColumns) {
   const uint64_t count = shape.rows * shape.columns;
   const unsigned copies = unsigned(std::clamp<uint64_t>(300'000'000 / count + 1, 2, 20)), runs = 40;
   Bytes weights = gaussianScaled(shape, {128, 128});
@@ -243,7 +244,7 @@ nlohmann::json measure(Gpu &gpu, Shape shape) {
   cuda::Address out = gpu.allocate(std::max<uint64_t>(count, most * shape.rows * 4));
   Scratch scratch(gpu, shape, most);
   nlohmann::json results = nlohmann::json::array();
-  for (const Encoded &encoded : encodeAll(shape, weights)) {
+  for (const Encoded &encoded : encodeAll(shape, weights, tileColumns)) {
     DeviceWeight weight(gpu, encoded, copies);
     auto add = [&](const std::string &kernel, uint32_t m, double microseconds) {
       nlohmann::json entry = {{"encoding", encoded.name},
@@ -274,16 +275,18 @@ nlohmann::json measure(Gpu &gpu, Shape shape) {
 } // namespace
 
 int main(int argc, char **argv) {
-  if (argc != 3 && argc != 4) {
-    std::cerr << "usage: ecf8-bench-gpu FOLDER check | ROWS COLUMNS\n";
+  if (argc != 4 && argc != 5) {
+    std::cerr << "usage: ecf8-bench-gpu FOLDER TILE_COLUMNS check | ROWS COLUMNS\n";
     return 1;
   }
   Gpu gpu;
   for (const char *name : {"raw", "quads", "pairs"})
     gpu.load(name, argv[1] + std::string("/") + name + ".ptx");
+  auto number = [&](int index) { return std::strtoull(argv[index], nullptr, 10); };
+  uint32_t tileColumns = uint32_t(number(2));
   nlohmann::json report = {{"device", gpu.name}, {"driver", gpu.driverVersion}, {"processors", gpu.processors}};
-  report["results"] =
-      argc == 3 ? check(gpu) : measure(gpu, {std::strtoull(argv[2], nullptr, 10), std::strtoull(argv[3], nullptr, 10)});
+  report["tile_columns"] = tileColumns;
+  report["results"] = argc == 4 ? check(gpu, tileColumns) : measure(gpu, {number(3), number(4)}, tileColumns);
   std::cout << report.dump(1) << "\n";
   return 0;
 }

@@ -25,11 +25,21 @@ def write_weights(path: Path) -> None:
     path.write_bytes(len(header).to_bytes(8, "little") + header + content)
 
 
-def write_ptx(build: Path, codec: str, architecture: str, path: Path) -> None:
+def write_ptx(build: Path, codec: str, architecture: str, tile_columns: int, path: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         weights = Path(name) / "weights.safetensors"
         write_weights(weights)
         command = [build / "bin/ecf8-compile", HERE / "kernels.mlir", "--weights", weights, "--target=cuda"]
         subprocess.run(
-            [*command, f"--gpu-arch={architecture}", f"--codec={codec}", "--emit=ptx", "-q", "-o", path], check=True
+            [
+                *command,
+                f"--gpu-arch={architecture}",
+                f"--codec={codec}",
+                f"--tile-columns={tile_columns}",
+                "--emit=ptx",
+                "-q",
+                "-o",
+                path,
+            ],
+            check=True,
         )

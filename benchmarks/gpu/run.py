@@ -27,23 +27,24 @@ SHAPES = (
 SCRIPT = f"""#!/bin/bash
 # Checks the kernels of this folder and measures them; JSON on standard output.
 cd "$(dirname "$0")" || exit 1
+columns=TILE_COLUMNS
 echo '['
-./ecf8-bench-gpu . check || exit 1
+./ecf8-bench-gpu . $columns check || exit 1
 for shape in {" ".join(f"'{shape}'" for shape in SHAPES)}; do
   echo ','
-  ./ecf8-bench-gpu . $shape || exit 1
+  ./ecf8-bench-gpu . $columns $shape || exit 1
 done
 echo ']'
 """
 
 
-def pack(build: Path, architecture: str, folder: Path) -> None:
+def pack(build: Path, architecture: str, tile_columns: int, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for codec in CODECS:
-        write_ptx(build, codec, architecture, folder / f"{codec}.ptx")
+        write_ptx(build, codec, architecture, tile_columns, folder / f"{codec}.ptx")
     shutil.copy2(build / "bin/ecf8-bench-gpu", folder)
     script = folder / "run.sh"
-    script.write_text(SCRIPT)
+    script.write_text(SCRIPT.replace("TILE_COLUMNS", str(tile_columns)))
     script.chmod(0o755)
 
 
@@ -51,13 +52,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=HERE.parents[1] / "build")
     parser.add_argument("--gpu-arch", default="sm_90", help="architecture of the PTX (default: %(default)s)")
+    parser.add_argument("--tile-columns", type=int, default=1024, help="columns of a tile (default: %(default)s)")
     parser.add_argument("--pack", type=Path, metavar="FOLDER", help="only make the folder")
     options = parser.parse_args()
     if options.pack:
-        pack(options.build, options.gpu_arch, options.pack)
+        pack(options.build, options.gpu_arch, options.tile_columns, options.pack)
         return
     with tempfile.TemporaryDirectory() as name:
-        pack(options.build, options.gpu_arch, Path(name))
+        pack(options.build, options.gpu_arch, options.tile_columns, Path(name))
         sys.exit(subprocess.run([Path(name) / "run.sh"]).returncode)
 
 

@@ -194,7 +194,7 @@ def main() -> None:
         for architecture in ("sm_80", "sm_89", "sm_90"):
             for codec in CODECS:
                 ptx = folder / "kernels.ptx"
-                write_ptx(options.build, codec, architecture, ptx)
+                write_ptx(options.build, codec, architecture, 1024, ptx)
                 rows += measure(ptx, codec, architecture, disassembler, folder)
     recorded = json.loads(RECORD.read_text()) if RECORD.exists() else {"kernels": []}
     changes = print_table(rows, {(row["kernel"], row["architecture"]): row for row in recorded["kernels"]})
