@@ -13,6 +13,7 @@
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/IntrinsicsNVPTX.h>
+#include <llvm/IR/ModuleSlotTracker.h>
 #include <llvm/IR/ReplaceConstant.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
@@ -80,6 +81,7 @@ private:
   llvm::AllocaInst *slots = nullptr;
   unsigned numSlots = 0;
   std::vector<llvm::Instruction *> dead;
+  llvm::DenseMap<const llvm::Instruction *, std::string> texts; ///< of accesses
 
   llvm::Type *byteType() { return builder.getInt8Ty(); }
   llvm::Constant *hostPointer(const void *pointer) {
@@ -229,6 +231,13 @@ private:
     std::vector<llvm::Instruction *> instructions;
     for (llvm::Instruction &instruction : llvm::instructions(f))
       instructions.push_back(&instruction);
+    // As the program has them; numbering the values of a function takes a walk over it, so it is done once.
+    llvm::ModuleSlotTracker numbers(&module);
+    numbers.incorporateFunction(f);
+    texts.clear();
+    for (llvm::Instruction *instruction : instructions)
+      if (instruction->mayReadOrWriteMemory() && (check || instruction->isAtomic() || instruction->isVolatile()))
+        texts[instruction] = describe(*instruction, numbers);
     if (check)
       countIterations(f);
     replaceSharedVariables(f); // before new uses arise; its own load needs no check
@@ -451,7 +460,7 @@ private:
     if (llvm::isa<llvm::AllocaInst>(llvm::getUnderlyingObject(pointer)))
       return;
     if (polls) {
-      CallSite &site = newSite(instruction, describe(instruction));
+      CallSite &site = newSite(instruction, texts[&instruction]);
       callRuntime(reinterpret_cast<const void *>(&ecf8_simt_poll), {context(), hostPointer(&site)});
     }
     if (check)
@@ -459,7 +468,7 @@ private:
   }
 
   void checkAccess(llvm::Instruction &instruction, llvm::Value *pointer, llvm::Value *sizeBytes, uint32_t kind) {
-    CallSite &site = newSite(instruction, describe(instruction));
+    CallSite &site = newSite(instruction, texts[&instruction]);
     llvm::Value *generic = builder.CreateAddrSpaceCast(pointer, builder.getPtrTy());
     callRuntime(reinterpret_cast<const void *>(&ecf8_simt_access),
                 {context(), hostPointer(&site), generic, sizeBytes, builder.getInt32(kind)});
@@ -474,10 +483,10 @@ private:
     checkAccess(memory, memory.getRawDest(), size, kWrite);
   }
 
-  static std::string describe(const llvm::Instruction &instruction) {
+  static std::string describe(const llvm::Instruction &instruction, llvm::ModuleSlotTracker &numbers) {
     std::string text;
     llvm::raw_string_ostream stream(text);
-    instruction.print(stream);
+    instruction.print(stream, numbers);
     size_t begin = text.find_first_not_of(' ');
     size_t end = text.find(", !"); // without metadata
     return text.substr(begin, end == std::string::npos ? end : end - begin);

@@ -147,7 +147,7 @@ TEST(Checker, Race) {
   // All write to one place.
   std::string same = "  store i32 0, ptr addrspace(3) @buffer\n";
   expectBug(kBuffer, same,
-            "thread (1,0,0): store i32 0, ptr addrspace(3) %buffer, align 4 (in k): racing shared write of 4 "
+            "thread (1,0,0): store i32 0, ptr addrspace(3) @buffer, align 4 (in k): racing shared write of 4 "
             "bytes at offset 4: thread 0 wrote it without a barrier in between");
   // A barrier of the warp orders its own lanes only.
   std::string warp = "  call void @llvm.nvvm.bar.warp.sync(i32 -1)\n";
