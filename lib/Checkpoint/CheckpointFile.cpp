@@ -66,7 +66,8 @@ std::string_view ecf8::getCodecName(const Header &header) {
 }
 
 bool ecf8::isCodedType(SafetensorsDType dtype, const std::vector<uint64_t> &shape) {
-  return (dtype == SafetensorsDType::F8_E4M3 || dtype == SafetensorsDType::F8_E5M2) && shape.size() <= maxRank;
+  return (dtype == SafetensorsDType::F8_E4M3 || dtype == SafetensorsDType::F8_E5M2) && shape.size() <= maxRank &&
+         getMatrixShape(shape).isOk();
 }
 
 //===-- Tensors -----------------------------------------------------------------------------------------------===//

@@ -143,9 +143,9 @@ std::string ecf8::explainNothing(const Listing &listing, const OpenedFiles &file
     std::string types;
     for (const auto &[type, bytes] : bytesByType)
       types += (types.empty() ? "" : ", ") + std::string(type);
-    bool isRankTooHigh = bytesByType.contains("F8_E4M3") || bytesByType.contains("F8_E5M2");
+    bool isTooLarge = bytesByType.contains("F8_E4M3") || bytesByType.contains("F8_E5M2");
     return "nothing to compress: " + listing.root + " has no tensor of dtype F8_E4M3 or F8_E5M2" +
-           (isRankTooHigh ? " with at most " + std::to_string(maxRank) + " dimensions" : "") +
+           (isTooLarge ? " with at most " + std::to_string(maxRank) + " dimensions and fewer than 2^63 elements" : "") +
            (types.empty() ? ", and no others" : ", only " + types) +
            (bytesByType.contains("BF16") ? "; quantize the model to FP8 first" : "");
   }
