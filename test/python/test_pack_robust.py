@@ -128,7 +128,7 @@ def test_nothing_to_compress(tmp_path: Path) -> None:
     rank9 = "{" + entry("w", 0, 1, [1] * 9) + "}"
     (tmp_path / "rank9.safetensors").write_bytes(safetensors_bytes(rank9, b"x"))
     out = run_pack("compress", tmp_path / "rank9.safetensors", tmp_path / "out").stdout
-    assert "has no tensor of dtype F8_E4M3 or F8_E5M2 with at most 8 dimensions and fewer than 2^63 elements, only F8_E4M3" in out
+    assert "with at most 8 dimensions and fewer than 2^63 elements, only F8_E4M3" in out
     (tmp_path / "single.bin").write_bytes(b"PK\3\4....")
     assert "PyTorch pickle" in run_pack("compress", tmp_path / "single.bin", tmp_path / "out").stdout
     assert not (tmp_path / "out").exists()
