@@ -49,12 +49,7 @@ Encoded encodeAs(const std::string &name, const EncodeOptions &options, ElementT
   require(read.status());
   result.header = read->header;
   result.table = buildSegmentTable(result.header);
-  if (result.header.hasCodes())
-    for (uint64_t i = 0; i < result.header.grid().tileCount(); ++i) {
-      const uint8_t *entry = result.payload.data() + result.header.tileTableOffset + 4 * i;
-      result.slotBytes =
-          std::max(result.slotBytes, 16 * (loadLittle<uint32_t>(entry + 4) - loadLittle<uint32_t>(entry)));
-    }
+  result.slotBytes = uint32_t(getLongestStreamBytes(*read));
   return result;
 }
 

@@ -66,6 +66,14 @@ std::vector<uint32_t> buildSegmentTable(const Header &header) {
   return table;
 }
 
+uint64_t getLongestStreamBytes(const Payload &payload) {
+  uint64_t longest = 0;
+  if (payload.header.hasCodes())
+    for (uint64_t tile = 0; tile < payload.header.grid().tileCount(); ++tile)
+      longest = std::max(longest, payload.tileOffset(tile + 1) - payload.tileOffset(tile));
+  return longest;
+}
+
 GroupPadding::GroupPadding(const Header &header)
     : layout(*getGroupLayout(header.elementType, header.group)),
       addend(getOffsetAddend(header.elementType, header.exponentOffset)),

@@ -130,6 +130,16 @@ FailureOr<ContractionSpec> ContractionSpec::of(func::FuncOp function) {
   return spec;
 }
 
+KernelDeclarations KernelDeclarations::of(ModuleOp module) {
+  KernelDeclarations declarations;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function.isExternal() && function->hasAttr(kDecoderAttrName))
+      declarations.decoders.push_back(function);
+    else if (function.isExternal() && function->hasAttr(kContractionAttrName))
+      declarations.contractions.push_back(function);
+  return declarations;
+}
+
 /// The function of `module` whose body is the epilogue of `spec`.
 static func::FuncOp getOrCreateEpilogue(ModuleOp module, const ContractionSpec &spec) {
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());

@@ -113,12 +113,7 @@ struct EmitDecodersPass : public ::mlir::ecf8::impl::EmitDecodersPassBase<EmitDe
       getOperation().emitError() << "expected lanes 'permute', 'nibble', 'gather' or 'scalar', got '" << lanes << "'";
       return signalPassFailure();
     }
-    SmallVector<func::FuncOp> decoders, contractions;
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function.isExternal() && function->hasAttr(kDecoderAttrName))
-        decoders.push_back(function);
-      else if (function.isExternal() && function->hasAttr(kContractionAttrName))
-        contractions.push_back(function);
+    auto [decoders, contractions] = KernelDeclarations::of(getOperation());
     for (func::FuncOp decoder : decoders)
       if (failed(fillIn(decoder)))
         return signalPassFailure();

@@ -3,7 +3,7 @@
 #ifndef ECF8_CODEC_SEGMENTS_H
 #define ECF8_CODEC_SEGMENTS_H
 
-#include "ecf8/Codec/Format.h"
+#include "ecf8/Codec/Reader.h"
 
 #include <optional>
 
@@ -35,6 +35,10 @@ uint32_t getOffsetAddend(ElementType type, int exponentOffset);
 /// the next bits of a segment, the first bit lowest. Entry: the length of the code in bits 0 to 4, the coded bits at
 /// their places [entry_c1]. Empty for any other header.
 std::vector<uint32_t> buildSegmentTable(const Header &header);
+
+/// Bytes of the longest stream of a tile of `payload`: what a decoder that stages whole streams needs room for. 0 where
+/// nothing is coded.
+uint64_t getLongestStreamBytes(const Payload &payload);
 
 } // namespace ecf8
 

@@ -58,6 +58,13 @@ struct ContractionSpec {
   unsigned getFirstExtra() const { return scaleKind == ScaleKind::None ? 3 : 6; }
 };
 
+/// The functions of a module that wait for their bodies.
+struct KernelDeclarations {
+  SmallVector<func::FuncOp> decoders, contractions;
+
+  static KernelDeclarations of(ModuleOp module);
+};
+
 /// The function for `spec`; declared at the start of `module` where it does not exist.
 func::FuncOp getOrCreateContraction(ModuleOp module, const ContractionSpec &spec);
 

@@ -41,17 +41,11 @@ public:
     activationBytes = 8 * columnBlocks * getActivationRowBytes(spec);
     feed.enter(weight, area, b.word(spec.tableBytes() + activationBytes));
     firstActivation = b.mul(b.blockRow(), 8 * columnBlocks);
-    Value jobs = feed.jobCount();
-    firstJob = part(jobs, b.block()), lastJob = part(jobs, b.add(b.block(), b.word(1)));
+    std::tie(firstJob, lastJob) = feed.jobsOfBlock();
     b.when(b.isLess(firstJob, lastJob), [&] { emitBlock(); });
   }
 
 private:
-  Value part(Value jobs, Value index) {
-    Value product = b.mul(b.wide(jobs), b.wide(index));
-    return b.truncate(b.divU(product, b.wide(b.blockCount())), b.i32());
-  }
-
   void emitBlock() {
     TileFeed::Position first = feed.begin(firstJob, lastJob);
     Value lastChunk = feed.chunkOf(b.sub(lastJob, b.word(1)));
@@ -61,17 +55,8 @@ private:
              stageActivations(chunk);
              b.blockBarrier();
              Value end = b.minS(lastJob, b.mul(b.add(chunk, b.word(1)), feed.rowTiles));
-             auto loop = scf::WhileOp::create(
-                 b, values.getTypes(), values,
-                 [&](OpBuilder &, Location, ValueRange carried) {
-                   scf::ConditionOp::create(b, b.isLess(carried[0], end), carried);
-                 },
-                 [&](OpBuilder &, Location, ValueRange carried) {
-                   TileFeed::Position position = TileFeed::Position::unpack(feed, carried);
-                   multiplyTile(position, chunk);
-                   scf::YieldOp::create(b, position.pack());
-                 });
-             return SmallVector<Value>(loop.getResults());
+             return feed.forJobsBefore(end, values,
+                                       [&](TileFeed::Position &position) { multiplyTile(position, chunk); });
            });
   }
 

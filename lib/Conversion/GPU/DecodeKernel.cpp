@@ -19,33 +19,17 @@ public:
     // 16 bytes can be written at once where all rows begin at a multiple of them.
     Value address = LLVM::PtrToIntOp::create(b, b.i64(), out);
     isAligned = b.compare(arith::CmpIPredicate::eq, b.andI(b.orI(address, rowStride), 15), 0);
-    Value jobs = feed.jobCount();
-    Value firstJob = part(jobs, b.block()), lastJob = part(jobs, b.add(b.block(), b.word(1)));
+    Value firstJob, lastJob;
+    std::tie(firstJob, lastJob) = feed.jobsOfBlock();
     staging = b.add(b.word(stagingAt), b.mul(feed.warp, kDecodeStagingBytes));
     b.when(b.isLess(firstJob, lastJob), [&] {
       b.blockBarrier();
-      TileFeed::Position first = feed.begin(firstJob, lastJob);
-      SmallVector<Value> initial = first.pack();
-      auto loop = scf::WhileOp::create(
-          b, ValueRange(initial).getTypes(), initial,
-          [&](OpBuilder &, Location, ValueRange values) {
-            scf::ConditionOp::create(b, b.isLess(values[0], lastJob), values);
-          },
-          [&](OpBuilder &, Location, ValueRange values) {
-            TileFeed::Position position = TileFeed::Position::unpack(feed, values);
-            decode(position);
-            scf::YieldOp::create(b, position.pack());
-          });
-      (void)loop;
+      SmallVector<Value> position = feed.begin(firstJob, lastJob).pack();
+      feed.forJobsBefore(lastJob, position, [&](TileFeed::Position &at) { decode(at); });
     });
   }
 
 private:
-  Value part(Value jobs, Value index) {
-    Value product = b.mul(b.wide(jobs), b.wide(index));
-    return b.truncate(b.divU(product, b.wide(b.blockCount())), b.i32());
-  }
-
   void decode(TileFeed::Position &position) {
     Value firstRow = b.mul(feed.rowTileOf(position.job), DeviceSpec::rowsPerTile);
     Value firstColumn = b.mul(feed.chunkOf(position.job), spec.tileColumns);

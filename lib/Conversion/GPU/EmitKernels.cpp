@@ -2,6 +2,7 @@
 #include "DeviceKernel.h"
 #include "ecf8/Conversion/Decoders.h"
 #include "ecf8/Conversion/Passes.h"
+#include "ecf8/Conversion/RuntimeImports.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -77,9 +78,7 @@ private:
       SmallVector<Value> all(operands);
       for (auto [which, bytes] :
            {std::pair<int64_t, Value>(0, partialBytes), std::pair<int64_t, Value>(1, counterBytes)}) {
-        Value address = func::CallOp::create(b, runtime("ecf8_rt_gpu_workspace", 2),
-                                             ValueRange{b.constant(b.getI64Type(), which), asI64(bytes)})
-                            .getResult(0);
+        Value address = callRuntime("ecf8_rt_gpu_workspace", {b.constant(b.getI64Type(), which), asI64(bytes)});
         all.push_back(LLVM::IntToPtrOp::create(b, globalPointer(), address));
       }
       Value fixed = b.index(spec.tableBytes() + 8 * blocks * getActivationRowBytes(spec));
@@ -99,17 +98,11 @@ private:
   Value asI64(Value index) { return b.fromIndex(index, b.getI64Type()); }
   Value asI32(Value index) { return b.fromIndex(index, b.getI32Type()); }
 
-  /// A function of the runtime from i64s to an i64.
-  func::FuncOp runtime(StringRef name, unsigned arguments) {
-    auto module = function->getParentOfType<ModuleOp>();
-    if (auto existing = module.lookupSymbol<func::FuncOp>(name))
-      return existing;
-    OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
-    Type i64 = builder.getI64Type();
-    auto type = builder.getFunctionType(SmallVector<Type>(arguments, i64), i64);
-    auto declared = func::FuncOp::create(builder, module.getLoc(), name, type);
-    declared.setPrivate();
-    return declared;
+  /// Calls a function of the runtime from i64s to an i64.
+  Value callRuntime(StringRef name, ValueRange arguments) {
+    auto type = b.getFunctionType(arguments.getTypes(), b.getI64Type());
+    func::FuncOp runtime = getOrCreateRuntimeFunction(function->getParentOfType<ModuleOp>(), name, type);
+    return func::CallOp::create(b, runtime, arguments).getResult(0);
   }
 
   Value addressOf(Value memref, int64_t elementBytes) {
@@ -123,9 +116,7 @@ private:
     Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, payload);
     Value size = b.mul(b.ceilDivU(memref::DimOp::create(b, payload, 0), kTableAlignment), kTableAlignment);
     Value table = LLVM::IntToPtrOp::create(b, globalPointer(), asI64(b.add(base, size)));
-    slot = spec.hasCodes()
-               ? func::CallOp::create(b, runtime("ecf8_rt_gpu_slot", 1), ValueRange{asI64(base)}).getResult(0)
-               : b.constant(b.getI64Type(), 0);
+    slot = spec.hasCodes() ? callRuntime("ecf8_rt_gpu_slot", asI64(base)) : b.constant(b.getI64Type(), 0);
     return {LLVM::IntToPtrOp::create(b, globalPointer(), asI64(base)),
             table,
             asI32(row),
@@ -155,8 +146,7 @@ private:
                          b.getStringAttr("expected a weight whose codes fit the shared memory of the GPU"));
     Value shared = b.add(fixedBytes, b.mul(warps, b.sub(perWarp, b.index(1))));
     Value jobs = b.mul(b.ceilDivU(rows, DeviceSpec::rowsPerTile), b.ceilDivU(columns, spec.tileColumns));
-    Value processors =
-        b.toIndex(func::CallOp::create(b, runtime("ecf8_rt_gpu_processors", 0), ValueRange{}).getResult(0));
+    Value processors = b.toIndex(callRuntime("ecf8_rt_gpu_processors", {}));
     Value one = b.index(1);
     auto symbol = SymbolRefAttr::get(b.getContext(), kernels.getName(), {FlatSymbolRefAttr::get(kernel)});
     gpu::LaunchFuncOp::create(b, symbol, gpu::KernelDim3{b.minU(jobs, processors), blockRows, one},
@@ -182,12 +172,7 @@ struct EmitGpuKernelsPass : public ::mlir::ecf8::impl::EmitGpuKernelsPassBase<Em
       error << "), got '" << architecture << "'";
       return signalPassFailure();
     }
-    SmallVector<func::FuncOp> decoders, contractions;
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function.isExternal() && function->hasAttr(kDecoderAttrName))
-        decoders.push_back(function);
-      else if (function.isExternal() && function->hasAttr(kContractionAttrName))
-        contractions.push_back(function);
+    auto [decoders, contractions] = KernelDeclarations::of(getOperation());
     if (decoders.empty() && contractions.empty())
       return;
     OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());

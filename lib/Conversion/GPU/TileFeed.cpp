@@ -152,6 +152,25 @@ TileFeed::Position TileFeed::begin(Value firstJob, Value last) {
   return position;
 }
 
+std::pair<Value, Value> TileFeed::jobsOfBlock() {
+  Value jobs = b.wide(jobCount()), blocks = b.wide(b.blockCount());
+  auto share = [&](Value index) { return b.truncate(b.divU(b.mul(jobs, b.wide(index)), blocks), b.i32()); };
+  Value first = share(b.block());
+  return {first, share(b.add(b.block(), b.word(1)))};
+}
+
+SmallVector<Value> TileFeed::forJobsBefore(Value end, ValueRange packed, llvm::function_ref<void(Position &)> body) {
+  auto loop = scf::WhileOp::create(
+      b, packed.getTypes(), packed,
+      [&](OpBuilder &, Location, ValueRange values) { scf::ConditionOp::create(b, b.isLess(values[0], end), values); },
+      [&](OpBuilder &, Location, ValueRange values) {
+        Position position = Position::unpack(*this, values);
+        body(position);
+        scf::YieldOp::create(b, position.pack());
+      });
+  return SmallVector<Value>(loop.getResults());
+}
+
 SmallVector<Value> TileFeed::decodeTile(Position &position, ArrayRef<Value> carried, UseGroup use) {
   Value groups = groupsOf(chunkOf(position.job));
   Value next = nextJob(position.job), hasNext = b.isLess(next, lastJob);

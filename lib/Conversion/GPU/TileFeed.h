@@ -45,6 +45,12 @@ public:
   /// Begins with jobs firstJob to lastJob, those of the block.
   Position begin(Value firstJob, Value lastJob);
 
+  /// The block's jobs, firstJob to lastJob: its share of all.
+  std::pair<Value, Value> jobsOfBlock();
+  /// Emits a loop over the warp's jobs below `end`, from the one of the position that `packed` holds; returns where it
+  /// is then.
+  SmallVector<Value> forJobsBefore(Value end, ValueRange packed, llvm::function_ref<void(Position &)> body);
+
   /// What a job's groups are used for: called with each step of a group, in order.
   using UseGroup = llvm::function_ref<SmallVector<Value>(Value group, ArrayRef<SmallVector<Value>> quads, ValueRange)>;
   /// Decodes the tile of `position.job` and moves on to the next. `carried` goes through `use`.

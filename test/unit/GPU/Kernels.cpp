@@ -96,11 +96,7 @@ struct Kernels::Weight {
     std::vector<uint32_t> entries = buildSegmentTable(header);
     tableBytes = uint32_t(entries.size() * 4);
     table = std::make_unique<DeviceMemory>(entries.data(), tableBytes);
-    if (header.hasCodes())
-      for (uint64_t i = 0; i < header.grid().tileCount(); ++i) {
-        const uint8_t *entry = bytes.data() + header.tileTableOffset + 4 * i;
-        slotBytes = std::max(slotBytes, 16 * (loadLittle<uint32_t>(entry + 4) - loadLittle<uint32_t>(entry)));
-      }
+    slotBytes = uint32_t(getLongestStreamBytes(*read));
     rows = uint32_t(shape.rows), columns = uint32_t(shape.columns);
   }
   std::vector<void *> arguments() {
@@ -124,14 +120,9 @@ void Kernels::launch(const std::string &kernel, const Weight &weight, std::vecto
   ASSERT_TRUE(status.isOk()) << status.message();
 }
 
-std::vector<uint8_t> Kernels::decodePart(Matrix whole, const std::vector<uint8_t> &elements, Matrix part, uint32_t row,
-                                         uint32_t column, unsigned blocks) {
-  Weight weight(layout, whole, elements);
-  weight.row = row, weight.column = column;
-  weight.rows = uint32_t(part.rows), weight.columns = uint32_t(part.columns);
-  std::vector<uint8_t> result(part.rows * part.columns, 0xA5);
+std::vector<uint8_t> Kernels::decodeWeight(Weight &weight, uint64_t stride, unsigned blocks) {
+  std::vector<uint8_t> result(weight.rows * stride, 0xA5);
   DeviceMemory out(result.data(), result.size());
-  uint64_t stride = part.columns;
   std::vector<void *> arguments = weight.arguments();
   arguments.insert(arguments.end(), {&out.pointer, &stride});
   launch("decode", weight, arguments, 0, 16 * (128 + 16), blocks, 1);
@@ -139,16 +130,18 @@ std::vector<uint8_t> Kernels::decodePart(Matrix whole, const std::vector<uint8_t
   return result;
 }
 
+std::vector<uint8_t> Kernels::decodePart(Matrix whole, const std::vector<uint8_t> &elements, Matrix part, uint32_t row,
+                                         uint32_t column, unsigned blocks) {
+  Weight weight(layout, whole, elements);
+  weight.row = row, weight.column = column;
+  weight.rows = uint32_t(part.rows), weight.columns = uint32_t(part.columns);
+  return decodeWeight(weight, part.columns, blocks);
+}
+
 std::vector<uint8_t> Kernels::decode(Matrix shape, const std::vector<uint8_t> &elements, uint64_t stride,
                                      unsigned blocks) {
   Weight weight(layout, shape, elements);
-  std::vector<uint8_t> result(shape.rows * stride, 0xA5);
-  DeviceMemory out(result.data(), result.size());
-  std::vector<void *> arguments = weight.arguments();
-  arguments.insert(arguments.end(), {&out.pointer, &stride});
-  launch("decode", weight, arguments, 0, 16 * (128 + 16), blocks, 1);
-  std::copy_n(out.data(), result.size(), result.begin());
-  return result;
+  return decodeWeight(weight, stride, blocks);
 }
 
 std::vector<float> Kernels::contract(Matrix shape, const std::vector<uint8_t> &elements,

@@ -66,6 +66,7 @@ public:
 
 private:
   struct Weight;
+  std::vector<uint8_t> decodeWeight(Weight &weight, uint64_t stride, unsigned blocks);
   void launch(const std::string &kernel, const Weight &weight, std::vector<void *> arguments, uint32_t fixedBytes,
               uint32_t warpBytes, unsigned blocks, unsigned blockRows);
 
