@@ -60,13 +60,17 @@ typedef struct EcfLoadOptions {
   /* The instruction set to run on, such as "generic" or "x86-64-v3". NULL: ECF8_CPU of the environment, else the best
    * one of the bundle that this machine has. */
   const char *cpu;
+  /* Where a bundle for GPUs runs: "cuda:0" (a number as the driver counts), "simt"; "cpu" for other bundles. NULL:
+   * ECF8_DEVICE of the environment, else "cuda:0", "simt" or "cpu" as the bundle's target is. */
+  const char *device;
 } EcfLoadOptions;
 
 ECF8_API void ecf8_load_options_init(EcfLoadOptions *options);
 
 /* Loads the bundle at `path`: reads the manifest, maps the weights (shared with the page cache, read-only), checks
- * versions, sizes and XXH3-64 checksums, and loads the code for one instruction set. `options` may be NULL.
- * The weights file must not be truncated while the model lives. */
+ * versions, sizes and XXH3-64 checksums, and loads the code for one instruction set. `options` may be NULL. The weights
+ * of a bundle for GPUs are copied to the device; calls of such a model come one after the other. The weights file must
+ * not be truncated while the model lives. */
 ECF8_API EcfStatusCode ecf8_model_load(const char *path, const EcfLoadOptions *options, EcfModel **model);
 /* NULL is allowed. Outputs of earlier calls stay valid: they own their memory. */
 ECF8_API void ecf8_model_free(EcfModel *model);
@@ -80,6 +84,8 @@ ECF8_API EcfStatusCode ecf8_bundle_verify(const char *path);
 
 /* The instruction set in use: "x86-64-v4". */
 ECF8_API const char *ecf8_model_cpu(const EcfModel *model);
+/* The device in use: "cpu", "cuda:0 (NVIDIA H100 80GB HBM3)", "simt (simt)". */
+ECF8_API const char *ecf8_model_device(const EcfModel *model);
 /* The program that wrote the bundle: "ecf8 0.1.0, LLVM 22.1.8". */
 ECF8_API const char *ecf8_model_producer(const EcfModel *model);
 

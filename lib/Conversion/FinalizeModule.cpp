@@ -1,4 +1,5 @@
 // ecf8-finalize-module: the symbols that the runtime looks up, and the functions that call the runtime.
+#include "RuntimeTable.h"
 #include "ecf8/Conversion/Passes.h"
 #include "ecf8/Conversion/RuntimeImports.h"
 #include "ecf8/Runtime/ModuleABI.h"
@@ -16,10 +17,14 @@ using namespace mlir::ecf8;
 
 namespace {
 
-/// Fields of EcfModuleImports, in order.
-enum ImportField : int32_t { AbiVersion, StructBytes, Allocate, Release, Fail, Weight, ParallelFor };
+/// Functions of EcfModuleImports, in order.
+enum Import : unsigned { Allocate, Release, Fail, Weight, ParallelFor, ImportCount };
+/// Functions of EcfGpuImports, in order.
+constexpr llvm::StringLiteral kGpuFunctions[] = {kRuntimeGpuLaunch,      kRuntimeGpuCopy,      kRuntimeGpuRead,
+                                                 kRuntimeGpuWrite,       kRuntimeGpuConstant,  kRuntimeGpuProcessors,
+                                                 kRuntimeGpuSharedBytes, kRuntimeGpuWorkspace, kRuntimeGpuSlot};
 
-constexpr llvm::StringLiteral kImports = "ecf8_rt_imports";
+constexpr llvm::StringLiteral kImports = "ecf8_rt_imports", kGpuImports = "ecf8_rt_gpu_imports";
 constexpr llvm::StringLiteral kInterfacePrefix = "_mlir_ciface_";
 constexpr uint64_t kDefaultAlignment = 64;
 
@@ -34,7 +39,6 @@ public:
     i32 = IntegerType::get(context, 32);
     i64 = IntegerType::get(context, 64);
     nothing = LLVM::LLVMVoidType::get(context);
-    importsType = LLVM::LLVMStructType::getLiteral(context, {i32, i32, pointer, pointer, pointer, pointer, pointer});
 
     SmallVector<LLVM::LLVMFuncOp> entryPoints;
     for (auto function : module.getOps<LLVM::LLVMFuncOp>())
@@ -49,8 +53,15 @@ public:
 
     ImplicitLocOpBuilder builder(module.getLoc(), context);
     builder.setInsertionPointToEnd(module.getBody());
-    defineImportsAndInit(builder);
-    defineRuntimeFunctions();
+    defineAbi(builder);
+    RuntimeTable imports(module, kImports, ImportCount, kModuleInit);
+    defineRuntimeFunctions(imports);
+    if (llvm::any_of(kGpuFunctions, [&](StringRef name) { return module.lookupSymbol(name); })) {
+      RuntimeTable gpu(module, kGpuImports, std::size(kGpuFunctions), kModuleInitGpu);
+      for (auto [index, name] : llvm::enumerate(kGpuFunctions))
+        gpu.defineCall(name, index);
+    }
+    builder.setInsertionPointToEnd(module.getBody());
     for (auto [index, function] : llvm::enumerate(entryPoints))
       if (failed(defineEntryPoint(builder, index, function)))
         return signalPassFailure();
@@ -58,10 +69,11 @@ public:
   }
 
 private:
-  static std::string entryName(size_t index) { return "ecf8_entry_" + std::to_string(index); }
+  static std::string entryName(size_t index) { return kEntryPrefix.str() + std::to_string(index); }
 
   Operation *takenSymbol(size_t entryPoints) {
-    SmallVector<std::string> names = {"ecf8_module_abi", "ecf8_module_init", kImports.str()};
+    SmallVector<std::string> names = {kModuleAbi.str(), kModuleInit.str(), kImports.str(), kModuleInitGpu.str(),
+                                      kGpuImports.str()};
     for (size_t index = 0; index < entryPoints; ++index)
       names.push_back(entryName(index));
     for (const std::string &name : names)
@@ -81,87 +93,35 @@ private:
     return function;
   }
 
-  void defineImportsAndInit(ImplicitLocOpBuilder &builder) {
+  void defineAbi(ImplicitLocOpBuilder &builder) {
     OpBuilder::InsertionGuard guard(builder);
-    imports = LLVM::GlobalOp::create(builder, importsType, /*isConstant=*/false, LLVM::Linkage::Internal, kImports,
-                                     Attribute());
-    OpBuilder::InsertionGuard initializerGuard(builder);
-    builder.createBlock(&imports.getInitializerRegion());
-    LLVM::ReturnOp::create(builder, LLVM::ZeroOp::create(builder, importsType).getResult());
-
-    builder.setInsertionPointAfter(imports);
-    LLVM::LLVMFuncOp abi = defineFunction(builder, "ecf8_module_abi", i32, {});
-    LLVM::LLVMFuncOp init = defineFunction(builder, "ecf8_module_init", nothing, {pointer});
+    LLVM::LLVMFuncOp abi = defineFunction(builder, kModuleAbi, i32, {});
     builder.setInsertionPointToStart(&abi.front());
     LLVM::ReturnOp::create(builder, constant(builder, i32, ECF8_MODULE_ABI_VERSION));
-    // The table is copied: the runtime's may be temporary.
-    builder.setInsertionPointToStart(&init.front());
-    Value table = LLVM::LoadOp::create(builder, importsType, init.getArgument(0));
-    LLVM::StoreOp::create(builder, table, LLVM::AddressOfOp::create(builder, imports));
-    LLVM::ReturnOp::create(builder, ValueRange{});
   }
 
-  /// Calls the function in `field` of the imports.
-  LLVM::CallOp callImport(ImplicitLocOpBuilder &builder, ImportField field, Type result, ValueRange arguments) {
-    Value table = LLVM::AddressOfOp::create(builder, imports);
-    Value address = LLVM::GEPOp::create(builder, pointer, importsType, table, ArrayRef<LLVM::GEPArg>{0, field});
-    Value function = LLVM::LoadOp::create(builder, pointer, address);
-    SmallVector<Value> operands = {function};
-    llvm::append_range(operands, arguments);
-    return LLVM::CallOp::create(builder, LLVM::LLVMFunctionType::get(result, llvm::to_vector(arguments.getTypes())),
-                                operands);
-  }
-
-  /// Gives the declaration of `name`, if the module has one, a body that `define` makes up to the return.
-  void defineRuntimeFunction(StringRef name, ArrayRef<StringRef> attributes,
-                             function_ref<Value(ImplicitLocOpBuilder &, LLVM::LLVMFuncOp)> define) {
-    auto function = getOperation().lookupSymbol<LLVM::LLVMFuncOp>(name);
-    if (!function || !function.isExternal())
-      return;
-    ImplicitLocOpBuilder builder(function.getLoc(), function);
-    Block *entry = function.addEntryBlock(builder);
-    builder.setInsertionPointToStart(entry);
-    Value result = define(builder, function);
-    LLVM::ReturnOp::create(builder, result ? ValueRange{result} : ValueRange{});
-    function.setPassthroughAttr(builder.getStrArrayAttr(attributes));
-    if (llvm::is_contained(attributes, "noreturn")) {
-      entry->getTerminator()->erase();
-      builder.setInsertionPointToEnd(entry);
-      LLVM::UnreachableOp::create(builder);
-    }
-  }
-
-  void defineRuntimeFunctions() {
-    auto argument = [](LLVM::LLVMFuncOp function, unsigned index) -> Value { return function.getArgument(index); };
+  void defineRuntimeFunctions(RuntimeTable &imports) {
     // Not inlined, so that the optimizer sees that the memory is fresh.
     auto allocator = [&](StringRef name, bool aligned) {
-      defineRuntimeFunction(name, {"noinline"}, [&](ImplicitLocOpBuilder &builder, LLVM::LLVMFuncOp function) -> Value {
+      imports.define(name, {"noinline"}, [&](ImplicitLocOpBuilder &builder, LLVM::LLVMFuncOp function) -> Value {
         function.setResultAttr(0, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
-        Value bytes = argument(function, aligned ? 1 : 0);
-        Value alignment = aligned ? argument(function, 0) : constant(builder, i64, kDefaultAlignment);
-        return callImport(builder, Allocate, pointer, {bytes, alignment}).getResult();
+        Value bytes = function.getArgument(aligned ? 1 : 0);
+        Value alignment = aligned ? Value(function.getArgument(0)) : constant(builder, i64, kDefaultAlignment);
+        return imports.call(builder, Allocate, pointer, {bytes, alignment}).getResult();
       });
     };
     allocator("_mlir_memref_to_llvm_alloc", /*aligned=*/false);
     allocator("_mlir_memref_to_llvm_aligned_alloc", /*aligned=*/true);
-    defineRuntimeFunction("_mlir_memref_to_llvm_free", {},
-                          [&](ImplicitLocOpBuilder &builder, LLVM::LLVMFuncOp function) -> Value {
-                            callImport(builder, Release, nothing, {argument(function, 0)});
-                            return {};
-                          });
-    defineRuntimeFunction(kRuntimeFail, {"noreturn", "cold", "noinline"},
-                          [&](ImplicitLocOpBuilder &builder, LLVM::LLVMFuncOp function) -> Value {
-                            callImport(builder, Fail, nothing, {argument(function, 0), argument(function, 1)});
-                            return {};
-                          });
-    defineRuntimeFunction(kRuntimeParallelFor, {},
-                          [&](ImplicitLocOpBuilder &builder, LLVM::LLVMFuncOp function) -> Value {
-                            callImport(builder, ParallelFor, nothing, function.getArguments());
-                            return {};
-                          });
-    defineRuntimeFunction(kRuntimeWeight, {}, [&](ImplicitLocOpBuilder &builder, LLVM::LLVMFuncOp function) -> Value {
+    imports.defineCall("_mlir_memref_to_llvm_free", Release);
+    imports.define(kRuntimeFail, {"noreturn", "cold", "noinline"},
+                   [&](ImplicitLocOpBuilder &builder, LLVM::LLVMFuncOp function) -> Value {
+                     imports.call(builder, Fail, nothing, function.getArguments());
+                     return {};
+                   });
+    imports.defineCall(kRuntimeParallelFor, ParallelFor);
+    imports.define(kRuntimeWeight, {}, [&](ImplicitLocOpBuilder &builder, LLVM::LLVMFuncOp function) -> Value {
       Value size = LLVM::AllocaOp::create(builder, pointer, i64, constant(builder, i64, 1));
-      Value bytes = callImport(builder, Weight, pointer, {argument(function, 0), size}).getResult();
+      Value bytes = imports.call(builder, Weight, pointer, {function.getArgument(0), size}).getResult();
       Value count = LLVM::LoadOp::create(builder, i64, size);
       // The descriptor of a memref<?xi8>.
       Value descriptor = LLVM::PoisonOp::create(builder, function.getFunctionType().getReturnType());
@@ -244,9 +204,6 @@ private:
 
   /// Leaves the symbols of the ABI visible and hides all others.
   void hideSymbols() {
-    auto isExported = [](StringRef name) {
-      return name == "ecf8_module_abi" || name == "ecf8_module_init" || name.starts_with("ecf8_entry_");
-    };
     for (Operation &op : *getOperation().getBody()) {
       if (auto function = dyn_cast<LLVM::LLVMFuncOp>(op)) {
         if (!function.isExternal() && !isExported(function.getName()))
@@ -259,8 +216,7 @@ private:
     }
   }
 
-  LLVM::GlobalOp imports;
-  Type pointer, i32, i64, nothing, importsType;
+  Type pointer, i32, i64, nothing;
 };
 
 } // namespace

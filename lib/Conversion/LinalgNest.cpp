@@ -76,7 +76,7 @@ private:
 void NestEmitter::emit() {
   for (Range range : op.createLoopRanges(builder, op.getLoc()))
     sizes.push_back(getValueOrCreateConstantIndexOp(builder, op.getLoc(), range.size));
-  if (plan.outerDims.empty())
+  if (plan.outerDims.empty() && !plan.isAlwaysLoop)
     return emitRows();
 
   SmallVector<Value> lower, upper, step;
@@ -85,6 +85,11 @@ void NestEmitter::emit() {
     upper.push_back(sizes[dim]);
     int64_t extent = dim == plan.laneDim ? plan.vectors * plan.lanes : dim == plan.rowDim ? plan.rows : 1;
     step.push_back(index(extent));
+  }
+  if (plan.outerDims.empty()) {
+    lower.push_back(index(0));
+    upper.push_back(index(1));
+    step.push_back(index(1));
   }
   auto loop = scf::ParallelOp::create(builder, lower, upper, step);
   loop->setAttr("ecf8.grain", builder.getI64IntegerAttr(plan.grain));

@@ -22,7 +22,8 @@ struct NestPlan {
   /// Innermost reduction along which inputs lie contiguous that are strided along laneDim: `lanes` times `lanes` of
   /// their elements are read as rows and transposed in registers.
   std::optional<unsigned> transposedDim;
-  int64_t grain = 1; ///< least number of iterations of the parallel loop worth a thread
+  int64_t grain = 1;        ///< least number of iterations of the parallel loop worth a thread
+  bool isAlwaysLoop = false; ///< a parallel loop of one iteration where there is no dimension for it
 };
 
 /// Adds assertions for what only run time shows: that the shapes of the operands of `op` match, and that look-ups in
@@ -31,6 +32,8 @@ LogicalResult checkNest(linalg::LinalgOp op);
 
 /// The plan for `op`, which has buffer semantics, on a machine with vectors of `vectorBits`.
 NestPlan planNest(linalg::LinalgOp op, unsigned vectorBits);
+/// The plan for a GPU: one thread for each iteration of the parallel dimensions, neighbours along the outputs.
+NestPlan planThreads(linalg::LinalgOp op);
 
 /// The values that the sums of `op`, which has reductions, begin with, one for each destination: what a fill right
 /// before has written there, which is erased, or null where the destination has to be read.

@@ -201,3 +201,18 @@ NestPlan mlir::ecf8::planNest(linalg::LinalgOp op, unsigned vectorBits) {
   plan.grain = std::max<int64_t>(minimumThreadWork / std::max<int64_t>(work, 1), 1);
   return plan;
 }
+
+NestPlan mlir::ecf8::planThreads(linalg::LinalgOp op) {
+  NestPlan plan;
+  SmallVector<unsigned> parallel;
+  op.getParallelDims(parallel);
+  op.getReductionDims(plan.innerDims);
+  std::optional<unsigned> fastest = chooseLaneDim(op);
+  for (unsigned dim : parallel)
+    if (dim != fastest)
+      plan.outerDims.push_back(dim);
+  if (fastest)
+    plan.outerDims.push_back(*fastest);
+  plan.isAlwaysLoop = true;
+  return plan;
+}

@@ -17,10 +17,8 @@ namespace mlir::ecf8 {
 using namespace mlir;
 using namespace mlir::ecf8;
 
-namespace {
-
 /// The first file position inside `location`, as file:line:column, or an empty string.
-std::string describeLocation(Location location) {
+static std::string describeLocation(Location location) {
   std::string text;
   location->walk([&](Location inner) {
     auto file = dyn_cast<FileLineColLoc>(inner);
@@ -34,6 +32,15 @@ std::string describeLocation(Location location) {
   });
   return text;
 }
+
+std::string mlir::ecf8::describeAssertion(cf::AssertOp op) {
+  std::string message = ("assertion failed: " + op.getMsg()).str();
+  if (std::string where = describeLocation(op.getLoc()); !where.empty())
+    message += " at " + where;
+  return message;
+}
+
+namespace {
 
 class LowerAssertsPass : public mlir::ecf8::impl::LowerAssertsPassBase<LowerAssertsPass> {
 public:
@@ -61,10 +68,7 @@ private:
     Block *after = rewriter.splitBlock(before, std::next(op->getIterator()));
     Block *failed = rewriter.createBlock(before->getParent(), before->getParent()->end());
 
-    std::string message = ("assertion failed: " + op.getMsg()).str();
-    if (std::string where = describeLocation(location); !where.empty())
-      message += " at " + where;
-    Value text = messageAddress(rewriter, location, message);
+    Value text = messageAddress(rewriter, location, describeAssertion(op));
     Value code = LLVM::ConstantOp::create(rewriter, location, rewriter.getI32Type(),
                                           rewriter.getI32IntegerAttr(static_cast<int>(::ecf8::StatusCode::Aborted)));
     LLVM::CallOp::create(rewriter, location, getOrCreateRuntimeFail(getOperation()), ValueRange{code, text});

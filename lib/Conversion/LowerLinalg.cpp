@@ -86,7 +86,7 @@ public:
         signalPassFailure();
         continue;
       }
-      emitNest(op, planNest(op, vectorBits), firstSums.lookup(op));
+      emitNest(op, forThreads ? planThreads(op) : planNest(op, vectorBits), firstSums.lookup(op));
     }
   }
 

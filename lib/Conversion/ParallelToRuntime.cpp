@@ -1,4 +1,5 @@
 // ecf8-parallel-to-runtime: the body of a parallel loop becomes a function that the runtime's threads call.
+#include "EqualFunctions.h"
 #include "ecf8/Conversion/Passes.h"
 #include "ecf8/Conversion/RuntimeImports.h"
 
@@ -228,26 +229,15 @@ private:
 
   /// `function`, or an equal one made before (the layers of a model share their code), in which case it is erased.
   func::FuncOp deduplicated(func::FuncOp function) {
-    llvm::hash_code hash = 0;
-    function.getBody().walk([&](Operation *op) {
-      hash = llvm::hash_combine(hash, OperationEquivalence::computeHash(op, OperationEquivalence::ignoreHashValue,
-                                                                        OperationEquivalence::ignoreHashValue,
-                                                                        OperationEquivalence::IgnoreLocations));
-    });
-    SmallVector<func::FuncOp> &sameHash = bodies[hash];
-    for (func::FuncOp other : sameHash) {
-      if (!OperationEquivalence::isRegionEquivalentTo(&function.getBody(), &other.getBody(),
-                                                      OperationEquivalence::IgnoreLocations))
-        continue;
-      symbols->erase(function);
-      return other;
-    }
-    sameHash.push_back(function);
-    return function;
+    auto equal = cast_or_null<func::FuncOp>(bodies.findOrAdd(function));
+    if (!equal)
+      return function;
+    symbols->erase(function);
+    return equal;
   }
 
   std::optional<SymbolTable> symbols;
-  std::map<size_t, SmallVector<func::FuncOp>> bodies;
+  EqualFunctions bodies;
   unsigned nextBody = 0;
 };
 

@@ -15,6 +15,14 @@ func::FuncOp mlir::ecf8::getOrCreateRuntimeFunction(ModuleOp module, StringRef n
   return function;
 }
 
+Value mlir::ecf8::callGpuRuntime(ImplicitLocOpBuilder &builder, StringRef name, ValueRange arguments, Type result) {
+  auto module = builder.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  auto type = builder.getFunctionType(arguments.getTypes(), result ? TypeRange(result) : TypeRange());
+  func::FuncOp function = getOrCreateRuntimeFunction(module, name, type);
+  auto call = func::CallOp::create(builder, function, arguments);
+  return result ? call.getResult(0) : Value();
+}
+
 LLVM::LLVMFuncOp mlir::ecf8::getOrCreateRuntimeFail(ModuleOp module) {
   if (auto existing = module.lookupSymbol<LLVM::LLVMFuncOp>(kRuntimeFail))
     return existing;

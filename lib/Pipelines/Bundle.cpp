@@ -217,6 +217,36 @@ Status BundleWriter::addCode(const CpuLevel &level) {
   return Status::ok();
 }
 
+Status BundleWriter::addKernels(BundleKernels added, ArrayRef<char> content) {
+  added.hash = ::ecf8::hashBytes({reinterpret_cast<const uint8_t *>(content.data()), content.size()});
+  added.sizeBytes = content.size();
+  StringRef extension = added.format == "ptx" ? ".ptx" : ".ll";
+  added.path = "code/kernels-" + added.gpu + "-" + ::ecf8::hashToHex(added.hash).substr(0, 8) + extension.str();
+  Status status =
+      ::ecf8::writeFileAtomically(temporaryPath + "/" + added.path, std::string_view(content.data(), content.size()));
+  kernels.push_back(std::move(added));
+  return status;
+}
+
+void BundleWriter::setGpuTarget(StringRef name, std::vector<std::string> messages) {
+  target = name.str();
+  assertions = std::move(messages);
+}
+
+void BundleWriter::printKernels(json::OStream &stream) const {
+  stream.attributeArray("kernels", [&] {
+    for (const BundleKernels &entry : kernels)
+      stream.object([&] {
+        stream.attribute("path", entry.path);
+        stream.attribute("gpu", entry.gpu);
+        stream.attribute("format", entry.format);
+        stream.attribute("bytes", entry.sizeBytes);
+        stream.attribute("xxh3", ::ecf8::hashToHex(entry.hash));
+      });
+  });
+  stream.attribute("assertions", json::Array(assertions));
+}
+
 static void printTypes(json::OStream &stream, StringRef key, const std::vector<BundleTensorType> &types) {
   stream.attributeArray(key, [&] {
     for (const BundleTensorType &type : types)
@@ -236,9 +266,14 @@ std::string BundleWriter::printManifest(const std::vector<BundleEntryPoint> &ent
     stream.attribute("version", 1);
     stream.attribute("module_abi", ECF8_MODULE_ABI_VERSION);
     bool isTransposed = any_of(weightRecords, [](const WeightRecord &record) { return record.weight.isTransposed; });
-    stream.attribute("required_features", isTransposed ? json::Array{"transposed_weights"} : json::Array());
+    json::Array features;
+    if (isTransposed)
+      features.push_back("transposed_weights");
+    if (target != "cpu")
+      features.push_back("gpu_kernels");
+    stream.attribute("required_features", std::move(features));
     stream.attribute("producer", "ecf8 " ECF8_VERSION ", LLVM " LLVM_VERSION_STRING);
-    stream.attribute("target", "cpu");
+    stream.attribute("target", target);
     stream.attributeArray("entry_points", [&] {
       for (const BundleEntryPoint &entry : entryPoints)
         stream.object([&] {
@@ -266,6 +301,13 @@ std::string BundleWriter::printManifest(const std::vector<BundleEntryPoint> &ent
           stream.attribute("encoding", weight.encoding.empty() ? json::Value(nullptr) : json::Value(weight.encoding));
           stream.attribute("bytes", record.sizeBytes);
           stream.attribute("xxh3", ::ecf8::hashToHex(record.hash));
+          if (weight.gpu)
+            stream.attributeObject("gpu", [&] {
+              stream.attribute("layout", weight.gpu->layout);
+              stream.attribute("slot_bytes", weight.gpu->slotBytes);
+              if (weight.gpu->table)
+                stream.attribute("table", int64_t(*weight.gpu->table));
+            });
         });
     });
     stream.attributeArray("code", [&] {
@@ -278,6 +320,8 @@ std::string BundleWriter::printManifest(const std::vector<BundleEntryPoint> &ent
           stream.attribute("xxh3", ::ecf8::hashToHex(code.hash));
         });
     });
+    if (target != "cpu")
+      printKernels(stream);
   });
   return text + "\n";
 }
@@ -289,6 +333,8 @@ Status BundleWriter::commit(const std::vector<BundleEntryPoint> &entryPoints) {
   totalBytes = manifest.size() + weightsFileBytes;
   for (const Code &code : codes)
     totalBytes += code.sizeBytes;
+  for (const BundleKernels &entry : kernels)
+    totalBytes += entry.sizeBytes;
 
   std::lock_guard<std::mutex> lock(getTemporaries().mutex);
   // In between somebody may have put something else there.

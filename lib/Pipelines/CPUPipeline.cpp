@@ -59,7 +59,8 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
   bufferization::PromoteBuffersToStackPassOptions stack;
   stack.maxAllocSizeInBytes = maximumStackBufferBytes;
   stack.maxRankOfAllocatedMemRef = 0; // only buffers whose size is known
-  manager.addNestedPass<func::FuncOp>(bufferization::createPromoteBuffersToStackPass(stack));
+  if (options.stackBuffers)
+    manager.addNestedPass<func::FuncOp>(bufferization::createPromoteBuffersToStackPass(stack));
   bufferization::buildBufferDeallocationPipeline(manager);
   manager.addPass(createConvertBufferizationToMemRefPass());
   manager.addNestedPass<func::FuncOp>(bufferization::createOptimizeAllocationLivenessPass());
@@ -91,7 +92,8 @@ void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &option
 }
 
 void buildLLVMPipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
-  manager.addNestedPass<func::FuncOp>(createStackBuffersPass());
+  if (options.stackBuffers)
+    manager.addNestedPass<func::FuncOp>(createStackBuffersPass());
   manager.addNestedPass<func::FuncOp>(createCheckAllocationsPass());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());

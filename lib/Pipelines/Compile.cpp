@@ -2,7 +2,9 @@
 #include "ecf8/Pipelines/Compile.h"
 
 #include "EntryPoints.h"
+#include "GpuWeights.h"
 #include "LevelCompiler.h"
+#include "ecf8/Conversion/RuntimeImports.h"
 #include "ecf8/Dialect/ECF8/Transforms/ContractedWeights.h"
 #include "ecf8/Dialect/ECF8/Transforms/Passes.h"
 #include "ecf8/Pipelines/Bundle.h"
@@ -53,7 +55,10 @@ private:
   LogicalResult lower(ModuleOp target, const CpuLevel &level, Stage last);
   LogicalResult compileLevel(ModuleOp copy, const CpuLevel &level);
   LogicalResult emitFirstLevel(llvm::SmallVectorImpl<char> &output);
+  LogicalResult lowerToKernels(ModuleOp target, const Architecture &gpu);
   LogicalResult emitGpuKernels(llvm::SmallVectorImpl<char> &output);
+  std::string getKernelsMark() const;
+  LogicalResult addKernelsToBundle();
   LogicalResult emitBundle();
 
   MLIRContext &context;
@@ -194,9 +199,11 @@ LogicalResult Compiler::bindAndEncode() {
 static void fillPipelineOptions(CPUPipelineOptions &pipeline, const CpuLevel &level, const CompileOptions &options) {
   pipeline.fuseDecode = options.fuseDecode;
   pipeline.arithmetic = options.arithmetic;
-  // The kernels of GPUs have no epilogue, and attention is not theirs.
-  pipeline.fuseEpilogue = options.fuseEpilogue && !options.gpu;
-  pipeline.tileAttention = options.tileAttention && !options.gpu;
+  // The kernels of GPUs have no epilogue, and attention is not theirs. No buffer of a GPU is on the host's stack.
+  const bool isForCpu = options.gpus.empty();
+  pipeline.fuseEpilogue = options.fuseEpilogue && isForCpu;
+  pipeline.tileAttention = options.tileAttention && isForCpu;
+  pipeline.stackBuffers = isForCpu;
   pipeline.lanes = level.lanes.str();
   pipeline.vectorBits = level.vectorBits;
   pipeline.hasF16Conversions = llvm::is_contained(level.features, "f16c");
@@ -207,7 +214,10 @@ LogicalResult Compiler::lower(ModuleOp target, const CpuLevel &level, Stage last
   return runPasses(target, [&](OpPassManager &passes) {
     CPUPipelineOptions pipeline;
     fillPipelineOptions(pipeline, level, options);
-    buildLowerPipeline(passes, pipeline);
+    if (options.gpus.empty())
+      buildLowerPipeline(passes, pipeline);
+    else
+      buildGPUHostPipeline(passes);
     if (last != Stage::Lowered)
       buildLLVMPipeline(passes, pipeline);
   });
@@ -235,15 +245,18 @@ LogicalResult Compiler::emitFirstLevel(llvm::SmallVectorImpl<char> &output) {
   });
 }
 
+LogicalResult Compiler::lowerToKernels(ModuleOp target, const Architecture &gpu) {
+  return runPasses(target, [&](OpPassManager &passes) {
+    GPUPipelineOptions pipeline;
+    pipeline.architecture = gpu.name.str();
+    buildGPUKernelPipeline(passes, pipeline);
+  });
+}
+
 /// Stages from Kernels to Cubin into `output`.
 LogicalResult Compiler::emitGpuKernels(llvm::SmallVectorImpl<char> &output) {
-  if (failed(timed("lower", [&] {
-        return runPasses(*module, [&](OpPassManager &passes) {
-          GPUPipelineOptions pipeline;
-          pipeline.architecture = options.gpu->name.str();
-          buildGPUKernelPipeline(passes, pipeline);
-        });
-      })))
+  const Architecture &gpu = *options.gpus.front();
+  if (failed(timed("lower", [&] { return lowerToKernels(*module, gpu); })))
     return failure();
   if (options.stage == Stage::Lowered)
     return print(output);
@@ -252,8 +265,54 @@ LogicalResult Compiler::emitGpuKernels(llvm::SmallVectorImpl<char> &output) {
                           : options.stage == Stage::KernelIR    ? KernelFormat::LLVMIR
                           : options.stage == Stage::PTX         ? KernelFormat::PTX
                                                                 : KernelFormat::Cubin;
-    return emitKernels(*module, *options.gpu, format, output);
+    return emitKernels(*module, gpu, format, output);
   });
+}
+
+std::string Compiler::getKernelsMark() const {
+  std::vector<std::string> layouts;
+  for (auto [weight, code] : llvm::zip_equal(weights, encoded))
+    layouts.push_back(code.encoding ? getLayout(getStoredBytes(weight, code)) : "");
+  return mlir::ecf8::getKernelsMark(layouts);
+}
+
+/// The messages of the assertions in `kernels`, by number.
+static std::vector<std::string> getAssertions(gpu::GPUModuleOp kernels) {
+  std::vector<std::string> messages;
+  if (auto attribute = kernels->getAttrOfType<ArrayAttr>(kAssertionsAttrName))
+    for (auto message : attribute.getAsRange<StringAttr>())
+      messages.push_back(message.str());
+  return messages;
+}
+
+/// Takes the kernels out of `module`, for each architecture, into the bundle, and leaves their launches.
+LogicalResult Compiler::addKernelsToBundle() {
+  std::string mark = getKernelsMark();
+  std::vector<std::string> assertions;
+  for (const Architecture *gpu : options.gpus) {
+    const bool isLast = gpu == options.gpus.back();
+    OwningOpRef<ModuleOp> copy = isLast ? std::move(module) : OwningOpRef<ModuleOp>(module->clone());
+    if (failed(timed("lower", [&] { return lowerToKernels(*copy, *gpu); })))
+      return failure();
+    if (gpu::GPUModuleOp kernels = findKernels(*copy)) {
+      addMark(kernels, mark);
+      llvm::SmallVector<char, 0> code;
+      KernelFormat format = options.isForSimt ? KernelFormat::LLVMIR : KernelFormat::PTX;
+      if (failed(timed("generate kernels", [&] { return emitKernels(*copy, *gpu, format, code); })))
+        return failure();
+      BundleKernels entry;
+      entry.gpu = gpu->name.str();
+      entry.format = options.isForSimt ? "llvm-ir" : "ptx";
+      if (failed(report(bundle.addKernels(std::move(entry), code))))
+        return failure();
+      assertions = getAssertions(kernels);
+      kernels.erase();
+    }
+    if (isLast)
+      module = std::move(copy);
+  }
+  bundle.setGpuTarget(options.isForSimt ? "simt" : "cuda", std::move(assertions));
+  return success();
 }
 
 /// Compiles and links `copy` for `level`, into the bundle's folder.
@@ -273,6 +332,8 @@ LogicalResult Compiler::compileLevel(ModuleOp copy, const CpuLevel &level) {
 }
 
 LogicalResult Compiler::emitBundle() {
+  if (!options.gpus.empty() && failed(addKernelsToBundle()))
+    return failure();
   unsigned levelThreads = context.isMultithreadingEnabled() ? options.threads : 1;
   if (failed(timed("generate code", [&] {
         return forEachLevel(*module, options.levels, levelThreads,
@@ -294,7 +355,13 @@ LogicalResult Compiler::emitBundle() {
         llvm::raw_string_ostream(entry.encoding) << code.encoding;
       entry.content = getStoredBytes(weight, code);
     }
-    auto release = [&](size_t index) { weights[index].releasePages(); };
+    std::vector<std::vector<uint32_t>> tables;
+    if (!options.gpus.empty() && failed(report(addGpuTables(encoded, bundleWeights, tables))))
+      return failure();
+    auto release = [&](size_t index) {
+      if (index < weights.size())
+        weights[index].releasePages();
+    };
     if (failed(report(bundle.writeWeights(bundleWeights, release))) || failed(report(bundle.commit(entryPoints))))
       return failure();
     stats.bundleBytes = bundle.getTotalBytes();
@@ -333,9 +400,15 @@ LogicalResult Compiler::run(const std::shared_ptr<llvm::SourceMgr> &source, llvm
     return failure();
   if (options.stage == Stage::Bufferized)
     return print(output);
-  if (options.gpu)
+  if (!options.gpus.empty() && options.stage != Stage::Bundle)
     return emitGpuKernels(output);
   return options.stage == Stage::Bundle ? emitBundle() : emitFirstLevel(output);
+}
+
+const Architecture *getForwardCompatible(llvm::ArrayRef<const Architecture *> gpus) {
+  auto isForwardCompatible = [](const Architecture *gpu) { return gpu->isForwardCompatible; };
+  // What sm_90a has of its own is for GPUs of that generation.
+  return gpus.empty() || llvm::any_of(gpus, isForwardCompatible) ? nullptr : findArchitecture("sm_90");
 }
 
 LogicalResult compile(const std::shared_ptr<llvm::SourceMgr> &source, MLIRContext &context,

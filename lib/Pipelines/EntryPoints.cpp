@@ -1,6 +1,7 @@
 // Entry points and their types for the manifest.
 #include "EntryPoints.h"
 
+#include "ecf8/Conversion/RuntimeImports.h"
 #include "ecf8/Pipelines/WeightFiles.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/JSON.h"
@@ -48,7 +49,7 @@ LogicalResult collectEntryPoints(ModuleOp module, std::vector<BundleEntryPoint> 
       return emitError(function.getLoc(), "expected a function name in UTF-8, got other bytes");
     BundleEntryPoint entry;
     entry.name = function.getName().str();
-    entry.symbol = "ecf8_entry_" + std::to_string(entryPoints.size());
+    entry.symbol = kEntryPrefix.str() + std::to_string(entryPoints.size());
     if (failed(addTypes(function, function.getArgumentTypes(), "input", entry.inputs)) ||
         failed(addTypes(function, function.getResultTypes(), "output", entry.outputs)))
       return failure();

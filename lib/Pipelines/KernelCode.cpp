@@ -1,7 +1,7 @@
 // Translation of GPU kernels to LLVM IR, and their code.
 #include "ecf8/Pipelines/KernelCode.h"
 
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -108,12 +108,26 @@ static LogicalResult assemble(Location location, StringRef ptx, const Architectu
   return success();
 }
 
+gpu::GPUModuleOp mlir::ecf8::findKernels(ModuleOp module) {
+  auto kernels = module.getOps<gpu::GPUModuleOp>();
+  return kernels.empty() ? gpu::GPUModuleOp() : *kernels.begin();
+}
+
+void mlir::ecf8::addMark(gpu::GPUModuleOp kernels, StringRef name) {
+  OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(kernels.getContext()), {});
+  auto mark = LLVM::LLVMFuncOp::create(builder, kernels.getLoc(), name, type);
+  mark->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), builder.getUnitAttr());
+  mark->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), builder.getUnitAttr());
+  builder.setInsertionPointToStart(mark.addEntryBlock(builder));
+  LLVM::ReturnOp::create(builder, kernels.getLoc(), ValueRange{});
+}
+
 LogicalResult mlir::ecf8::emitKernels(ModuleOp module, const Architecture &architecture, KernelFormat format,
                                       llvm::SmallVectorImpl<char> &output) {
-  auto kernels = module.getOps<gpu::GPUModuleOp>();
-  if (!llvm::hasSingleElement(kernels))
-    return emitError(module.getLoc(), "expected contractions or decodes of compressed weights, got a program without");
-  gpu::GPUModuleOp source = *kernels.begin();
+  gpu::GPUModuleOp source = findKernels(module);
+  if (!source)
+    return emitError(module.getLoc(), "expected a program with work for a GPU, got one without");
   llvm::raw_svector_ostream stream(output);
   if (format == KernelFormat::Dialect) {
     source->print(stream);

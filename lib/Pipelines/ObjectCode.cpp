@@ -1,6 +1,8 @@
 // Translation to LLVM IR, optimization and code generation for one instruction set.
 #include "ecf8/Pipelines/ObjectCode.h"
 
+#include "ecf8/Conversion/RuntimeImports.h"
+
 #include "SoftFloat.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -96,10 +98,8 @@ void ObjectCompiler::setAttributes() {
   for (llvm::GlobalValue &global : module->global_values()) {
     if (global.isDeclaration())
       continue;
-    bool isExported = llvm::isa<llvm::Function>(global) &&
-                      (global.getName() == "ecf8_module_abi" || global.getName() == "ecf8_module_init" ||
-                       global.getName().starts_with("ecf8_entry_"));
-    if (isExported) {
+    bool isKept = llvm::isa<llvm::Function>(global) && isExported(global.getName());
+    if (isKept) {
       global.setLinkage(llvm::GlobalValue::ExternalLinkage);
       global.setVisibility(llvm::GlobalValue::DefaultVisibility);
     } else if (!global.getName().starts_with("llvm.")) {

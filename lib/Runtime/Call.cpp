@@ -3,6 +3,7 @@
 #include "Call.h"
 
 #include "FloatingPointState.h"
+#include "Gpu/GpuProgram.h"
 
 #include <algorithm>
 #include <csetjmp>
@@ -132,24 +133,24 @@ struct Frame {
   jmp_buf target;
 };
 
-thread_local Call *runningCall = nullptr;
+thread_local Call *callOfThread = nullptr;
 thread_local Frame *runningFrame = nullptr;
 
 /// Calls `function(arguments...)`, which may be left by longjmp to this frame. Returns false if it was.
 template <typename Function> [[gnu::noinline]] bool runInFrame(Call *call, Function function) {
   Frame frame;
-  Call *volatile outerCall = runningCall;
+  Call *volatile outerCall = callOfThread;
   Frame *volatile outerFrame = runningFrame;
   bool finished;
   if (_setjmp(frame.target) == 0) {
-    runningCall = call;
+    callOfThread = call;
     runningFrame = &frame;
     function();
     finished = true;
   } else {
     finished = false;
   }
-  runningCall = outerCall;
+  callOfThread = outerCall;
   runningFrame = outerFrame;
   return finished;
 }
@@ -177,24 +178,43 @@ struct Imports {
 
   static void fail(int32_t code, const char *message) {
     bool known = code > int32_t(StatusCode::Ok) && code <= int32_t(StatusCode::Aborted);
-    if (runningCall)
-      runningCall->record(known ? static_cast<StatusCode>(code) : StatusCode::Aborted, message ? message : "");
+    if (callOfThread)
+      callOfThread->record(known ? static_cast<StatusCode>(code) : StatusCode::Aborted, message ? message : "");
     leave();
   }
 
   static void *allocate(uint64_t bytes, uint64_t alignment) {
-    if (void *pointer = runningCall->memory.allocate(bytes, alignment))
+    if (callOfThread->gpu) {
+      if (void *pointer = allocateOnGpu(bytes))
+        return pointer;
+      leave();
+    }
+    if (void *pointer = callOfThread->memory.allocate(bytes, alignment))
       return pointer;
     char message[96];
     std::snprintf(message, sizeof(message), "cannot allocate %llu bytes", static_cast<unsigned long long>(bytes));
-    runningCall->record(StatusCode::OutOfMemory, message);
+    callOfThread->record(StatusCode::OutOfMemory, message);
     leave();
   }
 
-  static void release(void *pointer) { runningCall->memory.release(pointer); }
+  /// Null after an error, which is recorded.
+  static void *allocateOnGpu(uint64_t bytes) {
+    Result<void *> pointer = callOfThread->gpu->memory.allocate(bytes);
+    if (pointer)
+      return *pointer;
+    callOfThread->record(pointer.status().code(), pointer.status().message().c_str());
+    return nullptr;
+  }
+
+  static void release(void *pointer) {
+    if (!callOfThread->gpu)
+      callOfThread->memory.release(pointer);
+    else if (pointer)
+      callOfThread->gpu->memory.release(pointer);
+  }
 
   static const void *weight(int64_t index, int64_t *sizeBytes) {
-    Call *call = runningCall;
+    Call *call = callOfThread;
     if (index < 0 || index >= static_cast<int64_t>(call->weights.size())) {
       char message[96];
       std::snprintf(message, sizeof(message), "the code asks for weight %lld of %zu", static_cast<long long>(index),
@@ -214,7 +234,7 @@ struct Imports {
   }
 
   static void parallelFor(int64_t count, int64_t grain, void (*body)(int64_t, int64_t, void *), void *context) {
-    Call *call = runningCall;
+    Call *call = callOfThread;
     Loop loop{call, body, context};
     call->pool.run(count, grain, runPiece, &loop);
     // Pieces that were skipped are no result either, so any failure of the call ends this loop's caller as well.
@@ -224,6 +244,9 @@ struct Imports {
 };
 
 } // namespace ecf8
+
+Call *ecf8::runningCall() { return callOfThread; }
+void ecf8::leaveRunningCall() { Imports::leave(); }
 
 void Call::record(StatusCode code, const char *message) {
   if (!messageTaken.test_and_set()) {

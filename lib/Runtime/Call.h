@@ -14,6 +14,8 @@
 
 namespace ecf8 {
 
+class GpuProgram;
+
 /// A weight as compiled code sees it.
 struct WeightView {
   const void *data; ///< aligned to 64
@@ -55,19 +57,22 @@ private:
 /// The state of one call. Lives on the stack of the calling thread, outside everything that a longjmp skips.
 class Call {
 public:
-  Call(std::span<const WeightView> weights, ThreadPool &pool) : weights(weights), pool(pool) {}
+  /// With `gpu` the weights and all memory are there.
+  Call(std::span<const WeightView> weights, ThreadPool &pool, GpuProgram *gpu = nullptr)
+      : gpu(gpu), weights(weights), pool(pool) {}
 
   /// Runs `function(operands)`. If the code fails, here or on a worker, the status says why. All pieces of all loops
   /// have ended when this returns.
   Status run(void (*function)(void **), void **operands);
 
-  TrackedMemory memory;
+  /// Keeps the first error of the call.
+  void record(StatusCode code, const char *message);
+
+  TrackedMemory memory; ///< of the host
+  GpuProgram *const gpu;
 
 private:
   friend struct Imports;
-
-  /// Keeps the first error of the call.
-  void record(StatusCode code, const char *message);
 
   std::span<const WeightView> weights;
   ThreadPool &pool;
@@ -76,6 +81,11 @@ private:
   StatusCode errorCode = StatusCode::Ok;
   char errorMessage[1024] = {};
 };
+
+/// The call that runs on this thread, for imports.
+Call *runningCall();
+/// Leaves the compiled code that runs on this thread, after `record`. No object with a destructor may be in between.
+[[noreturn]] void leaveRunningCall();
 
 /// The table that every module gets; it finds the running call through a variable of the thread.
 const EcfModuleImports &moduleImports();

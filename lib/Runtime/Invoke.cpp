@@ -180,7 +180,8 @@ static Status takeOutput(Call &call, const TensorSpec &spec, const Descriptor &d
   const uint8_t *data = descriptor.data(elementBytes);
   bool isCompact = *count == 0 || sameLayout(sizes, descriptor.strides(), output.strides);
   void *address;
-  if (isCompact && reinterpret_cast<uintptr_t>(data) % 64 == 0 && call.memory.detach(descriptor.allocated())) {
+  if (!call.gpu && isCompact && reinterpret_cast<uintptr_t>(data) % 64 == 0 &&
+      call.memory.detach(descriptor.allocated())) {
     output.detached = descriptor.allocated();
     address = const_cast<uint8_t *>(data);
   } else {
@@ -190,10 +191,17 @@ static Status takeOutput(Call &call, const TensorSpec &spec, const Descriptor &d
       return Status(StatusCode::OutOfMemory, "cannot allocate " + std::to_string(bytes) + " bytes");
     address = output.copied;
     auto *target = static_cast<uint8_t *>(address);
-    if (isCompact && bytes)
+    if (call.gpu && !spec.isScalar) {
+      if (!isCompact)
+        return Status(StatusCode::Corrupt,
+                      "the code produced a tensor that is not compact, expected " + describe(spec));
+      if (Status status = call.gpu->download(target, data, bytes); !status.isOk())
+        return status;
+    } else if (isCompact && bytes) {
       std::memcpy(target, data, bytes);
-    else if (bytes)
+    } else if (bytes) {
       copyCompact(sizes, descriptor.strides(), data, elementBytes, target);
+    }
   }
   DLTensor &tensor = output.managed.dl_tensor;
   tensor.data = address;
@@ -202,6 +210,37 @@ static Status takeOutput(Call &call, const TensorSpec &spec, const Descriptor &d
   tensor.strides = output.strides.data();
   return Status::ok();
 }
+
+/// Moves an input that lies at `data` to the GPU where the call is for one.
+static Result<void *> placeInput(GpuProgram *gpu, const TensorSpec &spec, std::span<const int64_t> sizes, void *data) {
+  if (!gpu || spec.isScalar)
+    return data;
+  return gpu->upload(data,
+                     static_cast<uint64_t>(*elementCount(sizes, spec.type->sizeBytes())) * spec.type->sizeBytes());
+}
+
+namespace {
+/// What a call on a GPU holds while it runs: the program for itself, and memory until its end.
+class GpuCallScope {
+public:
+  explicit GpuCallScope(GpuProgram *gpu) : gpu(gpu) {
+    if (gpu)
+      gpu->mutex.lock();
+  }
+  ~GpuCallScope() {
+    if (!gpu)
+      return;
+    gpu->end(/*hasFailed=*/!hasSucceeded);
+    gpu->mutex.unlock();
+  }
+  GpuCallScope(const GpuCallScope &) = delete;
+
+  bool hasSucceeded = false;
+
+private:
+  GpuProgram *gpu;
+};
+} // namespace
 
 Status ecf8::invoke(const Model &model, size_t entryIndex, std::span<const DLManagedTensorVersioned *const> inputs,
                     std::span<DLManagedTensorVersioned *> outputs) {
@@ -217,6 +256,11 @@ Status ecf8::invoke(const Model &model, size_t entryIndex, std::span<const DLMan
     return invalid(entry.name + ": expected places for " + std::to_string(entry.outputs.size()) + " outputs, got " +
                    std::to_string(outputs.size()));
 
+  GpuProgram *gpu = model.gpu.get();
+  GpuCallScope scope(gpu);
+  if (gpu)
+    if (Status status = gpu->begin(); !status.isOk())
+      return status.in(entry.name);
   std::vector<Descriptor> descriptors; // of inputs, then of outputs; operands point into their own storage
   std::vector<void *> operands;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -225,9 +269,12 @@ Status ecf8::invoke(const Model &model, size_t entryIndex, std::span<const DLMan
     if (!data)
       return data.status().in(entry.name + ": input " + std::to_string(i));
     Descriptor &descriptor = descriptors.emplace_back(spec.shape.size());
-    descriptor.setPointers(*data);
     std::copy_n(inputs[i]->dl_tensor.shape, spec.shape.size(), descriptor.sizes().begin());
     compactStrides(descriptor.sizes(), descriptor.strides());
+    Result<void *> place = placeInput(gpu, spec, descriptor.sizes(), *data);
+    if (!place)
+      return place.status().in(entry.name + ": input " + std::to_string(i));
+    descriptor.setPointers(*place);
     operands.push_back(spec.isScalar ? *data : descriptor.operand());
   }
   for (const TensorSpec &spec : entry.outputs)
@@ -238,9 +285,12 @@ Status ecf8::invoke(const Model &model, size_t entryIndex, std::span<const DLMan
     results.push_back(std::make_unique<OwnedTensor>());
 
   std::shared_ptr<ThreadPool> pool = currentPool();
-  Call call(model.weights, *pool);
+  Call call(gpu ? gpu->weights() : std::span<const WeightView>(model.weights), *pool, gpu);
   if (Status status = call.run(model.functions[entryIndex], operands.data()); !status.isOk())
     return status.in(entry.name);
+  if (gpu)
+    if (Status status = gpu->finish(); !status.isOk())
+      return status.in(entry.name);
 
   for (size_t i = 0; i < outputs.size(); ++i) {
     const TensorSpec &spec = entry.outputs[i];
@@ -264,5 +314,6 @@ Status ecf8::invoke(const Model &model, size_t entryIndex, std::span<const DLMan
   }
   for (size_t i = 0; i < outputs.size(); ++i)
     outputs[i] = &results[i].release()->managed;
+  scope.hasSucceeded = true;
   return Status::ok();
 }

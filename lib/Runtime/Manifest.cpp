@@ -33,6 +33,15 @@ const ElementType *ecf8::findElementType(std::string_view name) {
   return nullptr;
 }
 
+Status ecf8::checkContent(ByteSpan content, uint64_t sizeBytes, uint64_t hash) {
+  if (content.size() != sizeBytes)
+    return Status(StatusCode::Corrupt,
+                  "expected " + std::to_string(sizeBytes) + " bytes, got " + std::to_string(content.size()));
+  if (uint64_t actual = hashBytes(content); actual != hash)
+    return Status(StatusCode::Corrupt, "expected checksum " + hashToHex(hash) + ", got " + hashToHex(actual));
+  return Status::ok();
+}
+
 std::string ecf8::describe(const TensorSpec &spec) {
   std::string text = spec.type->name;
   if (spec.isScalar)
@@ -193,12 +202,13 @@ public:
            "expected module ABI " + std::to_string(ECF8_MODULE_ABI_VERSION) + ", got " + std::to_string(abi));
     // bundle_m2
     for (const json &feature : array(root, "manifest", "required_features"))
-      if (feature != "transposed_weights")
+      if (feature != "transposed_weights" && feature != "gpu_kernels")
         fail(StatusCode::Unsupported, "manifest",
              "expected required features that this runtime knows, got " +
                  feature.dump(-1, ' ', false, json::error_handler_t::replace));
-    if (std::string target = string(root, "manifest", "target"); target != "cpu")
-      fail(StatusCode::Unsupported, "manifest", "expected target 'cpu', got '" + target + "'");
+    if (std::string target = string(root, "manifest", "target");
+        target != "cpu" && target != "cuda" && target != "simt")
+      fail(StatusCode::Unsupported, "manifest", "expected target 'cpu', 'cuda' or 'simt', got '" + target + "'");
   }
 
   void entryPoints(const json &root, Manifest &manifest) {
@@ -239,6 +249,66 @@ public:
     }
   }
 
+  /// bundle_m5
+  GpuWeightInfo gpuWeight(const json &item, const std::string &where) {
+    GpuWeightInfo info;
+    const json *object = field(item, where, "gpu", &json::is_object, "an object");
+    if (!object)
+      return info;
+    info.layout = string(*object, where, "layout");
+    info.slotBytes = number(*object, where, "slot_bytes");
+    if (info.slotBytes > maximumSlotBytes)
+      fail(where, "expected at most " + std::to_string(maximumSlotBytes) + " 'slot_bytes', got " +
+                      std::to_string(info.slotBytes));
+    if (object->contains("table"))
+      info.table = number(*object, where, "table");
+    return info;
+  }
+
+  void gpuWeights(const json &root, Manifest &manifest) {
+    const json &items = array(root, "manifest", "weights");
+    for (size_t i = 0; i < manifest.weights.size() && error.isOk(); ++i) {
+      WeightInfo &weight = manifest.weights[i];
+      if (!weight.isCompressed)
+        continue;
+      std::string where = "weights[" + std::to_string(i) + "]";
+      weight.gpu = gpuWeight(items[i], where);
+      if (!weight.gpu.table)
+        continue;
+      size_t index = *weight.gpu.table;
+      bool isTable = index < manifest.weights.size() && !manifest.weights[index].isCompressed &&
+                     manifest.weights[index].type == findElementType("i32") && !manifest.weights[index].isTable;
+      if (isTable)
+        manifest.weights[index].isTable = true;
+      else
+        fail(where, "expected a 'table' that is a plain weight of i32 and of no other weight, got weight " +
+                        std::to_string(index));
+    }
+  }
+
+  void kernels(const json &root, Manifest &manifest) {
+    for (const json &item : array(root, "manifest", "kernels")) {
+      std::string where = "kernels[" + std::to_string(manifest.kernels.size()) + "]";
+      KernelInfo info;
+      if (isObject(item, where)) {
+        info.path = relativePath(item, where);
+        info.gpu = string(item, where, "gpu");
+        std::string expected = manifest.target == "simt" ? "llvm-ir" : "ptx";
+        if (std::string format = string(item, where, "format"); format != expected)
+          fail(StatusCode::Unsupported, where, "expected format '" + expected + "', got '" + format + "'");
+        info.sizeBytes = number(item, where, "bytes");
+        info.hash = hash(item, where);
+      }
+      manifest.kernels.push_back(std::move(info));
+    }
+    for (const json &message : array(root, "manifest", "assertions")) {
+      if (!message.is_string())
+        fail("assertions", "expected texts, got " + std::string(message.type_name()));
+      else
+        manifest.assertions.push_back(message.get<std::string>());
+    }
+  }
+
   void code(const json &root, Manifest &manifest) {
     for (const json &item : array(root, "manifest", "code")) {
       std::string where = "code[" + std::to_string(manifest.code.size()) + "]";
@@ -262,6 +332,9 @@ public:
   }
 
 private:
+  /// No block has that much shared memory.
+  static constexpr uint64_t maximumSlotBytes = 1 << 24;
+
   const std::string &path;
 };
 
@@ -281,6 +354,11 @@ Result<Manifest> ecf8::parseManifest(std::string_view text, const std::string &p
       reader.entryPoints(*root, manifest);
       reader.weights(*root, manifest);
       reader.code(*root, manifest);
+      manifest.target = reader.string(*root, "manifest", "target");
+      if (manifest.target != "cpu") {
+        reader.gpuWeights(*root, manifest);
+        reader.kernels(*root, manifest);
+      }
     }
   }
   if (!reader.error.isOk())

@@ -157,18 +157,13 @@ Status Model::bindWeights(bool verifyHashes) {
 //===-- Code
 //--------------------------------------------------------------------------------------------------------===//
 
-Status Model::checkCode(const CodeInfo &code) const {
-  std::string path = folder + "/" + code.path;
-  Result<MappedFile> file = MappedFile::open(path);
+/// bundle_c1, bundle_g2
+Status Model::checkFile(const std::string &path, uint64_t sizeBytes, uint64_t hash) const {
+  std::string whole = folder + "/" + path;
+  Result<MappedFile> file = MappedFile::open(whole);
   if (!file)
     return file.status();
-  if (file->sizeBytes() != code.sizeBytes)
-    return Status(StatusCode::Corrupt, path + ": expected " + std::to_string(code.sizeBytes) + " bytes, got " +
-                                           std::to_string(file->sizeBytes()));
-  if (uint64_t hash = hashBytes(file->bytes()); hash != code.hash)
-    return Status(StatusCode::Corrupt,
-                  path + ": expected checksum " + hashToHex(code.hash) + ", got " + hashToHex(hash));
-  return Status::ok();
+  return checkContent(file->bytes(), sizeBytes, hash).in(whole);
 }
 
 /// The first feature that the machine lacks, or nothing.
@@ -205,7 +200,7 @@ static Result<const CodeInfo *> chooseCode(const Manifest &manifest, std::string
 }
 
 Status Model::loadCode(const CodeInfo &code) {
-  if (Status status = checkCode(code); !status.isOk())
+  if (Status status = checkFile(code.path, code.sizeBytes, code.hash); !status.isOk())
     return status;
   std::string path = folder + "/" + code.path;
   Result<Library> opened = Library::open(path);
@@ -232,7 +227,39 @@ Status Model::loadCode(const CodeInfo &code) {
     functions.push_back(function);
   }
   init(&moduleImports());
+  auto initGpu = reinterpret_cast<void (*)(const EcfGpuImports *)>(library.find("ecf8_module_init_gpu"));
+  if (initGpu)
+    initGpu(&gpuImports());
   cpu = code.cpu;
+  return Status::ok();
+}
+
+//===-- Device
+//---------------------------------------------------------------------------------------------------------===//
+
+Status Model::loadOnDevice(std::string device) {
+  std::string source = "option device";
+  if (device.empty()) {
+    const char *variable = std::getenv("ECF8_DEVICE");
+    device = variable ? variable : "";
+    source = "ECF8_DEVICE";
+  }
+  if (device.empty())
+    device = manifest.target;
+  if (manifest.target == "cpu") {
+    if (device == "cpu")
+      return Status::ok();
+    return Status(StatusCode::InvalidArgument, source + ": expected device cpu for a bundle of target cpu, got '" +
+                                                   device + "'; compile with --target=cuda or simt");
+  }
+  Result<GpuName> name = GpuName::parse(device);
+  if (!name)
+    return name.status().in(source);
+  Result<std::unique_ptr<GpuProgram>> loaded = GpuProgram::load(manifest, folder, weights, *name);
+  if (!loaded)
+    return loaded.status();
+  gpu = loaded.take();
+  this->device = gpu->name().text() + " (" + gpu->deviceName() + ")";
   return Status::ok();
 }
 
@@ -271,6 +298,8 @@ Result<std::unique_ptr<Model>> Model::load(const std::string &folder, const Load
     return status;
   if (Status status = model->loadCode(**code); !status.isOk())
     return status;
+  if (Status status = model->loadOnDevice(options.device); !status.isOk())
+    return status;
   return model;
 }
 
@@ -282,7 +311,10 @@ Status Model::verify(const std::string &folder) {
   if (Status status = model.bindWeights(/*verifyHashes=*/true); !status.isOk())
     return status;
   for (const CodeInfo &code : model.manifest.code)
-    if (Status status = model.checkCode(code); !status.isOk())
+    if (Status status = model.checkFile(code.path, code.sizeBytes, code.hash); !status.isOk())
+      return status;
+  for (const KernelInfo &kernels : model.manifest.kernels)
+    if (Status status = model.checkFile(kernels.path, kernels.sizeBytes, kernels.hash); !status.isOk())
       return status;
   return Status::ok();
 }

@@ -3,6 +3,7 @@
 #define ECF8_LIB_RUNTIME_MODEL_H
 
 #include "Call.h"
+#include "Gpu/GpuProgram.h"
 #include "Manifest.h"
 
 #include "ecf8/Support/Safetensors.h"
@@ -31,7 +32,8 @@ private:
 
 struct LoadOptions {
   bool verifyWeights = true;
-  std::string cpu; ///< empty: ECF8_CPU of the environment, else the best
+  std::string cpu;    ///< empty: ECF8_CPU of the environment, else the best
+  std::string device; ///< empty: ECF8_DEVICE of the environment, else the first of the bundle's target
 };
 
 class Model {
@@ -53,13 +55,16 @@ public:
   Manifest manifest;
   std::string folder;
   std::string cpu;
+  std::string device = "cpu";           ///< for people
   std::vector<WeightView> weights;      ///< as in the manifest
   std::vector<EntryFunction> functions; ///< one per entry point
+  std::unique_ptr<GpuProgram> gpu;      ///< of a bundle for GPUs
 
 private:
   Status readManifest();
   Status bindWeights(bool verifyHashes);
-  Status checkCode(const CodeInfo &code) const;
+  Status checkFile(const std::string &path, uint64_t sizeBytes, uint64_t hash) const;
+  Status loadOnDevice(std::string device);
   Status loadCode(const CodeInfo &code);
 
   SafetensorsFile weightsFile;

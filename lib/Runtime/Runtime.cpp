@@ -6,6 +6,7 @@
 #include "ThreadPool.h"
 #include "ecf8/Support/LastError.h"
 
+#include <cstddef>
 #include <utility>
 
 using namespace ecf8;
@@ -73,7 +74,7 @@ int32_t ecf8_get_threads(void) {
 //===-- Loading
 //-----------------------------------------------------------------------------------------------------===//
 
-void ecf8_load_options_init(EcfLoadOptions *options) { *options = {sizeof(EcfLoadOptions), 0, nullptr}; }
+void ecf8_load_options_init(EcfLoadOptions *options) { *options = {sizeof(EcfLoadOptions), 0, nullptr, nullptr}; }
 
 EcfStatusCode ecf8_model_load(const char *path, const EcfLoadOptions *options, EcfModel **model) {
   return guarded([&] {
@@ -81,11 +82,15 @@ EcfStatusCode ecf8_model_load(const char *path, const EcfLoadOptions *options, E
       return Status(StatusCode::InvalidArgument, "expected a path and a place for the model, got NULL");
     LoadOptions loadOptions;
     if (options) {
-      if (options->structBytes != sizeof(EcfLoadOptions))
+      // Programs that were compiled with an older header pass less.
+      constexpr size_t firstBytes = offsetof(EcfLoadOptions, device);
+      if (options->structBytes != sizeof(EcfLoadOptions) && options->structBytes != firstBytes)
         return Status(StatusCode::InvalidArgument, "expected options from ecf8_load_options_init, got structBytes " +
                                                        std::to_string(options->structBytes));
       loadOptions.verifyWeights = !options->skipWeightChecksums;
       loadOptions.cpu = options->cpu ? options->cpu : "";
+      if (options->structBytes > firstBytes && options->device)
+        loadOptions.device = options->device;
     }
     Result<std::unique_ptr<Model>> loaded = Model::load(path, loadOptions);
     if (!loaded)
@@ -106,6 +111,7 @@ EcfStatusCode ecf8_bundle_verify(const char *path) {
 //--------------------------------------------------------------------------------------------===//
 
 const char *ecf8_model_cpu(const EcfModel *model) { return unwrap(model).cpu.c_str(); }
+const char *ecf8_model_device(const EcfModel *model) { return unwrap(model).device.c_str(); }
 const char *ecf8_model_producer(const EcfModel *model) { return unwrap(model).manifest.producer.c_str(); }
 size_t ecf8_model_entry_count(const EcfModel *model) { return unwrap(model).manifest.entryPoints.size(); }
 

@@ -1,37 +1,36 @@
 // The C symbols that MLIR's gpu-to-llvm lowering calls. They have no way to return an error: the first one is kept
 // until somebody asks for it, and printed.
-#include "ecf8-c/Simt.h"
+#include "ecf8-c/GPU.h"
 #include "ecf8/Simt/Simt.h"
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
+#include <unistd.h>
 
 using namespace ecf8;
 using namespace ecf8::simt;
 
 namespace {
 
+/// What ecf8_gpu_last_error has to tell the thread.
 struct ErrorState {
-  std::mutex mutex;
-  std::string first;
-  std::string shown; ///< what ecf8_simt_last_error has handed out
+  Status first;
+  std::string shown; ///< what it has handed out
 };
+thread_local ErrorState errors;
 
-ErrorState &errors() {
-  static ErrorState *state = new ErrorState;
-  return *state;
-}
+/// Nobody asks for errors unless the process has opened the device: they are printed.
+std::atomic<bool> isOpened{false};
 
 void note(const char *where, const Status &status) {
   if (status.isOk())
     return;
-  std::fprintf(stderr, "ecf8-simt: %s: %s\n", where, status.message().c_str());
-  ErrorState &state = errors();
-  std::lock_guard<std::mutex> lock(state.mutex);
-  if (state.first.empty())
-    state.first = status.message();
+  if (!isOpened)
+    std::fprintf(stderr, "ecf8-simt: %s: %s\n", where, status.message().c_str());
+  if (errors.first.isOk())
+    errors.first = status;
 }
 
 struct LoadedModule {
@@ -54,12 +53,26 @@ uint64_t numberOf(const char *variable) {
 #pragma GCC visibility push(default)
 extern "C" {
 
-const char *ecf8_simt_last_error(void) {
-  ErrorState &state = errors();
-  std::lock_guard<std::mutex> lock(state.mutex);
-  state.shown = std::move(state.first);
-  state.first.clear();
-  return state.shown.c_str();
+const char *ecf8_gpu_last_error(EcfStatusCode *code) {
+  if (code)
+    *code = static_cast<EcfStatusCode>(errors.first.code());
+  errors.shown = errors.first.isOk() ? "" : errors.first.message();
+  errors.first = Status::ok();
+  return errors.shown.c_str();
+}
+
+EcfStatusCode ecf8_gpu_open(int32_t ordinal, EcfGpuDevice *device) {
+  isOpened = true;
+  if (ordinal != 0) {
+    note("ecf8_gpu_open",
+         Status(StatusCode::InvalidArgument, "expected device 0 of simt, got " + std::to_string(ordinal)));
+    return ECF8_INVALID_ARGUMENT;
+  }
+  // Any number of processors gives the same results; of shared memory a block of sm_90 has the most.
+  constexpr int32_t processors = 4, sharedBytes = 227 * 1024;
+  *device = {"simt", 0, 0, processors, sharedBytes, uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGESIZE)),
+             0};
+  return ECF8_OK;
 }
 
 void *mgpuModuleLoad(void *data, size_t sizeBytes) {

@@ -44,17 +44,20 @@ struct Flags {
   cl::opt<bool> strictWeights{"strict-weights", cl::desc("A tensor that the program does not use is an error"),
                               cl::cat(category)};
   cl::opt<std::string> target{"target",
-                              cl::desc("What to compile for: cpu (default), or cuda for the kernels "
-                                       "of a GPU (see --emit)"),
+                              cl::desc("What to compile for: cpu (default), cuda for NVIDIA GPUs, or simt for the "
+                                       "same kernels run on the CPU, slowly, with checks"),
                               cl::init("cpu"), cl::value_desc("name"), cl::cat(category)};
   cl::list<std::string> targetCpu{"target-cpu",
                                   cl::desc("Instruction sets, one object each, picked when loaded: native, "
                                            "x86-64-v4-bf16, x86-64-v4, x86-64-v3, generic "
                                            "(default: all but native)"),
                                   cl::value_desc("list"), cl::CommaSeparated, cl::cat(category)};
-  cl::opt<std::string> gpuArch{
-      "gpu-arch", cl::desc("GPU architecture of --target=cuda: sm_80, sm_89, sm_90 (default), sm_90a, sm_100"),
-      cl::init("sm_90"), cl::value_desc("name"), cl::cat(category)};
+  cl::list<std::string> gpuArch{
+      "gpu-arch",
+      cl::desc(
+          "GPU architectures of --target=cuda or simt: sm_80, sm_89, sm_90 (default), sm_90a, sm_100. A bundle has "
+          "PTX for each, and for sm_90 where none of them is for newer GPUs, too; the first decides on the codec"),
+      cl::value_desc("list"), cl::CommaSeparated, cl::cat(category)};
   cl::opt<Codec> codec{
       "codec", cl::desc("How FP8 weights are stored:"), cl::init(Codec::Auto), cl::cat(category),
       cl::values(clEnumValN(Codec::Auto, "auto",
@@ -155,6 +158,8 @@ EXAMPLES:
       The same without compression, to compare with.
   import-model | ecf8-compile - --weights shards/ --target-cpu=native -o model.ecf8 --stats
       The program from standard input, weights from a folder of shards, code for this machine only.
+  ecf8-compile model.mlir --weights model.safetensors --target=cuda --gpu-arch=sm_90a -o model.ecf8
+      For NVIDIA GPUs. Run it with: ecf8-run --device=cuda:0 model.ecf8
   ecf8-compile model.mlir --weights model.safetensors --emit=compressed
       The program after compression, on standard output. All stages: --emit.
 
@@ -275,23 +280,36 @@ int main(int argc, char **argv) {
   cl::extrahelp help(examples);
   cl::ParseCommandLineOptions(argc, argv, overview);
 
-  if (flags.target != "cpu" && flags.target != "cuda")
-    return fail("expected --target=cpu or cuda, got '" + flags.target + "'");
-  const bool isForGpu = flags.target == "cuda";
+  if (flags.target != "cpu" && flags.target != "cuda" && flags.target != "simt")
+    return fail("expected --target=cpu, cuda or simt, got '" + flags.target + "'");
+  const bool isForGpu = flags.target != "cpu";
   const bool isKernelStage = flags.stage >= Stage::KernelDialect && flags.stage <= Stage::Cubin;
-  if (isForGpu && flags.stage > Stage::Lowered && !isKernelStage)
-    return fail("expected --emit=parsed, compressed, bufferized, lowered, nvvm, kernel-ir, ptx or cubin with "
-                "--target=cuda: bundles for GPUs are not built in this version");
+  if (isForGpu && flags.stage > Stage::Lowered && flags.stage != Stage::Bundle && !isKernelStage)
+    return fail("expected --emit=parsed, compressed, bufferized, lowered, nvvm, kernel-ir, ptx, cubin or bundle with "
+                "--target=" +
+                flags.target);
   if (!isForGpu && isKernelStage)
     return fail("expected --target=cuda with --emit=nvvm, kernel-ir, ptx and cubin, got cpu");
-  const Architecture *architecture = findArchitecture(flags.gpuArch);
-  if (!architecture)
-    return fail("expected --gpu-arch=sm_80, sm_89, sm_90, sm_90a or sm_100, got '" + flags.gpuArch + "'");
-  if (!isForGpu && flags.gpuArch.getNumOccurrences() != 0)
+  llvm::SmallVector<const Architecture *> architectures;
+  std::vector<std::string> wantedArchitectures = flags.gpuArch;
+  if (!isForGpu && !wantedArchitectures.empty())
     return fail("expected --target=cuda with --gpu-arch, got cpu");
+  if (isForGpu && wantedArchitectures.empty())
+    wantedArchitectures.push_back("sm_90");
+  for (const std::string &name : wantedArchitectures) {
+    const Architecture *architecture = findArchitecture(name);
+    if (!architecture)
+      return fail("expected --gpu-arch=sm_80, sm_89, sm_90, sm_90a or sm_100, got '" + name + "'");
+    if (!llvm::is_contained(architectures, architecture))
+      architectures.push_back(architecture);
+  }
+  if (flags.target == "simt" && architectures.size() != 1)
+    return fail("expected one architecture in --gpu-arch with --target=simt, got several");
+  if (isKernelStage && architectures.size() != 1)
+    return fail("expected one architecture in --gpu-arch with this --emit, got several");
   const bool isGpuCodec = flags.codec == Codec::Quads || flags.codec == Codec::Pairs || flags.codec == Codec::Classic;
   if (isGpuCodec != isForGpu && flags.codec != Codec::Auto && flags.codec != Codec::Raw)
-    return fail(isForGpu ? "expected --codec=auto, raw, quads, pairs or classic with --target=cuda, got another"
+    return fail(isForGpu ? "expected --codec=auto, raw, quads, pairs or classic for a GPU, got another"
                          : "expected --target=cuda with the codecs quads, pairs and classic, got cpu");
   if (flags.arithmetic != "as-written" && flags.arithmetic != "epilogue")
     return fail("expected --arithmetic=as-written or epilogue, got '" + llvm::Twine(flags.arithmetic.getValue()) + "'");
@@ -305,12 +323,15 @@ int main(int argc, char **argv) {
   options.fuseEpilogue = flags.fuseEpilogue;
   options.tileAttention = flags.tileAttention;
   options.remarks = flags.remarks;
-  options.gpu = isForGpu ? architecture : nullptr;
+  options.gpus = architectures;
+  options.isForSimt = flags.target == "simt";
+  if (const Architecture *more = getForwardCompatible(architectures); more && flags.target == "cuda")
+    options.gpus.push_back(more);
   options.codec.codec = flags.codec;
   options.codec.minElements = flags.minElements;
   options.codec.isForGpu = isForGpu;
   if (isForGpu)
-    options.codec.automatic = architecture->looksUpQuads ? Codec::Quads : Codec::Pairs;
+    options.codec.automatic = architectures.front()->looksUpQuads ? Codec::Quads : Codec::Pairs;
   if (flags.maxCodeLength.getNumOccurrences() != 0) {
     if (flags.codec != Codec::Huffman && !isGpuCodec)
       return fail("expected --codec=huffman, quads, pairs or classic with --max-code-length, got another codec");
@@ -320,7 +341,11 @@ int main(int argc, char **argv) {
     options.codec.tileColumns = flags.tileColumns;
   if (::ecf8::Status status = checkCodecOptions(options.codec); !status.isOk())
     return fail("--codec: " + status.message());
-  ::ecf8::Result<llvm::SmallVector<const CpuLevel *>> levels = parseCpuLevels(flags.targetCpu);
+  // The host's part of a program for GPUs is little.
+  std::vector<std::string> levelNames = flags.targetCpu;
+  if (isForGpu && levelNames.empty())
+    levelNames.push_back("generic");
+  ::ecf8::Result<llvm::SmallVector<const CpuLevel *>> levels = parseCpuLevels(levelNames);
   if (!levels)
     return fail(levels.status().message());
   options.levels = levels.take();

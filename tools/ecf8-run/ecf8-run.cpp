@@ -34,6 +34,7 @@ Exit codes:
 
 Environment:
   ECF8_CPU          instruction set to run on, as --cpu
+  ECF8_DEVICE       where a bundle for GPUs runs, as --device
   ECF8_NUM_THREADS  number of threads, as --threads
 
 Examples:
@@ -44,7 +45,7 @@ Examples:
 )";
 
 struct Options {
-  std::string bundle, function, cpu;
+  std::string bundle, function, cpu, device;
   std::vector<std::string> inputs, outputs, expected;
   Tolerance tolerance;
   int threads = 0;
@@ -252,6 +253,7 @@ Result<ExitCode> Runner::run() {
   ecf8_load_options_init(&loadOptions);
   loadOptions.skipWeightChecksums = options.skipWeightChecksums;
   loadOptions.cpu = options.cpu.empty() ? nullptr : options.cpu.c_str();
+  loadOptions.device = options.device.empty() ? nullptr : options.device.c_str();
   EcfModel *loaded = nullptr;
   if (EcfStatusCode code = ecf8_model_load(options.bundle.c_str(), &loadOptions, &loaded); code != ECF8_OK)
     return lastError(code);
@@ -319,6 +321,7 @@ static std::optional<int> parseCommandLine(int argc, char **argv, Options &optio
   app.add_option("--threads", options.threads, "Number of threads; 0: all CPUs (default)")->type_name("N");
   app.add_option("--cpu", options.cpu, "Instruction set: generic, x86-64-v3, x86-64-v4, x86-64-v4-bf16")
       ->type_name("LEVEL");
+  app.add_option("--device", options.device, "Where a bundle for GPUs runs: cuda:0, simt")->type_name("NAME");
   app.add_flag("--list", options.list, "Show entry points and weights, and do nothing else");
   app.add_flag("--verify", options.verify, "Check sizes and checksums of all files, and do nothing else");
   app.add_flag("--skip-weight-checksums", options.skipWeightChecksums, "Load faster; sizes are checked all the same");

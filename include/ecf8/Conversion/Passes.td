@@ -181,7 +181,9 @@ def LowerLinalgPass : Pass<"ecf8-lower-linalg", "::mlir::func::FuncOp"> {
 
     Example: `test/Conversion/lower-linalg.mlir`.
   }];
-  let options = [Option<"vectorBits", "vector-bits", "unsigned", /*default=*/"128", "Width of the CPU's vectors">];
+  let options = [Option<"vectorBits", "vector-bits", "unsigned", /*default=*/"128", "Width of the CPU's vectors">,
+                 Option<"forThreads", "for-threads", "bool", /*default=*/"false",
+                        "For a GPU: one iteration of the parallel loop for each output element, without vectors">];
   let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
                            "::mlir::cf::ControlFlowDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
@@ -348,6 +350,67 @@ def EmitGpuKernelsPass : Pass<"ecf8-emit-gpu-kernels", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
                            "::mlir::func::FuncDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"];
+}
+
+def LaunchLoopsPass : Pass<"ecf8-launch-loops", "::mlir::ModuleOp"> {
+  let summary = "Run outermost parallel loops as GPU kernels, one thread for each iteration";
+  let description = [{
+    In: functions on memrefs with `scf.parallel` without results, such as `ecf8-lower-linalg=for-threads` leaves.
+    Out: for each outermost loop a kernel in `gpu.module @ecf8_kernels`, whose threads are the iterations, last dimension
+    fastest, in blocks of 256, and a `gpu.launch_func` with what the body takes from outside, where there is an iteration. Loops
+    with equal bodies share a kernel. `cf.assert` in a body gets a number, by which the attribute `ecf8.assertions` of the
+    module has its message; such a kernel has the address of the call's status as its last parameter.
+    Left alone: everything outside of parallel loops. Place in the pipeline: after loops have their arithmetic, before
+    `ecf8-gpu-to-runtime`.
+
+    Example: `test/Conversion/launch-loops.mlir`.
+  }];
+  let options = [Option<"architecture", "arch", "std::string", /*default=*/"\"sm_90\"",
+                        "GPU architecture: sm_80, sm_89, sm_90, sm_90a or sm_100">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::gpu::GPUDialect",
+                           "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"];
+}
+
+def LowerDeviceAssertsPass : Pass<"ecf8-lower-device-asserts", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Turn assertions in kernels into a status that the runtime reads";
+  let description = [{
+    In: kernels of `ecf8-launch-loops` with `cf.assert` in blocks. Out: a thread whose assertion fails stores 1 + its number where the
+    kernel's last parameter leads, and ends; the GPU and the process go on. An assertion without a number, or inside of the region
+    of another op, is an error.
+    Left alone: everything else. Place in the pipeline: after `convert-scf-to-cf`, before kernels become LLVM.
+
+    Example: `test/Conversion/lower-device-asserts.mlir`.
+  }];
+  let dependentDialects = ["::mlir::cf::ControlFlowDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect"];
+}
+
+def ExpandDeviceMathPass : Pass<"ecf8-expand-device-math", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Write out the functions of kernels that have no instruction";
+  let description = [{
+    In: kernels with `math` ops on scalars. Out: `math.sin` and `math.cos` on f32, f16 and bf16 as arithmetic in f64, exact but for the
+    last rounding where the argument is below 2^45 in size, and NaN from there on: no library of device code is needed.
+    Left alone: what has an instruction, such as `math.sqrt`. Every other function is an error: run `ecf8-expand-math` first.
+    Place in the pipeline: after `ecf8-launch-loops`, before `convert-math-to-llvm`.
+
+    Example: `test/Conversion/expand-device-math.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
+def GpuToRuntimePass : Pass<"ecf8-gpu-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "Launch kernels and reach the memory of the GPU through the runtime";
+  let description = [{
+    In: functions on memrefs, all of which lie on a GPU, with `gpu.launch_func`. Out: calls of the functions in
+    `ecf8/Conversion/RuntimeImports.h`: launches, by the kernel's name and a list of parameters, memrefs as the values of their
+    descriptors; single loads and stores of the host; copies between buffers of identity layout; and for `memref.get_global` the
+    copy that the GPU has of it.
+    Left alone: allocations, views and all arithmetic. Buffers on the stack and vectors are errors.
+    Place in the pipeline: after `ecf8-launch-loops`, before the conversion to LLVM.
+
+    Example: `test/Conversion/gpu-to-runtime.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::memref::MemRefDialect"];
 }
 
 #endif // ECF8_CONVERSION_PASSES

@@ -7,6 +7,7 @@
 #include "ecf8/Support/Safetensors.h"
 #include "ecf8/Support/Status.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/Support/JSON.h"
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,6 +29,21 @@ struct BundleEntryPoint {
   std::vector<BundleTensorType> outputs;
 };
 
+/// What kernels of GPUs need besides the payload of a compressed weight.
+struct BundleGpuWeight {
+  std::optional<size_t> table; ///< the position of the weight with the table of its code (`buildSegmentTable`)
+  uint64_t slotBytes = 0;      ///< the longest stream of a tile
+  std::string layout;          ///< bytes [40, 52) of the payload's header, as hexadecimal digits
+};
+
+/// The kernels of a bundle for one GPU architecture.
+struct BundleKernels {
+  std::string gpu;    ///< sm_90
+  std::string format; ///< ptx or llvm-ir
+  std::string path;   ///< inside the bundle; set by the writer
+  uint64_t sizeBytes = 0, hash = 0;
+};
+
 /// A weight; its position in the list is the index that the code asks the runtime for.
 struct BundleWeight {
   std::string name;
@@ -36,6 +52,7 @@ struct BundleWeight {
   bool isTransposed = false;  ///< what is stored has its last two dimensions exchanged
   std::string encoding;       ///< the encoding attribute as text; empty for a plain tensor
   ::ecf8::ByteSpan content;   ///< the payload, or the plain elements; valid until it is written
+  std::optional<BundleGpuWeight> gpu;
 
   /// The shape of what is stored, decoded.
   std::vector<int64_t> getStoredShape() const;
@@ -62,6 +79,11 @@ public:
   /// Takes over the file at `getCodePath(level)`, under a name with its hash. Best level first.
   ::ecf8::Status addCode(const CpuLevel &level);
 
+  /// Writes the kernels of a GPU architecture, `ptx` or `llvm-ir` by `kernels.format`; what else the manifest has of
+  /// GPUs. `target` is cuda or simt, `assertions` are the messages that kernels give numbers of.
+  ::ecf8::Status addKernels(BundleKernels kernels, llvm::ArrayRef<char> content);
+  void setGpuTarget(llvm::StringRef target, std::vector<std::string> assertions);
+
   /// Writes the manifest and moves the bundle to its place. Replaces an older bundle in one step.
   ::ecf8::Status commit(const std::vector<BundleEntryPoint> &entryPoints);
 
@@ -80,6 +102,7 @@ private:
     uint64_t sizeBytes;
     uint64_t hash;
   };
+  void printKernels(llvm::json::OStream &stream) const;
   std::string printManifest(const std::vector<BundleEntryPoint> &entryPoints) const;
 
   std::string finalPath;      ///< links resolved
@@ -87,6 +110,9 @@ private:
   std::string temporaryPath;  ///< empty where there is nothing to remove
   std::vector<Code> codes;
   std::vector<WeightRecord> weightRecords;
+  std::string target = "cpu";
+  std::vector<BundleKernels> kernels;
+  std::vector<std::string> assertions;
   uint64_t weightsFileBytes = 0;
   uint64_t totalBytes = 0;
 };

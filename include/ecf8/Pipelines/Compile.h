@@ -36,7 +36,9 @@ struct CompileOptions {
   bool strictWeights = false;                 ///< an unused tensor is an error
   bool quiet = false;                         ///< no notes
   llvm::SmallVector<const CpuLevel *> levels; ///< not empty; stages before Bundle use the first
-  const Architecture *gpu = nullptr; ///< what the kernels are for, in the stages Lowered and KernelDialect to Cubin
+  /// What the kernels are for; none: the CPU. Stages before Bundle use the first.
+  llvm::SmallVector<const Architecture *> gpus;
+  bool isForSimt = false; ///< kernels in the bundle are for the library Simt, not for GPUs
   CodecOptions codec;
   bool fuseDecode = true;                          ///< decode weights inside of the contractions that read them
   std::string arithmetic = "as-written";           ///< where these apply scales; or "epilogue"
@@ -51,6 +53,10 @@ struct CompileOptions {
   /// Called for each pass manager before it runs: the tool's --mlir-* options.
   std::function<LogicalResult(PassManager &)> configurePassManager;
 };
+
+/// What a bundle needs so that more GPUs than those asked for run it: a forward-compatible architecture where `gpus`
+/// has none.
+const Architecture *getForwardCompatible(llvm::ArrayRef<const Architecture *> gpus);
 
 /// Registers the dialects, extensions and interfaces that programs and the pipeline need.
 void registerCompilerDialects(DialectRegistry &registry);

@@ -3,6 +3,7 @@
 #define ECF8_PIPELINES_KERNELCODE_H
 
 #include "ecf8/Conversion/Architectures.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SmallVector.h"
 
@@ -17,6 +18,12 @@ enum class KernelFormat {
 
 /// Registers what `emitKernels` needs in a context's registry.
 void registerKernelCodeTranslations(DialectRegistry &registry);
+
+/// The GPU module of a module that `buildGPUKernelPipeline` has lowered; null where there are no kernels.
+gpu::GPUModuleOp findKernels(ModuleOp module);
+
+/// Adds a kernel `name` that does nothing: by it a runtime sees what the kernels are for.
+void addMark(gpu::GPUModuleOp kernels, llvm::StringRef name);
 
 /// Appends the kernels of `module`, which `buildGPUKernelPipeline` made for `architecture`, to `output`. A module
 /// without kernels is an error. The same module gives the same bytes.

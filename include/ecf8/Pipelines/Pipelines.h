@@ -31,6 +31,9 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
                              llvm::cl::init(true)};
   Option<bool> threads{*this, "threads", llvm::cl::desc("Run outer loops on the threads of the runtime"),
                        llvm::cl::init(true)};
+  Option<bool> stackBuffers{*this, "stack-buffers",
+                            llvm::cl::desc("Small buffers are on the stack; not where memory is a GPU's"),
+                            llvm::cl::init(true)};
   Option<std::string> stopAfter{
       *this, "stop-after",
       llvm::cl::desc("Last stage to run: bufferize, lower or llvm; only for the registered pipeline"),
@@ -58,11 +61,15 @@ struct GPUPipelineOptions : PassPipelineOptions<GPUPipelineOptions> {
                                    llvm::cl::init("sm_90")};
 };
 
-/// From memrefs to kernels: payloads as bytes, the kernels that decode and multiply them as a `gpu.module` in the LLVM
-/// dialect, and functions that launch them. Everything else stays as it is.
+/// From memrefs to kernels: payloads as bytes, the kernels that decode and multiply them and those of all other loops
+/// as a `gpu.module` in the LLVM dialect, and functions that launch them.
 void buildGPUKernelPipeline(OpPassManager &manager, const GPUPipelineOptions &options);
 
-/// Registers `ecf8-cpu-pipeline` and `ecf8-gpu-kernel-pipeline`.
+/// From functions that launch kernels to functions that call the runtime, which `buildLLVMPipeline` takes. The kernels
+/// must be gone by then.
+void buildGPUHostPipeline(OpPassManager &manager);
+
+/// Registers `ecf8-cpu-pipeline`, `ecf8-gpu-kernel-pipeline` and `ecf8-gpu-host-pipeline`.
 void registerCPUPipelines();
 void registerGPUPipelines();
 

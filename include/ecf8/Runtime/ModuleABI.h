@@ -36,4 +36,35 @@ typedef struct EcfModuleImports {
                       void *context);
 } EcfModuleImports;
 
+/* Code for a GPU exports, besides the above,
+ *   void ecf8_module_init_gpu(const EcfGpuImports *imports);      called once after loading; may be missing
+ * and the memory of all tensors is then the GPU's: what `allocate` gives, what `weight` gives (a device image, see
+ * docs/Bundle.md; the size is that of the payload), and what descriptors of operands point to. Scalars and descriptors
+ * themselves are the host's. Work is in the order of the calls; none of them waits for it but `read`. Each ends the call
+ * with an error status where it fails.
+ */
+typedef struct EcfGpuImports {
+  uint32_t abiVersion;  /* ECF8_MODULE_ABI_VERSION of the runtime */
+  uint32_t structBytes; /* sizeof(EcfGpuImports) */
+  /* Launches the kernel of this name on gridX * gridY blocks of blockX threads. `parameters` points to its parameters.
+   */
+  void (*launch)(const char *kernel, int64_t gridX, int64_t gridY, int64_t blockX, int64_t sharedBytes,
+                 void **parameters, int64_t parameterCount);
+  /* Copies between places on the GPU. */
+  void (*copy)(void *destination, const void *source, int64_t bytes);
+  /* Copies to the host, and waits for it. */
+  void (*read)(void *host, const void *source, int64_t bytes);
+  /* Copies from the host, whose memory may change after the call. */
+  void (*write)(void *destination, const void *host, int64_t bytes);
+  /* The copy on the GPU of constant data of the module, made at the first call. */
+  const void *(*constant)(const void *host, int64_t bytes);
+  int64_t (*processors)(void);  /* multiprocessors of the GPU */
+  int64_t (*sharedBytes)(void); /* the most shared memory that a block can have */
+  /* Memory on the GPU for the next launch. 0: anything. 1: counters, which are zero, and which the kernel leaves zero.
+   * 2: the status, 4 bytes, in which a kernel leaves 1 + the number of an assertion of the manifest that has failed. */
+  void *(*workspace)(int64_t which, int64_t bytes);
+  /* Bytes of the longest stream of a tile (docs/Format.md, section 15) of the weight whose image lies at `payload`. */
+  int64_t (*slot)(const void *payload);
+} EcfGpuImports;
+
 #endif /* ECF8_RUNTIME_MODULEABI_H */

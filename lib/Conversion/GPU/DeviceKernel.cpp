@@ -1,5 +1,7 @@
 #include "DeviceKernel.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
 using namespace mlir;
 using namespace mlir::ecf8;
 
@@ -13,6 +15,28 @@ FailureOr<DeviceSpec> DeviceSpec::of(Operation *diagnosed, CompressedType type, 
     spec.maxCodeLength = huffman.getMaxCodeLength();
   }
   return spec;
+}
+
+FailureOr<const Architecture *> mlir::ecf8::getArchitecture(Operation *diagnosed, StringRef name) {
+  if (const Architecture *found = findArchitecture(name))
+    return found;
+  auto error = diagnosed->emitError() << "expected a GPU architecture (";
+  llvm::interleaveComma(getArchitectures(), error, [&](const Architecture &a) { error << a.name; });
+  error << "), got '" << name << "'";
+  return failure();
+}
+
+gpu::GPUModuleOp mlir::ecf8::getOrCreateKernelModule(ModuleOp module, const Architecture &architecture) {
+  constexpr StringLiteral name = "ecf8_kernels";
+  if (auto existing = module.lookupSymbol<gpu::GPUModuleOp>(name))
+    return existing;
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), builder.getUnitAttr());
+  auto kernels = gpu::GPUModuleOp::create(builder, module.getLoc(), name);
+  auto target = NVVM::NVVMTargetAttr::get(module.getContext(), 3, "nvptx64-nvidia-cuda", architecture.name,
+                                          architecture.ptxFeature);
+  kernels.setTargetsAttr(builder.getArrayAttr({target}));
+  return kernels;
 }
 
 /// The dynamic area of shared memory: in PTX an array without size (`gpu.dynamic_shared_memory` has one of a byte).

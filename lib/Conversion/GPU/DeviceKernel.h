@@ -7,6 +7,15 @@
 
 namespace mlir::ecf8 {
 
+/// The architecture called `name`; otherwise an error at `diagnosed`.
+FailureOr<const Architecture *> getArchitecture(Operation *diagnosed, StringRef name);
+
+/// The GPU module of `module` with all of its kernels; made where there is none.
+gpu::GPUModuleOp getOrCreateKernelModule(ModuleOp module, const Architecture &architecture);
+
+/// Of a `cf.assert` in a kernel: its number.
+inline constexpr StringLiteral kAssertionAttrName = "ecf8.assertion";
+
 /// Threads of a block, at most: 16 warps, each with up to 128 registers for a thread.
 inline constexpr int64_t kMaxBlockThreads = 512;
 

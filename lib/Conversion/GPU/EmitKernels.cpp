@@ -4,7 +4,6 @@
 #include "ecf8/Conversion/Passes.h"
 #include "ecf8/Conversion/RuntimeImports.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 namespace mlir::ecf8 {
 #define GEN_PASS_DEF_EMITGPUKERNELSPASS
@@ -16,7 +15,6 @@ using namespace mlir::ecf8;
 
 namespace {
 
-constexpr StringLiteral kKernelModule = "ecf8_kernels";
 /// Behind the payload, at a multiple of this, lies the table of its code.
 constexpr int64_t kTableAlignment = 256;
 
@@ -78,7 +76,7 @@ private:
       SmallVector<Value> all(operands);
       for (auto [which, bytes] :
            {std::pair<int64_t, Value>(0, partialBytes), std::pair<int64_t, Value>(1, counterBytes)}) {
-        Value address = callRuntime("ecf8_rt_gpu_workspace", {b.constant(b.getI64Type(), which), asI64(bytes)});
+        Value address = callRuntime(kRuntimeGpuWorkspace, {b.constant(b.getI64Type(), which), asI64(bytes)});
         all.push_back(LLVM::IntToPtrOp::create(b, globalPointer(), address));
       }
       Value fixed = b.index(spec.tableBytes() + 8 * blocks * getActivationRowBytes(spec));
@@ -99,11 +97,7 @@ private:
   Value asI32(Value index) { return b.fromIndex(index, b.getI32Type()); }
 
   /// Calls a function of the runtime from i64s to an i64.
-  Value callRuntime(StringRef name, ValueRange arguments) {
-    auto type = b.getFunctionType(arguments.getTypes(), b.getI64Type());
-    func::FuncOp runtime = getOrCreateRuntimeFunction(function->getParentOfType<ModuleOp>(), name, type);
-    return func::CallOp::create(b, runtime, arguments).getResult(0);
-  }
+  Value callRuntime(StringRef name, ValueRange arguments) { return callGpuRuntime(b, name, arguments, b.getI64Type()); }
 
   Value addressOf(Value memref, int64_t elementBytes) {
     Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, memref);
@@ -116,7 +110,7 @@ private:
     Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, payload);
     Value size = b.mul(b.ceilDivU(memref::DimOp::create(b, payload, 0), kTableAlignment), kTableAlignment);
     Value table = LLVM::IntToPtrOp::create(b, globalPointer(), asI64(b.add(base, size)));
-    slot = spec.hasCodes() ? callRuntime("ecf8_rt_gpu_slot", asI64(base)) : b.constant(b.getI64Type(), 0);
+    slot = spec.hasCodes() ? callRuntime(kRuntimeGpuSlot, asI64(base)) : b.constant(b.getI64Type(), 0);
     return {LLVM::IntToPtrOp::create(b, globalPointer(), asI64(base)),
             table,
             asI32(row),
@@ -140,13 +134,13 @@ private:
   void launch(gpu::GPUFuncOp kernel, ArrayRef<Value> operands, Value rows, Value columns, Value fixedBytes,
               int64_t bytesPerWarp, Value blockRows) {
     Value perWarp = b.add(b.mul(b.toIndex(slot), 2), bytesPerWarp + 1);
-    Value room = b.sub(b.index(spec.architecture->sharedBytes), fixedBytes);
+    Value room = b.sub(b.toIndex(callRuntime(kRuntimeGpuSharedBytes, {})), fixedBytes);
     Value warps = b.minU(arith::DivUIOp::create(b, room, perWarp), b.index(kMaxBlockThreads / DeviceSpec::warpSize));
     cf::AssertOp::create(b, b.compare(arith::CmpIPredicate::ne, warps, 0),
                          b.getStringAttr("expected a weight whose codes fit the shared memory of the GPU"));
     Value shared = b.add(fixedBytes, b.mul(warps, b.sub(perWarp, b.index(1))));
     Value jobs = b.mul(b.ceilDivU(rows, DeviceSpec::rowsPerTile), b.ceilDivU(columns, spec.tileColumns));
-    Value processors = b.toIndex(callRuntime("ecf8_rt_gpu_processors", {}));
+    Value processors = b.toIndex(callRuntime(kRuntimeGpuProcessors, {}));
     Value one = b.index(1);
     auto symbol = SymbolRefAttr::get(b.getContext(), kernels.getName(), {FlatSymbolRefAttr::get(kernel)});
     gpu::LaunchFuncOp::create(b, symbol, gpu::KernelDim3{b.minU(jobs, processors), blockRows, one},
@@ -165,26 +159,18 @@ struct EmitGpuKernelsPass : public ::mlir::ecf8::impl::EmitGpuKernelsPassBase<Em
   using EmitGpuKernelsPassBase::EmitGpuKernelsPassBase;
 
   void runOnOperation() override {
-    const Architecture *found = findArchitecture(architecture);
-    if (!found) {
-      auto error = getOperation().emitError() << "expected a GPU architecture (";
-      llvm::interleaveComma(getArchitectures(), error, [&](const Architecture &a) { error << a.name; });
-      error << "), got '" << architecture << "'";
+    FailureOr<const Architecture *> found = getArchitecture(getOperation(), architecture);
+    if (failed(found))
       return signalPassFailure();
-    }
     auto [decoders, contractions] = KernelDeclarations::of(getOperation());
     if (decoders.empty() && contractions.empty())
       return;
-    OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());
-    getOperation()->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), builder.getUnitAttr());
-    auto kernels = gpu::GPUModuleOp::create(builder, getOperation().getLoc(), kKernelModule);
-    auto target = NVVM::NVVMTargetAttr::get(&getContext(), 3, "nvptx64-nvidia-cuda", found->name, found->ptxFeature);
-    kernels.setTargetsAttr(builder.getArrayAttr({target}));
+    gpu::GPUModuleOp kernels = getOrCreateKernelModule(getOperation(), **found);
     for (func::FuncOp function : decoders)
-      if (failed(fillInDecoder(function, kernels, *found)))
+      if (failed(fillInDecoder(function, kernels, **found)))
         return signalPassFailure();
     for (func::FuncOp function : contractions)
-      if (failed(fillInContraction(function, kernels, *found)))
+      if (failed(fillInContraction(function, kernels, **found)))
         return signalPassFailure();
   }
 

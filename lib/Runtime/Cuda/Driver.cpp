@@ -30,15 +30,19 @@ Result<const Driver *> loadOnce() {
       {"cuDeviceGetName", place(driver.deviceGetName)},
       {"cuDeviceGetAttribute", place(driver.deviceGetAttribute)},
       {"cuDevicePrimaryCtxRetain", place(driver.devicePrimaryCtxRetain)},
+      {"cuDevicePrimaryCtxReset_v2", place(driver.devicePrimaryCtxReset)},
+      {"cuDeviceTotalMem_v2", place(driver.deviceTotalMem)},
       {"cuCtxSetCurrent", place(driver.ctxSetCurrent)},
       {"cuCtxSynchronize", place(driver.ctxSynchronize)},
       {"cuModuleLoadData", place(driver.moduleLoadData)},
+      {"cuModuleLoadDataEx", place(driver.moduleLoadDataEx)},
       {"cuModuleUnload", place(driver.moduleUnload)},
       {"cuModuleGetFunction", place(driver.moduleGetFunction)},
       {"cuFuncSetAttribute", place(driver.funcSetAttribute)},
       {"cuFuncGetAttribute", place(driver.funcGetAttribute)},
       {"cuLaunchKernel", place(driver.launchKernel)},
       {"cuMemAlloc_v2", place(driver.memAlloc)},
+      {"cuMemAllocManaged", place(driver.memAllocManaged)},
       {"cuMemFree_v2", place(driver.memFree)},
       {"cuMemcpyHtoD_v2", place(driver.memcpyHtoD)},
       {"cuMemcpyDtoH_v2", place(driver.memcpyDtoH)},
@@ -46,6 +50,11 @@ Result<const Driver *> loadOnce() {
       {"cuMemsetD8_v2", place(driver.memsetD8)},
       {"cuMemsetD16_v2", place(driver.memsetD16)},
       {"cuMemsetD32_v2", place(driver.memsetD32)},
+      {"cuMemcpyAsync", place(driver.memcpyAsync)},
+      {"cuMemsetD16Async", place(driver.memsetD16Async)},
+      {"cuMemsetD32Async", place(driver.memsetD32Async)},
+      {"cuMemHostRegister_v2", place(driver.memHostRegister)},
+      {"cuMemHostUnregister", place(driver.memHostUnregister)},
       {"cuStreamCreate", place(driver.streamCreate)},
       {"cuStreamDestroy_v2", place(driver.streamDestroy)},
       {"cuStreamSynchronize", place(driver.streamSynchronize)},
@@ -86,10 +95,10 @@ Status Driver::check(int error, const char *call) const {
   const char *name = nullptr, *text = nullptr;
   getErrorName(error, &name);
   getErrorString(error, &text);
-  constexpr int outOfMemory = 2, noDevice = 100;
-  StatusCode code = error == outOfMemory ? StatusCode::OutOfMemory
-                    : error == noDevice  ? StatusCode::Unsupported
-                                         : StatusCode::Aborted;
+  constexpr int outOfMemory = 2, noDevice = 100, invalidDevice = 101;
+  StatusCode code = error == outOfMemory                          ? StatusCode::OutOfMemory
+                    : error == noDevice || error == invalidDevice ? StatusCode::Unsupported
+                                                                  : StatusCode::Aborted;
   return Status(code, std::string(call) + " failed with " + (name ? name : "error " + std::to_string(error)) + ": " +
                           (text ? text : "no description"));
 }

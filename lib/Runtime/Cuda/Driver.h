@@ -38,9 +38,12 @@ struct Driver {
   int (*deviceGetName)(char *name, int length, Device device);
   int (*deviceGetAttribute)(int *value, int attribute, Device device);
   int (*devicePrimaryCtxRetain)(Context *context, Device device);
+  int (*devicePrimaryCtxReset)(Device device);
+  int (*deviceTotalMem)(size_t *bytes, Device device);
   int (*ctxSetCurrent)(Context context);
   int (*ctxSynchronize)();
   int (*moduleLoadData)(Module *module, const void *image);
+  int (*moduleLoadDataEx)(Module *module, const void *image, unsigned optionCount, int *options, void **values);
   int (*moduleUnload)(Module module);
   int (*moduleGetFunction)(Function *function, Module module, const char *name);
   int (*funcSetAttribute)(Function function, int attribute, int value);
@@ -49,6 +52,7 @@ struct Driver {
                       unsigned blockY, unsigned blockZ, unsigned sharedBytes, Stream stream, void **parameters,
                       void **extra);
   int (*memAlloc)(Address *address, size_t bytes);
+  int (*memAllocManaged)(Address *address, size_t bytes, unsigned flags);
   int (*memFree)(Address address);
   int (*memcpyHtoD)(Address destination, const void *source, size_t bytes);
   int (*memcpyDtoH)(void *destination, Address source, size_t bytes);
@@ -56,6 +60,11 @@ struct Driver {
   int (*memsetD8)(Address address, unsigned char value, size_t count);
   int (*memsetD16)(Address address, unsigned short value, size_t count);
   int (*memsetD32)(Address address, unsigned value, size_t count);
+  int (*memcpyAsync)(Address destination, Address source, size_t bytes, Stream stream);
+  int (*memsetD16Async)(Address address, unsigned short value, size_t count, Stream stream);
+  int (*memsetD32Async)(Address address, unsigned value, size_t count, Stream stream);
+  int (*memHostRegister)(void *pointer, size_t bytes, unsigned flags);
+  int (*memHostUnregister)(void *pointer);
   int (*streamCreate)(Stream *stream, unsigned flags);
   int (*streamDestroy)(Stream stream);
   int (*streamSynchronize)(Stream stream);

@@ -1,7 +1,7 @@
 // Loading and launching: what goes wrong, that it leaves everything usable, and that results do not depend on workers.
 #include "SimtTest.h"
 
-#include "ecf8-c/Simt.h"
+#include "ecf8-c/GPU.h"
 
 #include <dlfcn.h>
 #include <thread>
