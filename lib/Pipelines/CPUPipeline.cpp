@@ -29,6 +29,7 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
   if (options.fuseDecode) {
     FuseDecodePassOptions fuse;
     fuse.arithmetic = options.arithmetic;
+    fuse.forGpu = options.forGpu;
     manager.addNestedPass<func::FuncOp>(createFuseDecodePass(fuse));
   }
   manager.addPass(createExpandPowersPass());
@@ -37,9 +38,9 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
   addCleanup(manager);
   manager.addNestedPass<func::FuncOp>(createPrepareContractionsPass());
   manager.addNestedPass<func::FuncOp>(createFuseElementwisePass());
-  if (options.fuseEpilogue)
+  if (options.fuseEpilogue && !options.forGpu) // the kernels of GPUs have none
     manager.addNestedPass<func::FuncOp>(createFuseEpiloguePass());
-  if (options.tileAttention)
+  if (options.tileAttention && !options.forGpu)
     manager.addNestedPass<func::FuncOp>(createTileAttentionPass());
   addCleanup(manager);
   manager.addNestedPass<func::FuncOp>(createSeparateFillsPass());
@@ -59,7 +60,7 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
   bufferization::PromoteBuffersToStackPassOptions stack;
   stack.maxAllocSizeInBytes = maximumStackBufferBytes;
   stack.maxRankOfAllocatedMemRef = 0; // only buffers whose size is known
-  if (options.stackBuffers)
+  if (!options.forGpu)
     manager.addNestedPass<func::FuncOp>(bufferization::createPromoteBuffersToStackPass(stack));
   bufferization::buildBufferDeallocationPipeline(manager);
   manager.addPass(createConvertBufferizationToMemRefPass());
@@ -92,7 +93,7 @@ void buildLowerPipeline(OpPassManager &manager, const CPUPipelineOptions &option
 }
 
 void buildLLVMPipeline(OpPassManager &manager, const CPUPipelineOptions &options) {
-  if (options.stackBuffers)
+  if (!options.forGpu)
     manager.addNestedPass<func::FuncOp>(createStackBuffersPass());
   manager.addNestedPass<func::FuncOp>(createCheckAllocationsPass());
   manager.addPass(memref::createExpandStridedMetadataPass());

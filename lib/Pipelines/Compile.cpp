@@ -65,6 +65,7 @@ private:
   const CompileOptions &options;
   CompileStats &stats;
   OwningOpRef<ModuleOp> module;
+  OwningOpRef<ModuleOp> host; ///< of a program for GPUs, without its kernels
   WeightFiles files;
   std::vector<ModuleWeight> weights;
   std::vector<EncodedWeight> encoded;
@@ -199,11 +200,9 @@ LogicalResult Compiler::bindAndEncode() {
 static void fillPipelineOptions(CPUPipelineOptions &pipeline, const CpuLevel &level, const CompileOptions &options) {
   pipeline.fuseDecode = options.fuseDecode;
   pipeline.arithmetic = options.arithmetic;
-  // The kernels of GPUs have no epilogue, and attention is not theirs. No buffer of a GPU is on the host's stack.
-  const bool isForCpu = options.gpus.empty();
-  pipeline.fuseEpilogue = options.fuseEpilogue && isForCpu;
-  pipeline.tileAttention = options.tileAttention && isForCpu;
-  pipeline.stackBuffers = isForCpu;
+  pipeline.fuseEpilogue = options.fuseEpilogue;
+  pipeline.tileAttention = options.tileAttention;
+  pipeline.forGpu = !options.gpus.empty();
   pipeline.lanes = level.lanes.str();
   pipeline.vectorBits = level.vectorBits;
   pipeline.hasF16Conversions = llvm::is_contained(level.features, "f16c");
@@ -285,20 +284,19 @@ static std::vector<std::string> getAssertions(gpu::GPUModuleOp kernels) {
   return messages;
 }
 
-/// Takes the kernels out of `module`, for each architecture, into the bundle, and leaves their launches.
+/// Puts the kernels of copies of `module`, for each architecture, into the bundle. What launches them stays in `host`.
 LogicalResult Compiler::addKernelsToBundle() {
   std::string mark = getKernelsMark();
   std::vector<std::string> assertions;
   for (const Architecture *gpu : options.gpus) {
-    const bool isLast = gpu == options.gpus.back();
-    OwningOpRef<ModuleOp> copy = isLast ? std::move(module) : OwningOpRef<ModuleOp>(module->clone());
-    if (failed(timed("lower", [&] { return lowerToKernels(*copy, *gpu); })))
+    host = module->clone(); // `weights` name ops of the module
+    if (failed(timed("lower", [&] { return lowerToKernels(*host, *gpu); })))
       return failure();
-    if (gpu::GPUModuleOp kernels = findKernels(*copy)) {
+    if (gpu::GPUModuleOp kernels = findKernels(*host)) {
       addMark(kernels, mark);
       llvm::SmallVector<char, 0> code;
       KernelFormat format = options.isForSimt ? KernelFormat::LLVMIR : KernelFormat::PTX;
-      if (failed(timed("generate kernels", [&] { return emitKernels(*copy, *gpu, format, code); })))
+      if (failed(timed("generate kernels", [&] { return emitKernels(*host, *gpu, format, code); })))
         return failure();
       BundleKernels entry;
       entry.gpu = gpu->name.str();
@@ -308,8 +306,6 @@ LogicalResult Compiler::addKernelsToBundle() {
       assertions = getAssertions(kernels);
       kernels.erase();
     }
-    if (isLast)
-      module = std::move(copy);
   }
   bundle.setGpuTarget(options.isForSimt ? "simt" : "cuda", std::move(assertions));
   return success();
@@ -336,7 +332,7 @@ LogicalResult Compiler::emitBundle() {
     return failure();
   unsigned levelThreads = context.isMultithreadingEnabled() ? options.threads : 1;
   if (failed(timed("generate code", [&] {
-        return forEachLevel(*module, options.levels, levelThreads,
+        return forEachLevel(host ? *host : *module, options.levels, levelThreads,
                             [&](ModuleOp copy, const CpuLevel &level) { return compileLevel(copy, level); });
       })))
     return failure();

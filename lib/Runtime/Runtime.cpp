@@ -6,7 +6,6 @@
 #include "ThreadPool.h"
 #include "ecf8/Support/LastError.h"
 
-#include <cstddef>
 #include <utility>
 
 using namespace ecf8;
@@ -82,15 +81,12 @@ EcfStatusCode ecf8_model_load(const char *path, const EcfLoadOptions *options, E
       return Status(StatusCode::InvalidArgument, "expected a path and a place for the model, got NULL");
     LoadOptions loadOptions;
     if (options) {
-      // Programs that were compiled with an older header pass less.
-      constexpr size_t firstBytes = offsetof(EcfLoadOptions, device);
-      if (options->structBytes != sizeof(EcfLoadOptions) && options->structBytes != firstBytes)
+      if (options->structBytes != sizeof(EcfLoadOptions))
         return Status(StatusCode::InvalidArgument, "expected options from ecf8_load_options_init, got structBytes " +
                                                        std::to_string(options->structBytes));
       loadOptions.verifyWeights = !options->skipWeightChecksums;
       loadOptions.cpu = options->cpu ? options->cpu : "";
-      if (options->structBytes > firstBytes && options->device)
-        loadOptions.device = options->device;
+      loadOptions.device = options->device ? options->device : "";
     }
     Result<std::unique_ptr<Model>> loaded = Model::load(path, loadOptions);
     if (!loaded)

@@ -69,7 +69,12 @@ DLManagedTensorVersioned._fields_ = [
 
 
 class LoadOptions(Structure):
-    _fields_ = [("struct_bytes", c_uint32), ("skip_weight_checksums", c_uint32), ("cpu", c_char_p)]
+    _fields_ = [
+        ("struct_bytes", c_uint32),
+        ("skip_weight_checksums", c_uint32),
+        ("cpu", c_char_p),
+        ("device", c_char_p),
+    ]
 
 
 class TensorSpecStruct(Structure):
@@ -102,6 +107,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "ecf8_model_free": (None, [c_void_p]),
     "ecf8_bundle_verify": (c_int, [c_char_p]),
     "ecf8_model_cpu": (c_char_p, [c_void_p]),
+    "ecf8_model_device": (c_char_p, [c_void_p]),
     "ecf8_model_producer": (c_char_p, [c_void_p]),
     "ecf8_model_entry_count": (c_size_t, [c_void_p]),
     "ecf8_model_entry_name": (c_char_p, [c_void_p, c_size_t]),

@@ -91,6 +91,7 @@ class CompiledModel:
         path: str | os.PathLike[str],
         *,
         cpu: str | None = None,
+        device: str | None = None,
         verify: bool = True,
         folder: tempfile.TemporaryDirectory[str] | None = None,
     ) -> None:
@@ -101,6 +102,7 @@ class CompiledModel:
         library.ecf8_load_options_init(ctypes.byref(options))
         options.skip_weight_checksums = 0 if verify else 1
         options.cpu = cpu.encode() if cpu is not None else None
+        options.device = device.encode() if device is not None else None
         handle = ctypes.c_void_p()
         _capi.check(library.ecf8_model_load(os.fsencode(self.path), ctypes.byref(options), ctypes.byref(handle)))
         self._handle = handle
@@ -128,6 +130,11 @@ class CompiledModel:
     def cpu(self) -> str:
         """The instruction set in use, such as "x86-64-v4"."""
         return text(_capi.library().ecf8_model_cpu(self._handle))
+
+    @property
+    def device(self) -> str:
+        """Where the model runs: "cpu", or such as "cuda:0 (NVIDIA H100 80GB HBM3)"."""
+        return text(_capi.library().ecf8_model_device(self._handle))
 
     @property
     def weights(self) -> list[Weight]:
@@ -182,16 +189,19 @@ class CompiledModel:
             )
 
     def __repr__(self) -> str:
-        return f"<ecf8 model '{self.path}': {', '.join(self._names)} on {self.cpu}>"
+        return f"<ecf8 model '{self.path}': {', '.join(self._names)} on {self.cpu if self.device == 'cpu' else self.device}>"
 
 
-def load(path: str | os.PathLike[str], *, cpu: str | None = None, verify: bool = True) -> CompiledModel:
+def load(
+    path: str | os.PathLike[str], *, cpu: str | None = None, device: str | None = None, verify: bool = True
+) -> CompiledModel:
     """Loads a bundle written by `ecf8.compile`, `CompiledModel.save` or `ecf8-compile`.
 
-    `cpu` forces an instruction set ("generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16"); `verify=False` skips the
+    `cpu` forces an instruction set ("generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16"); `device` says where a
+    bundle for GPUs runs ("cuda:0", "simt"; inputs and outputs are CPU tensors all the same); `verify=False` skips the
     weights' checksums.
     """
-    return CompiledModel(path, cpu=cpu, verify=verify)
+    return CompiledModel(path, cpu=cpu, device=device, verify=verify)
 
 
 def set_threads(count: int) -> None:

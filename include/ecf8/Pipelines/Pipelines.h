@@ -31,9 +31,10 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
                              llvm::cl::init(true)};
   Option<bool> threads{*this, "threads", llvm::cl::desc("Run outer loops on the threads of the runtime"),
                        llvm::cl::init(true)};
-  Option<bool> stackBuffers{*this, "stack-buffers",
-                            llvm::cl::desc("Small buffers are on the stack; not where memory is a GPU's"),
-                            llvm::cl::init(true)};
+  Option<bool> forGpu{*this, "for-gpu",
+                      llvm::cl::desc("All memory is a GPU's: no buffer is on the stack, and what its kernels cannot do "
+                                     "stays as it is"),
+                      llvm::cl::init(false)};
   Option<std::string> stopAfter{
       *this, "stop-after",
       llvm::cl::desc("Last stage to run: bufferize, lower or llvm; only for the registered pipeline"),

@@ -2,8 +2,10 @@
 #include "ecf8/Conversion/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 #include <limits>
 
@@ -17,11 +19,27 @@ using namespace mlir::ecf8;
 
 namespace {
 
-/// What the conversion to LLVM makes an intrinsic of that NVPTX has an instruction for, or expands.
-bool isInstruction(Operation *op) {
-  return isa<math::AbsFOp, math::AbsIOp, math::CeilOp, math::CopySignOp, math::CountLeadingZerosOp,
-             math::CountTrailingZerosOp, math::CtPopOp, math::FloorOp, math::FmaOp, math::IsFiniteOp, math::IsInfOp,
-             math::IsNaNOp, math::RoundEvenOp, math::RoundOp, math::RsqrtOp, math::SqrtOp, math::TruncOp>(op);
+/// The intrinsic of LLVM that NVPTX has instructions for; empty for other ops. (MLIR's conversion of kernels would call
+/// a library of device code for the `math` op as well as for the op of the LLVM dialect.)
+StringRef getIntrinsic(Operation *op) {
+  return llvm::TypeSwitch<Operation *, StringRef>(op)
+      .Case<math::AbsFOp>([](Operation *) { return "llvm.fabs"; })
+      .Case<math::CeilOp>([](Operation *) { return "llvm.ceil"; })
+      .Case<math::CopySignOp>([](Operation *) { return "llvm.copysign"; })
+      .Case<math::CtPopOp>([](Operation *) { return "llvm.ctpop"; })
+      .Case<math::FloorOp>([](Operation *) { return "llvm.floor"; })
+      .Case<math::FmaOp>([](Operation *) { return "llvm.fma"; })
+      .Case<math::RoundEvenOp>([](Operation *) { return "llvm.roundeven"; })
+      .Case<math::RoundOp>([](Operation *) { return "llvm.round"; })
+      .Case<math::SqrtOp>([](Operation *) { return "llvm.sqrt"; })
+      .Case<math::TruncOp>([](Operation *) { return "llvm.trunc"; })
+      .Default(StringRef());
+}
+
+/// What has no intrinsic of its own, but is written with others or left to the conversion to LLVM.
+bool isLeft(Operation *op) {
+  return isa<math::AbsIOp, math::CountLeadingZerosOp, math::CountTrailingZerosOp, math::IsFiniteOp, math::IsInfOp,
+             math::IsNaNOp, math::IsNormalOp>(op);
 }
 
 /// Sine and cosine of a float, in f64: exact to f32 but for the last rounding where |x| < 2^45, NaN from there on.
@@ -84,21 +102,45 @@ struct ExpandDeviceMathPass : public ::mlir::ecf8::impl::ExpandDeviceMathPassBas
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
-      if (isa<math::MathDialect>(op->getDialect()) && !isInstruction(op))
+      if ((isa<math::MathDialect>(op->getDialect()) && !isLeft(op)) || isa<arith::RemFOp>(op))
         ops.push_back(op);
     });
     for (Operation *op : ops) {
-      Type type = op->getResult(0).getType();
-      bool isSmall = type.isF32() || type.isF16() || type.isBF16();
-      if (!isa<math::SinOp, math::CosOp>(op) || !isSmall) {
-        op->emitOpError() << "expected a function that GPUs have code for, got one on " << type;
+      Value result = expand(op);
+      if (!result) {
+        op->emitOpError() << "expected a function that GPUs have code for, got one on " << op->getResult(0).getType();
         signalPassFailure();
         continue;
       }
-      Value result = TrigonometryEmitter(op).emit(op->getOperand(0), isa<math::CosOp>(op));
       op->getResult(0).replaceAllUsesWith(result);
       op->erase();
     }
+    // What sines and cosines are made of.
+    getOperation().walk([&](Operation *op) {
+      if (isa<math::MathDialect>(op->getDialect()) && !isLeft(op)) {
+        op->getResult(0).replaceAllUsesWith(expand(op));
+        op->erase();
+      }
+    });
+  }
+
+private:
+  /// What stands for `op`; null where there is nothing.
+  static Value expand(Operation *op) {
+    Type type = op->getResult(0).getType();
+    ImplicitLocOpBuilder b(op->getLoc(), op);
+    auto callIntrinsic = [&](StringRef name) {
+      return LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(name), op->getOperands()).getResult(0);
+    };
+    if (StringRef name = getIntrinsic(op); !name.empty())
+      return callIntrinsic(name);
+    if (isa<math::RsqrtOp>(op)) {
+      Value one = arith::ConstantOp::create(b, b.getFloatAttr(type, 1));
+      return arith::DivFOp::create(b, one, callIntrinsic("llvm.sqrt"));
+    }
+    if (isa<math::SinOp, math::CosOp>(op) && (type.isF32() || type.isF16() || type.isBF16()))
+      return TrigonometryEmitter(op).emit(op->getOperand(0), isa<math::CosOp>(op));
+    return {};
   }
 };
 

@@ -54,6 +54,8 @@ private:
     readers.reason = declineAll(decode);
     if (readers.reason.empty())
       readers = WeightReaders::of(decode.getResult(), WeightChain::of(decode.getSourceType()));
+    if (readers.reason.empty() && forGpu)
+      readers.reason = declineForGpu(readers.contractions);
     if (int64_t count = readers.ends.size(); count > 1) {
       auto several = remark::analysis(decode.getLoc(), remarkOptions("SeveralReaders", decode));
       addName(several, decode);
@@ -110,6 +112,19 @@ private:
     if (type.getEncoding().getElementOrder() == Order::row_major)
       return "encoding: no tiles";
     return decode.use_empty() ? "unused: nothing reads the weight" : "";
+  }
+
+  /// Why kernels of GPUs cannot do all of these contractions.
+  static std::string declineForGpu(ArrayRef<WeightContraction> contractions) {
+    for (const WeightContraction &contraction : contractions) {
+      Type activations = contraction.chain.extendedFrom ? contraction.chain.extendedFrom
+                                                        : getElementTypeOrSelf(contraction.activations->get());
+      if (!activations.isF16() && !activations.isBF16())
+        return llvm::formatv("target: activations of {0}, where kernels for GPUs take f16 and bf16", activations);
+      if (contraction.chain.scale.divides)
+        return "target: a scale that divides, which kernels for GPUs do not have";
+    }
+    return "";
   }
 
   //===--------------------------------------------------------------------===//

@@ -100,13 +100,15 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
     is decoded once, as a whole, for all readers: reading it a second time, compressed, would gain nothing.
     Remarks of the category `ecf8-fuse-decode` say what was fused (passed), what was not and why (missed), and which of
     the two was taken for a weight with several readers (analysis). A reason begins with its code: `encoding`, `rank`,
-    `reader`, `arithmetic`, `scale`, `layout`, `type`, `slice`, `unused`. `Name` is the weight's key or symbol.
+    `reader`, `arithmetic`, `scale`, `layout`, `type`, `slice`, `unused`, `target`. `Name` is the weight's key or symbol.
     Place in the pipeline: after `ecf8-compress-weights`, before bufferization and other fusions.
 
     Example: `test/Dialect/ECF8/Transforms/fuse-decode.mlir`.
   }];
   let options = [Option<"arithmetic", "arithmetic", "std::string", /*default=*/"\"as-written\"",
-                        "Where scales are applied: as-written or epilogue">];
+                        "Where scales are applied: as-written or epilogue">,
+                 Option<"forGpu", "for-gpu", "bool", /*default=*/"false",
+                        "Only what kernels of GPUs do: activations of f16 or bf16, scales that multiply">];
   let dependentDialects = ["::mlir::ecf8::ECF8Dialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
