@@ -199,7 +199,7 @@ struct Imports {
 
   /// Null after an error, which is recorded.
   static void *allocateOnGpu(uint64_t bytes) {
-    Result<void *> pointer = callOfThread->gpu->memory.allocate(bytes);
+    Result<void *> pointer = callOfThread->gpu->allocate(bytes);
     if (pointer)
       return *pointer;
     callOfThread->record(pointer.status().code(), pointer.status().message().c_str());
@@ -210,7 +210,7 @@ struct Imports {
     if (!callOfThread->gpu)
       callOfThread->memory.release(pointer);
     else if (pointer)
-      callOfThread->gpu->memory.release(pointer);
+      callOfThread->gpu->release(pointer);
   }
 
   static const void *weight(int64_t index, int64_t *sizeBytes) {

@@ -167,6 +167,8 @@ EcfStatusCode ecf8_gpu_open(int32_t ordinal, EcfGpuDevice *device) {
     int count = 0;
     if (Status counted = (*driver)->check((*driver)->deviceGetCount(&count), "cuDeviceGetCount"); !counted.isOk())
       return counted;
+    if (count == 0)
+      return Status(StatusCode::Unsupported, "expected a GPU, got a CUDA driver that shows none");
     if (ordinal < 0 || ordinal >= count)
       return Status(StatusCode::InvalidArgument, "expected one of the " + std::to_string(count) +
                                                      " GPUs that the driver shows, cuda:0 to cuda:" +

@@ -207,8 +207,21 @@ Status GpuProgram::begin() {
   return Status::ok();
 }
 
-Result<void *> GpuProgram::upload(const void *host, uint64_t bytes) {
+Status GpuProgram::lastStatus(Status status) const {
+  return lastKernel.empty() || status.code() != StatusCode::Aborted
+             ? status
+             : status.in("kernel " + lastKernel + " or one before it (ECF8_GPU_SYNC=1 tells which)");
+}
+
+Result<void *> GpuProgram::allocate(uint64_t bytes) {
   Result<void *> place = memory.allocate(bytes);
+  if (!place)
+    return lastStatus(place.status());
+  return place;
+}
+
+Result<void *> GpuProgram::upload(const void *host, uint64_t bytes) {
+  Result<void *> place = allocate(bytes);
   if (!place)
     return place;
   if (Status status = write(*place, host, static_cast<int64_t>(bytes)); !status.isOk())
@@ -219,11 +232,7 @@ Result<void *> GpuProgram::upload(const void *host, uint64_t bytes) {
 Status GpuProgram::download(void *host, const void *source, uint64_t bytes) {
   library.memcpy(host, const_cast<void *>(source), bytes, stream);
   library.streamSynchronize(stream);
-  Status status = library.lastStatus();
-  // What a kernel did wrong is known only now.
-  return status.isOk() || lastKernel.empty()
-             ? status
-             : status.in("kernel " + lastKernel + " or one before it (ECF8_GPU_SYNC=1 tells which)");
+  return lastStatus();
 }
 
 Status GpuProgram::finish() {
@@ -233,7 +242,7 @@ Status GpuProgram::finish() {
       return status;
   } else {
     library.streamSynchronize(stream);
-    if (Status status = library.lastStatus(); !status.isOk())
+    if (Status status = lastStatus(); !status.isOk())
       return status;
   }
   if (number == 0)
@@ -289,7 +298,7 @@ Status GpuProgram::launch(const char *kernel, int64_t gridX, int64_t gridY, int6
 
 Status GpuProgram::copy(void *destination, const void *source, int64_t bytes) {
   library.memcpy(destination, const_cast<void *>(source), static_cast<size_t>(bytes), stream);
-  return library.lastStatus();
+  return lastStatus();
 }
 
 Status GpuProgram::write(void *destination, const void *host, int64_t bytes) {
@@ -318,7 +327,7 @@ Result<void *> GpuProgram::workspace(int64_t which, int64_t bytes) {
   auto wanted = static_cast<uint64_t>(bytes);
   if (buffer.data && buffer.bytes >= wanted)
     return buffer.data;
-  Result<void *> place = memory.allocate(wanted);
+  Result<void *> place = allocate(wanted);
   if (!place)
     return place;
   if (buffer.data)
@@ -326,7 +335,7 @@ Result<void *> GpuProgram::workspace(int64_t which, int64_t bytes) {
   buffer = {*place, std::max<uint64_t>(wanted, 4)};
   if (which != 0)
     library.memset32(buffer.data, 0, (buffer.bytes + 3) / 4, stream);
-  if (Status status = library.lastStatus(); !status.isOk())
+  if (Status status = lastStatus(); !status.isOk())
     return status;
   return buffer.data;
 }

@@ -57,7 +57,9 @@ public:
   /// Releases the memory of the call. After a failed one also what its kernels may have left in a state of their own.
   void end(bool hasFailed);
 
-  // For the imports of compiled code (EcfGpuImports).
+  // For the imports of compiled code (EcfModuleImports, EcfGpuImports).
+  Result<void *> allocate(uint64_t bytes);
+  void release(void *pointer) { memory.release(pointer); }
   Status launch(const char *kernel, int64_t gridX, int64_t gridY, int64_t blockX, int64_t sharedBytes,
                 void **parameters, int64_t count);
   Status copy(void *destination, const void *source, int64_t bytes);
@@ -67,7 +69,6 @@ public:
   Result<int64_t> slot(const void *payload) const;
   int64_t processors() const { return processorCount; }
   int64_t sharedBytes() const { return sharedByteCount; }
-  GpuMemory memory;
 
 private:
   GpuProgram(const GpuLibrary &library, const Manifest &manifest, const GpuName &gpu)
@@ -75,12 +76,16 @@ private:
   Status loadKernels(const std::string &folder, const EcfGpuDevice &description);
   Status loadWeights(std::span<const WeightView> hostWeights);
   Status checkDevice();
+  /// What went wrong. A kernel that has failed is known at a later call only.
+  Status lastStatus(Status status) const;
+  Status lastStatus() const { return lastStatus(library.lastStatus()); }
 
   struct Buffer {
     void *data = nullptr;
     uint64_t bytes = 0;
   };
 
+  GpuMemory memory;
   const GpuLibrary &library;
   const Manifest &manifest;
   GpuName gpu;

@@ -1,0 +1,124 @@
+"""What users are told by the CUDA driver's answers: a stand-in for the driver gives them, on machines without a GPU."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import ecf8
+import pytest
+import torch
+from conftest import mlp
+from ecf8._tools import find_compiler
+from ecf8.quantize import quantize_linears
+
+FAKE = find_compiler().parent.parent / "test" / "fake-cuda"
+pytestmark = pytest.mark.skipif(not FAKE.is_dir(), reason="built with the unit tests only")
+
+
+@pytest.fixture(scope="module")
+def cuda_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(3)
+    module = quantize_linears(mlp(1100, 64).to(torch.bfloat16)).eval()
+    folder = tmp_path_factory.mktemp("cuda")
+    program, weights = ecf8.export_mlir(module, (torch.zeros(2, 1100).bfloat16(),), folder)
+    command = [find_compiler(), program, f"--weights={weights}", "--target=cuda", "--min-elements=1", "--codec=quads"]
+    run = subprocess.run([*command, "--gpu-arch=sm_90a", "-o", folder / "m.ecf8"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return folder / "m.ecf8"
+
+
+def call(bundle: Path, driver: Path = FAKE, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {f"FAKE_CUDA_{name.upper()}": value for name, value in settings.items()}
+    environment["LD_LIBRARY_PATH"] = str(driver)
+    command = [find_compiler().with_name("ecf8-run"), bundle, "--input=2x1100xbf16=1"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def test_launches(cuda_bundle, tmp_path):
+    """The kernels that run, and that blocks are as the GPU has multiprocessors and shared memory."""
+    log = tmp_path / "log"
+    run = call(cuda_bundle, log=str(log))
+    assert run.returncode == 0, run.stderr
+    launches = [line.split() for line in log.read_text().splitlines()]
+    contraction = next(launch for launch in launches if launch[0].startswith("ecf8_contract"))
+    assert contraction[0].endswith("_n8")
+    assert contraction[1] == "8x1x1"  # four tiles of rows by two of columns, and 132 multiprocessors
+    threads = int(contraction[2].split("x")[0])
+    assert threads % 32 == 0
+    assert 0 < threads <= 512
+    assert 8192 < int(contraction[3]) <= 232448
+    assert all("_loop_" in launch[0] for launch in launches if launch is not contraction)
+
+
+def test_no_driver(cuda_bundle, tmp_path):
+    run = call(cuda_bundle, driver=tmp_path)
+    if run.returncode == 0:
+        pytest.skip("this machine has a driver")
+    assert "cuda:0: expected a CUDA driver (libcuda.so.1), got:" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"version": "11080"}, "expected a CUDA driver for CUDA 12.4 or newer, got one for CUDA 11.8; update the driver"),
+        ({"devices": "0"}, "expected a GPU, got a CUDA driver that shows none"),
+        ({"fail": "cuInit:1:100"}, "cuInit failed with CUDA_ERROR_OTHER"),
+        ({"capability": "80"}, "expected a GPU for the bundle's kernels (sm_90a, sm_90), got Fake GPU 0 of compute capability 8.0"),
+        ({"fail": "cuModuleLoadDataEx:1:218"}, "cannot load the kernels for sm_90a on Fake GPU 0: cuModuleLoadDataEx failed"),
+        ({"fail": "cuMemAlloc_v2:1:2"}, "weight '0.weight': cannot allocate"),
+        ({"fail": "cuStreamCreate:1:2"}, "cuda:0: cuStreamCreate failed with CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+        ({"fail": "cuLaunchKernel:1:701"}, "kernel main_loop_0: cuLaunchKernel failed with CUDA_ERROR_OTHER"),
+        ({"fault": "1"}, "kernel main_loop_0"),
+    ],
+)
+def test_errors(cuda_bundle, settings, message):
+    run = call(cuda_bundle, **settings)
+    assert run.returncode == 3, run.stdout
+    assert message in run.stderr
+
+
+def test_newer_gpu_runs_the_forward_compatible_kernels(cuda_bundle):
+    """sm_90a is for compute capability 9.0 alone; a newer GPU takes sm_90."""
+    assert call(cuda_bundle, capability="100").returncode == 0
+
+
+AFTER_FAULT = """
+import sys, numpy, ecf8
+x = numpy.zeros((2, 1100), numpy.uint16)
+try:
+    import ml_dtypes
+    x = x.view(ml_dtypes.bfloat16)
+except ImportError:
+    import torch
+    x = torch.zeros(2, 1100).bfloat16()
+model = ecf8.load(sys.argv[1])
+for attempt in range(2):
+    try:
+        model(x)
+        print("no error")
+    except ecf8.Error as error:
+        print(error)
+print("again:", ecf8.load(sys.argv[1])(x).shape)
+"""
+
+
+def test_process_goes_on_after_a_fault(cuda_bundle):
+    environment = os.environ | {"FAKE_CUDA_FAULT": "1", "LD_LIBRARY_PATH": str(FAKE)}
+    command = [sys.executable, "-c", AFTER_FAULT, str(cuda_bundle)]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    first, second, again = run.stdout.splitlines()
+    assert "CUDA_ERROR_ILLEGAL_ADDRESS" in first
+    assert "ECF8_GPU_SYNC=1" in first
+    assert "lose what was on it; load the model again" in second
+    assert "(2, 64)" in again or "[2, 64]" in again
+
+
+def test_memory_that_is_kept_is_given_back_for_more(cuda_bundle):
+    """The first request of a call that fails is repeated after what earlier calls left was freed."""
+    weights = 4  # allocations of weights come first
+    run = call(cuda_bundle, fail=f"cuMemAlloc_v2:{weights}:2")
+    assert run.returncode == 0, run.stderr

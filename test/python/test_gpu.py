@@ -1,0 +1,313 @@
+"""Models compiled for GPUs, run on the CPU by `--target=simt`: the same host code, kernels and functions as on a GPU."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import ecf8
+import numpy as np
+import pytest
+import torch
+from conftest import Block, mlp, same_bytes
+from ecf8._tools import find_compiler
+from ecf8.quantize import quantize_linears
+from torch import Tensor, nn
+
+SMALL = ["--min-elements=1"]
+
+
+def compiled(module: nn.Module, *args: Tensor, **options: Any) -> tuple[ecf8.CompiledModel, ecf8.CompiledModel]:
+    """The model for the CPU and for simt."""
+    cpu = ecf8.compile(module.eval(), args, target_cpu="native", options=SMALL)
+    extra = SMALL + options.pop("options", [])
+    return cpu, ecf8.compile(module, args, target="simt", options=extra, **options)
+
+
+def close(left: Tensor, right: Tensor, tolerance: float) -> bool:
+    return torch.allclose(left.float(), right.float(), rtol=tolerance, atol=tolerance)
+
+
+def xxh3(content: bytes) -> str:
+    library = ctypes.CDLL("libxxhash.so.0")
+    library.XXH3_64bits.restype = ctypes.c_uint64
+    library.XXH3_64bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+    return f"{library.XXH3_64bits(content, len(content)):016x}"
+
+
+@pytest.fixture(autouse=True)
+def _checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounds, uninitialised and racing accesses of kernels are errors."""
+    monkeypatch.setenv("ECF8_SIMT_CHECK", "1")
+
+
+@pytest.mark.parametrize("codec", ["auto", "quads", "pairs", "classic", "raw"])
+@pytest.mark.parametrize("scheme", ["channel", "block"])
+def test_bf16_layers(codec, scheme):
+    module = quantize_linears(mlp(200, 72, 40).to(torch.bfloat16), scheme=scheme)
+    x = torch.randn(5, 200).bfloat16()
+    cpu, gpu = compiled(module, x, codec=codec)
+    assert gpu.device == "simt (simt)"
+    assert close(cpu(x), gpu(x), 2e-2)
+    raw = compiled(module, x, codec="raw")[1]
+    assert same_bytes(raw(x), gpu(x))
+
+
+@pytest.mark.parametrize("rows", [1, 8, 9, 33, 70])
+def test_any_number_of_rows(rows):
+    module = quantize_linears(mlp(64, 48).half())
+    x = torch.randn(2, 64).half()
+    dynamic = ({0: torch.export.Dim("rows", min=1)},)
+    cpu, gpu = compiled(module, x, dynamic_shapes=dynamic, codec="quads")
+    x = torch.randn(rows, 64).half()
+    cpu = ecf8.compile(module, (x,), target_cpu="native", options=SMALL)
+    assert close(cpu(x), gpu(x), 2e-3)
+
+
+def test_integers_are_exact():
+    """Sums below 2^24 have one result in any order: all bytes of a contraction are compared."""
+    linear = nn.Linear(512, 96, bias=False)
+    linear.weight.data = torch.randint(-8, 9, linear.weight.shape).float()
+
+    class Exact(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(linear.weight.data.to(torch.float8_e4m3fn), requires_grad=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x @ self.weight.to(torch.bfloat16).T
+
+    x = torch.randint(-4, 5, (3, 512)).bfloat16()
+    cpu, gpu = compiled(Exact(), x, codec="quads")
+    assert same_bytes(cpu(x), gpu(x))
+
+
+def test_transformer_block_gives_the_bytes_of_the_cpu():
+    module = quantize_linears(Block().to(torch.bfloat16))
+    x = torch.randn(2, 5, 64).bfloat16()
+    cpu, gpu = compiled(module, x)
+    assert close(cpu(x), gpu(x), 2e-2)
+
+
+def test_f32_activations_are_decoded_as_a_whole():
+    module = quantize_linears(mlp(64, 96, 32))
+    x = torch.randn(4, 64)
+    cpu, gpu = compiled(module, x, codec="quads")
+    assert same_bytes(cpu(x), gpu(x))
+
+
+class Functions(nn.Module):
+    """What a model does outside of its matmuls; the last are those that kernels have an expansion of their own for."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        sums = x.sum(-1), x.max(-1).values, x.sum(), x.softmax(-1)
+        moved = x.T.contiguous(), torch.cat([x, x * 2], 0), x[1:3, ::2], x.reshape(-1)
+        math = x.exp(), (x.abs() + 1).log(), x.tanh(), x.erf(), x.abs().sqrt(), torch.rsqrt(x.abs() + 1), x.floor()
+        rounded = x.round(), x.half() + x.half(), x.double() * 2, (x > 0), x.to(torch.int64), x.to(torch.float8_e4m3fn)
+        return *sums, *moved, *math, *rounded
+
+
+def test_functions_give_the_bytes_of_the_cpu():
+    x = torch.randn(6, 33) * 3
+    x[0, :4] = torch.tensor([0.0, -0.0, 1e-40, -1e30])
+    cpu, gpu = compiled(Functions(), x)
+    for index, (left, right) in enumerate(zip(cpu(x), gpu(x), strict=True)):
+        assert same_bytes(left, right), index
+
+
+def test_sine_and_cosine():
+    class Rotation(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return x.sin(), x.cos()
+
+    x = torch.cat([torch.randn(1000), torch.randn(1000) * 1e5, torch.tensor([0.0, 3e13, -1e-30, torch.pi / 2])])
+    sine, cosine = compiled(Rotation(), x)[1](x)
+    # Half a unit in the last place for the rounding, and next to nothing for f64 in between.
+    for result, exact in ((sine, x.double().sin()), (cosine, x.double().cos())):
+        error = (result.double() - exact).abs()
+        assert (error <= 0.51 * torch.finfo(torch.float32).eps * exact.abs().clamp(min=1e-30)).all()
+    special = torch.tensor([torch.inf, torch.nan, 1e30])
+    gpu = compiled(Rotation(), special)[1]
+    assert all(torch.isnan(result).all() for result in gpu(special))
+
+
+class Embedding(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(10, 16)
+
+    def forward(self, index: Tensor) -> Tensor:
+        return self.embedding(index)
+
+
+def test_failed_assertion_of_a_kernel_is_an_error_and_no_more():
+    index = torch.arange(4)
+    cpu, gpu = compiled(Embedding(), index)
+    with pytest.raises(ecf8.ExecutionError, match="assertion failed: .* at "):
+        gpu(torch.tensor([1, 2, 10, 3]))
+    assert same_bytes(cpu(index), gpu(index))
+
+
+def test_scalars_loops_and_host_values(tmp_path):
+    """What the host reads and writes of the GPU's memory: extracted elements, loop bounds, scalar results."""
+    program = tmp_path / "p.mlir"
+    program.write_text(
+        """
+        func.func @main(%x: tensor<?xi64>, %n: i64) -> (tensor<?xi64>, i64, f32) {
+          %c0 = arith.constant 0 : index
+          %c1 = arith.constant 1 : index
+          %c2 = arith.constant 2 : i64
+          %first = tensor.extract %x[%c0] : tensor<?xi64>
+          %steps = arith.index_cast %first : i64 to index
+          %result = scf.for %i = %c0 to %steps step %c1 iter_args(%t = %x) -> tensor<?xi64> {
+            %old = tensor.extract %t[%c1] : tensor<?xi64>
+            %new = arith.muli %old, %c2 : i64
+            %next = tensor.insert %new into %t[%c1] : tensor<?xi64>
+            scf.yield %next : tensor<?xi64>
+          }
+          %f = arith.sitofp %n : i64 to f32
+          return %result, %first, %f : tensor<?xi64>, i64, f32
+        }
+        """
+    )
+    run = subprocess.run(
+        [find_compiler(), program, "--target=simt", "-o", tmp_path / "p.ecf8"], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    result, first, scalar = ecf8.load(tmp_path / "p.ecf8")(np.array([3, 5, 7]), np.array(4))
+    assert np.asarray(result).tolist() == [3, 40, 7]
+    assert (int(first), float(scalar)) == (3, 4.0)
+
+
+# ---- Bundles that are damaged or for something else -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def gpu_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(3)
+    module = quantize_linears(mlp(128, 64).to(torch.bfloat16)).eval()
+    folder = tmp_path_factory.mktemp("gpu")
+    program, weights = ecf8.export_mlir(module, (torch.zeros(2, 128).bfloat16(),), folder)
+    for target in ("simt", "cuda"):
+        command = [find_compiler(), program, f"--weights={weights}", f"--target={target}", *SMALL]
+        run = subprocess.run([*command, "--gpu-arch=sm_90a", "-o", folder / f"{target}.ecf8"], capture_output=True)
+        assert run.returncode == 0, run.stderr
+    return folder
+
+
+def edited(bundle: Path, target: Path, edit: Any) -> Path:
+    """A copy of `bundle` with another manifest: `edit(manifest, folder)`."""
+    shutil.copytree(bundle, target)
+    path = target / "manifest.json"
+    manifest = json.loads(path.read_text())
+    edit(manifest, target)
+    path.write_text(json.dumps(manifest))
+    return target
+
+
+def test_bundle_holds_a_forward_compatible_ptx(gpu_bundle):
+    manifest = json.loads((gpu_bundle / "cuda.ecf8" / "manifest.json").read_text())
+    assert manifest["target"] == "cuda"
+    assert manifest["required_features"] == ["gpu_kernels"]
+    assert [(kernels["gpu"], kernels["format"]) for kernels in manifest["kernels"]] == [
+        ("sm_90a", "ptx"),
+        ("sm_90", "ptx"),
+    ]
+    run = subprocess.run([find_compiler().with_name("ecf8-run"), gpu_bundle / "cuda.ecf8", "--verify"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_kernels_for_other_encodings_are_refused(gpu_bundle, tmp_path):
+    def edit(manifest: dict[str, Any], folder: Path) -> None:
+        kernels = manifest["kernels"][0]
+        path = folder / kernels["path"]
+        text = path.read_text()
+        mark = text[text.index("@ecf8_weights_") :][1:30]
+        path.write_text(text.replace(mark, "ecf8_weights_0000000000000000"))
+        kernels["bytes"] = path.stat().st_size
+        kernels["xxh3"] = xxh3(path.read_bytes())
+
+    bundle = edited(gpu_bundle / "simt.ecf8", tmp_path / "b.ecf8", edit)
+    with pytest.raises(ecf8.ExecutionError, match="expected kernels for the encodings of the bundle's weights"):
+        ecf8.load(bundle)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda w: w["gpu"].update(layout="0" * 24), "expected (kernels for the encodings|a payload of layout)"),
+        (lambda w: w.pop("gpu"), "expected an object 'gpu'"),
+        (lambda w: w["gpu"].update(table=0), "expected a 'table' that is a plain weight of i32"),
+        (lambda w: w["gpu"].update(slot_bytes=1 << 40), "expected at most"),
+    ],
+)
+def test_wrong_manifests_of_weights(gpu_bundle, tmp_path, change, message):
+    def edit(manifest: dict[str, Any], folder: Path) -> None:
+        change(next(weight for weight in manifest["weights"] if weight["kind"] == "compressed"))
+
+    with pytest.raises(ecf8.ExecutionError, match=message):
+        ecf8.load(edited(gpu_bundle / "simt.ecf8", tmp_path / "b.ecf8", edit))
+
+
+def test_damaged_kernels_are_refused(gpu_bundle, tmp_path):
+    def edit(manifest: dict[str, Any], folder: Path) -> None:
+        path = folder / manifest["kernels"][0]["path"]
+        path.write_bytes(path.read_bytes()[:-1] + b" ")
+
+    bundle = edited(gpu_bundle / "simt.ecf8", tmp_path / "b.ecf8", edit)
+    with pytest.raises(ecf8.ExecutionError, match="expected checksum"):
+        ecf8.load(bundle)
+
+
+def test_faulting_kernel_is_named_and_the_process_goes_on(gpu_bundle, tmp_path):
+    """Kernels that write to an address that is none."""
+
+    def edit(manifest: dict[str, Any], folder: Path) -> None:
+        kernels = manifest["kernels"][0]
+        path = folder / kernels["path"]
+        text = path.read_text()
+        nowhere = r"\1 inttoptr (i64 4096 to ptr\2)"
+        path.write_text(re.sub(r"(store (?:float|bfloat|i16) \S+, ptr((?: addrspace\(1\))?)) %[\w.]+", nowhere, text))
+        kernels["bytes"] = path.stat().st_size
+        kernels["xxh3"] = xxh3(path.read_bytes())
+
+    x = torch.randn(2, 128).bfloat16()
+    broken = ecf8.load(edited(gpu_bundle / "simt.ecf8", tmp_path / "b.ecf8", edit))
+    whole = ecf8.load(gpu_bundle / "simt.ecf8")
+    expected = whole(x)
+    with pytest.raises(ecf8.ExecutionError, match="kernel .*out of bounds|kernel .*4096"):
+        broken(x)
+    assert same_bytes(whole(x), expected)
+
+
+@pytest.mark.parametrize(
+    ("bundle", "device", "message"),
+    [
+        ("simt", "cuda:0", "expected a device for a bundle of target simt, got 'cuda:0'; compile with --target=cuda"),
+        ("simt", "gpu", "expected a device cpu, cuda:<number> or simt, got 'gpu'"),
+        ("simt", "cuda:-1", "expected a device"),
+        ("simt", "cuda:1x", "expected a device"),
+        ("cuda", "simt", "compile with --target=simt"),
+    ],
+)
+def test_wrong_devices(gpu_bundle, bundle, device, message):
+    with pytest.raises(ecf8.ExecutionError, match=message):
+        ecf8.load(gpu_bundle / f"{bundle}.ecf8", device=device)
+
+
+def test_cpu_bundle_on_a_gpu(bundle):
+    with pytest.raises(ecf8.ExecutionError, match="expected device cpu for a bundle of target cpu"):
+        ecf8.load(bundle, device="cuda:0")
+    assert ecf8.load(bundle, device="cpu").device == "cpu"
+
+
+def test_device_of_the_environment(gpu_bundle, monkeypatch):
+    monkeypatch.setenv("ECF8_DEVICE", "nothing")
+    with pytest.raises(ecf8.ExecutionError, match="ECF8_DEVICE: expected a device"):
+        ecf8.load(gpu_bundle / "simt.ecf8")
+    assert ecf8.load(gpu_bundle / "simt.ecf8", device="simt").device == "simt (simt)"
