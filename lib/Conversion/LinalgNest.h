@@ -22,7 +22,7 @@ struct NestPlan {
   /// Innermost reduction along which inputs lie contiguous that are strided along laneDim: `lanes` times `lanes` of
   /// their elements are read as rows and transposed in registers.
   std::optional<unsigned> transposedDim;
-  int64_t grain = 1;        ///< least number of iterations of the parallel loop worth a thread
+  int64_t grain = 1;         ///< least number of iterations of the parallel loop worth a thread
   bool isAlwaysLoop = false; ///< a parallel loop of one iteration where there is no dimension for it
 };
 

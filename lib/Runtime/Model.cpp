@@ -59,7 +59,8 @@ static Status checkPayloadHeader(const WeightInfo &info, ByteSpan payload) {
     return bad("expected magic 'ECF8' at byte 0, got other bytes");
   if (header[4] != 1)
     return Status(StatusCode::Unsupported, "payload: expected format version 1, got " + std::to_string(header[4]));
-  // Kernels of GPUs read wide codes (flag 1) and order mma (flag 2); they were made for what the header says further on.
+  // Kernels of GPUs read wide codes (flag 1) and order mma (flag 2); they were made for what the header says further
+  // on.
   const uint64_t knownFlags = info.gpu.layout.empty() ? 0 : 3;
   if (uint64_t flags = readLittleEndian(header + 8, 4); flags & ~knownFlags)
     return Status(StatusCode::Unsupported,

@@ -47,9 +47,10 @@ def compile(
     to it. Instead of these two, `entry_points` names several functions, which share the weights that they share in
     Python. `codec` is "auto" (planes, or plain where that is not smaller), "raw" (nothing is compressed), "planes" or
     "huffman" (smaller by a tenth of a bit per weight, slower); `target_cpu` a list of instruction sets as in
-    `ecf8-compile --target-cpu`; `target` "cpu", "cuda" or "simt" (docs/guides/gpu.md), which take other codecs and, in
-    `options`, `--gpu-arch`; a bundle for "cuda" can be loaded where there is such a GPU. `options` are further flags for it. The bundle is written to `output`, or to a
-    temporary folder that goes away with the model. `show_progress`: None = only on a terminal.
+    `ecf8-compile --target-cpu`. For `target` "cuda" and "simt" (docs/guides/gpu.md) codecs are others, and `--gpu-arch`
+    goes into `options`; a bundle for "cuda" can be loaded where there is such a GPU. `options` are
+    further flags for it. The bundle is written to `output`, or to a temporary folder that goes away with the model.
+    `show_progress`: None = only on a terminal.
 
     Raises `ModelImportError` for what torch.export or torch-mlir cannot express, and `CompileError` for what
     `ecf8-compile` refuses; both leave a reproducer file, named in the message.

@@ -197,9 +197,9 @@ def load(
 ) -> CompiledModel:
     """Loads a bundle written by `ecf8.compile`, `CompiledModel.save` or `ecf8-compile`.
 
-    `cpu` forces an instruction set ("generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16"); `device` says where a
-    bundle for GPUs runs ("cuda:0", "simt"; inputs and outputs are CPU tensors all the same); `verify=False` skips the
-    weights' checksums.
+    `cpu` forces an instruction set ("generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16"); `device` is
+    where a bundle for GPUs runs ("cuda:0", "simt"); inputs and outputs are on the CPU all the same. `verify=False`
+    skips the weights' checksums.
     """
     return CompiledModel(path, cpu=cpu, device=device, verify=verify)
 

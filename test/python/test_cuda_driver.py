@@ -63,11 +63,20 @@ def test_no_driver(cuda_bundle, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"version": "11080"}, "expected a CUDA driver for CUDA 12.4 or newer, got one for CUDA 11.8; update the driver"),
+        (
+            {"version": "11080"},
+            "expected a CUDA driver for CUDA 12.4 or newer, got one for CUDA 11.8; update the driver",
+        ),
         ({"devices": "0"}, "expected a GPU, got a CUDA driver that shows none"),
         ({"fail": "cuInit:1:100"}, "cuInit failed with CUDA_ERROR_OTHER"),
-        ({"capability": "80"}, "expected a GPU for the bundle's kernels (sm_90a, sm_90), got Fake GPU 0 of compute capability 8.0"),
-        ({"fail": "cuModuleLoadDataEx:1:218"}, "cannot load the kernels for sm_90a on Fake GPU 0: cuModuleLoadDataEx failed"),
+        (
+            {"capability": "80"},
+            "expected a GPU for the bundle's kernels (sm_90a, sm_90), got Fake GPU 0 of compute capability 8.0",
+        ),
+        (
+            {"fail": "cuModuleLoadDataEx:1:218"},
+            "cannot load the kernels for sm_90a on Fake GPU 0: cuModuleLoadDataEx failed",
+        ),
         ({"fail": "cuMemAlloc_v2:1:2"}, "weight '0.weight': cannot allocate"),
         ({"fail": "cuStreamCreate:1:2"}, "cuda:0: cuStreamCreate failed with CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
         ({"fail": "cuLaunchKernel:1:701"}, "kernel main_loop_0: cuLaunchKernel failed with CUDA_ERROR_OTHER"),

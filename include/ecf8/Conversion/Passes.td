@@ -387,14 +387,15 @@ def LowerDeviceAssertsPass : Pass<"ecf8-lower-device-asserts", "::mlir::gpu::GPU
 def ExpandDeviceMathPass : Pass<"ecf8-expand-device-math", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Write out the functions of kernels that have no instruction";
   let description = [{
-    In: kernels with `math` ops on scalars. Out: `math.sin` and `math.cos` on f32, f16 and bf16 as arithmetic in f64, exact but for the
+    In: kernels with `math` ops on scalars. Out: intrinsics of LLVM for what has an instruction, such as `math.sqrt`; `math.sin` and `math.cos` on f32, f16 and bf16 as arithmetic in f64, exact but for the
     last rounding where the argument is below 2^45 in size, and NaN from there on: no library of device code is needed.
-    Left alone: what has an instruction, such as `math.sqrt`. Every other function is an error: run `ecf8-expand-math` first.
+    Left alone: tests for infinities and NaN and counts of bits. Every other function is an error, and so is `arith.remf`: run
+    `ecf8-expand-math` first.
     Place in the pipeline: after `ecf8-launch-loops`, before `convert-math-to-llvm`.
 
     Example: `test/Conversion/expand-device-math.mlir`.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect"];
 }
 
 def GpuToRuntimePass : Pass<"ecf8-gpu-to-runtime", "::mlir::ModuleOp"> {

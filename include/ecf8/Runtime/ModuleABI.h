@@ -40,8 +40,8 @@ typedef struct EcfModuleImports {
  *   void ecf8_module_init_gpu(const EcfGpuImports *imports);      called once after loading; may be missing
  * and the memory of all tensors is then the GPU's: what `allocate` gives, what `weight` gives (a device image, see
  * docs/Bundle.md; the size is that of the payload), and what descriptors of operands point to. Scalars and descriptors
- * themselves are the host's. Work is in the order of the calls; none of them waits for it but `read`. Each ends the call
- * with an error status where it fails.
+ * themselves are the host's. Work is in the order of the calls; none of them waits for it but `read`. Each ends the
+ * call with an error status where it fails.
  */
 typedef struct EcfGpuImports {
   uint32_t abiVersion;  /* ECF8_MODULE_ABI_VERSION of the runtime */

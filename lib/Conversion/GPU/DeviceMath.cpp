@@ -105,16 +105,19 @@ struct ExpandDeviceMathPass : public ::mlir::ecf8::impl::ExpandDeviceMathPassBas
       if ((isa<math::MathDialect>(op->getDialect()) && !isLeft(op)) || isa<arith::RemFOp>(op))
         ops.push_back(op);
     });
+    bool isKnown = true;
     for (Operation *op : ops) {
       Value result = expand(op);
       if (!result) {
         op->emitOpError() << "expected a function that GPUs have code for, got one on " << op->getResult(0).getType();
-        signalPassFailure();
+        isKnown = false;
         continue;
       }
       op->getResult(0).replaceAllUsesWith(result);
       op->erase();
     }
+    if (!isKnown)
+      return signalPassFailure();
     // What sines and cosines are made of.
     getOperation().walk([&](Operation *op) {
       if (isa<math::MathDialect>(op->getDialect()) && !isLeft(op)) {
