@@ -33,7 +33,7 @@ WITHOUT_MLIR = {"Simt"}
 BELOW_COMPILER = {"Support", "Codec", "Runtime", "Checkpoint", "tools/ecf8-run", "tools/ecf8-pack"}
 # Plain declarations of no layer: the agreement between compiled code and the runtime, the tensor exchange standard, and
 # the status codes of the C APIs.
-SHARED_HEADERS = {"ecf8/Runtime/ModuleABI.h", "ecf8-c/DLPack.h", "ecf8-c/Status.h"}
+SHARED_HEADERS = {"ecf8/Runtime/ModuleABI.h", "ecf8-c/DLPack.h", "ecf8-c/GPU.h", "ecf8-c/Status.h"}
 SOURCES = {".h", ".cpp", ".td", ".inc"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]|^\s*include\s+"([^"]+)"', re.MULTILINE)

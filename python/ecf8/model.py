@@ -189,7 +189,8 @@ class CompiledModel:
             )
 
     def __repr__(self) -> str:
-        return f"<ecf8 model '{self.path}': {', '.join(self._names)} on {self.cpu if self.device == 'cpu' else self.device}>"
+        place = self.cpu if self.device == "cpu" else self.device
+        return f"<ecf8 model '{self.path}': {', '.join(self._names)} on {place}>"
 
 
 def load(

@@ -145,6 +145,16 @@ void writeManifests(SeedWriter &seeds) {
   manifest["required_features"].push_back("transposed_weights");
   seeds.write("manifest", "compressed", manifest.dump());
   seeds.write("json", "manifest", manifest.dump());
+  packed["gpu"] = {{"layout", std::string(24, '0')}, {"slot_bytes", 64}, {"table", 2}};
+  json table = {{"index", 2},   {"name", "t"},         {"kind", "plain"}, {"dtype", "i32"},
+                {"shape", {4}}, {"encoding", nullptr}, {"bytes", 16},     {"xxh3", hash}};
+  manifest["weights"] = json::array({weight, packed, table});
+  manifest["target"] = "cuda";
+  manifest["required_features"].push_back("gpu_kernels");
+  manifest["kernels"] = {
+      {{"path", "code/k.ptx"}, {"gpu", "sm_90a"}, {"format", "ptx"}, {"bytes", 1000}, {"xxh3", hash}}};
+  manifest["assertions"] = {"assertion failed: index"};
+  seeds.write("manifest", "gpu", manifest.dump());
   for (size_t depth : {64, 65})
     seeds.write("json", "depth-" + std::to_string(depth), std::string(depth, '[') + std::string(depth, ']'));
   seeds.write("json", "values",

@@ -105,7 +105,8 @@ TEST_F(Load, m1_versions) {
   EXPECT_EQ(manifestError("/version", 2, ECF8_UNSUPPORTED), "manifest: expected bundle version 1, got 2");
   EXPECT_EQ(manifestError("/version", "1"), "manifest: expected a non-negative integer 'version', got string");
   EXPECT_EQ(manifestError("/module_abi", 7, ECF8_UNSUPPORTED), "manifest: expected module ABI 1, got 7");
-  EXPECT_EQ(manifestError("/target", "cuda", ECF8_UNSUPPORTED), "manifest: expected target 'cpu', got 'cuda'");
+  EXPECT_EQ(manifestError("/target", "tpu", ECF8_UNSUPPORTED),
+            "manifest: expected target 'cpu', 'cuda' or 'simt', got 'tpu'");
 }
 
 TEST_F(Load, m2_required_features) {
@@ -138,6 +139,10 @@ TEST_F(Load, m3_fields) {
   EXPECT_EQ(manifestError("/weights/0/transposed", true),
             "weights[0]: expected a boolean 'transposed' beside two dimensions at least, got true");
   EXPECT_EQ(manifestError("/code", json::array()), "code: expected at least one instruction set, got none");
+}
+
+TEST_F(Load, m5_weights_on_gpus) {
+  EXPECT_EQ(manifestError("/target", "cuda"), "weights[1]: expected an object 'gpu', got none");
 }
 
 TEST_F(Load, m4_paths) {
