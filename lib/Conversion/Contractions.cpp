@@ -100,8 +100,9 @@ FailureOr<ContractionSpec> ContractionSpec::of(func::FuncOp function) {
     auto memref =
         index < function.getNumArguments() ? dyn_cast<MemRefType>(function.getArgumentTypes()[index]) : MemRefType();
     Type type = memref ? memref.getElementType() : Type();
-    return type && (type.isF32() || type.isBF16() || type.isF16()) ? type
-                                                                   : Type(Float32Type::get(function.getContext()));
+    bool isNumber = type && (type.isF32() || type.isBF16() || type.isF16());
+    bool isFP8 = type && index == 1 && CompressedType::isValidElementType(type);
+    return isNumber || isFP8 ? type : Type(Float32Type::get(function.getContext()));
   };
   spec.activations = elementType(1);
   spec.result = Float32Type::get(function.getContext());
@@ -122,6 +123,10 @@ FailureOr<ContractionSpec> ContractionSpec::of(func::FuncOp function) {
   if (function.getFunctionType() != spec.getFunctionType())
     return function.emitOpError() << "expected a contraction type, " << spec.getFunctionType() << ", got "
                                   << function.getFunctionType(),
+           failure();
+  if (spec.hasFP8Activations() && spec.scale && (!spec.scalesSums || !spec.scale.isF32())) // contract_c13
+    return function.emitOpError() << "expected a scale of f32 with '" << kScalesSumsAttrName
+                                  << "' for activations of FP8, got " << spec.scale,
            failure();
   if (spec.scale && !spec.scale.isF32() && spec.scale != spec.activations) // contract_c6
     return function.emitOpError() << "expected a scale of f32 or of the activations' element type, got " << spec.scale

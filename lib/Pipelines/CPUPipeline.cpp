@@ -30,6 +30,7 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
     FuseDecodePassOptions fuse;
     fuse.arithmetic = options.arithmetic;
     fuse.forGpu = options.forGpu;
+    fuse.fp8Activations = options.fp8Activations;
     manager.addNestedPass<func::FuncOp>(createFuseDecodePass(fuse));
   }
   manager.addPass(createExpandPowersPass());
@@ -38,8 +39,11 @@ void buildBufferizePipeline(OpPassManager &manager, const CPUPipelineOptions &op
   addCleanup(manager);
   manager.addNestedPass<func::FuncOp>(createPrepareContractionsPass());
   manager.addNestedPass<func::FuncOp>(createFuseElementwisePass());
-  if (options.fuseEpilogue && !options.forGpu) // the kernels of GPUs have none
-    manager.addNestedPass<func::FuncOp>(createFuseEpiloguePass());
+  if (options.fuseEpilogue) {
+    FuseEpiloguePassOptions fuse;
+    fuse.scaledSums = options.forGpu;
+    manager.addNestedPass<func::FuncOp>(createFuseEpiloguePass(fuse));
+  }
   if (options.tileAttention && !options.forGpu)
     manager.addNestedPass<func::FuncOp>(createTileAttentionPass());
   addCleanup(manager);

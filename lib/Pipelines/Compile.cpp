@@ -203,6 +203,8 @@ static void fillPipelineOptions(CPUPipelineOptions &pipeline, const CpuLevel &le
   pipeline.fuseEpilogue = options.fuseEpilogue;
   pipeline.tileAttention = options.tileAttention;
   pipeline.forGpu = !options.gpus.empty();
+  pipeline.fp8Activations =
+      pipeline.forGpu && llvm::all_of(options.gpus, [](const Architecture *gpu) { return gpu->multipliesFP8; });
   pipeline.lanes = level.lanes.str();
   pipeline.vectorBits = level.vectorBits;
   pipeline.hasF16Conversions = llvm::is_contained(level.features, "f16c");

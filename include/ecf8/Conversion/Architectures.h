@@ -12,6 +12,8 @@ struct Architecture {
   llvm::StringRef name;       ///< as in `--gpu-arch`, LLVM and ptxas
   llvm::StringRef ptxFeature; ///< the PTX version that kernels are written in, as LLVM's feature: +ptx84
   bool convertsFP8;           ///< e4m3 and e5m2 to f16 by one instruction
+  bool multipliesFP8;         ///< mma.sync of e4m3 and e5m2
+  bool hasWarpgroups;         ///< wgmma
   int64_t sharedBytes;        ///< the most shared memory that a block can have
   bool looksUpQuads;          ///< bandwidth leaves time for one look-up for four weights, not for two: codec auto
   bool isForwardCompatible;   ///< newer GPUs run its PTX, too

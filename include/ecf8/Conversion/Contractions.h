@@ -38,7 +38,7 @@ enum class ScaleKind { None, Rows, Blocks };
 /// What a contraction function is compiled for.
 struct ContractionSpec {
   CompressedType weight;
-  Type activations; ///< f32, bf16 or f16
+  Type activations; ///< f32, bf16, f16 or FP8
   ScaleKind scaleKind = ScaleKind::None;
   Type scale;                    ///< f32, bf16 or f16; null without a scale
   bool scalesSums = false;       ///< scales are applied to sums instead of weights
@@ -47,6 +47,7 @@ struct ContractionSpec {
   Region *epilogue = nullptr;    ///< of the op or the function; null without one
   SmallVector<MemRefType> extra; ///< what the epilogue reads
 
+  bool hasFP8Activations() const { return CompressedType::isValidElementType(activations); }
   /// The same as far as single weights go: without a scale where sums are scaled.
   ContractionSpec ofWeights() const;
 

@@ -349,7 +349,8 @@ def EmitGpuKernelsPass : Pass<"ecf8-emit-gpu-kernels", "::mlir::ModuleOp"> {
                         "GPU architecture: sm_80, sm_89, sm_90, sm_90a or sm_100">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
                            "::mlir::func::FuncDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
-                           "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"];
+                           "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }
 
 def LaunchLoopsPass : Pass<"ecf8-launch-loops", "::mlir::ModuleOp"> {

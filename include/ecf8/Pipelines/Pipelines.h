@@ -27,6 +27,9 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
   Option<bool> fuseEpilogue{*this, "fuse-epilogue",
                             llvm::cl::desc("Move elementwise ops on the result of a contraction into it"),
                             llvm::cl::init(true)};
+  Option<bool> fp8Activations{*this, "fp8-activations",
+                              llvm::cl::desc("Contractions take activations of FP8 as they are: GPUs from sm_89 on"),
+                              llvm::cl::init(false)};
   Option<bool> tileAttention{*this, "tile-attention", llvm::cl::desc("Compute attention a block of rows at a time"),
                              llvm::cl::init(true)};
   Option<bool> threads{*this, "threads", llvm::cl::desc("Run outer loops on the threads of the runtime"),

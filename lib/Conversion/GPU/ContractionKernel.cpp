@@ -1,9 +1,8 @@
-// The contraction of activations in f16 or bf16 with a weight that is decoded into the operands of tensor cores. A
-// block works on jobs of one chunk of columns at a time, with the activations of the chunk in shared memory; its warps
-// decode a tile each. The sums of a tile are final where there is one chunk; else they are stored, and the warp that
-// finishes a row of tiles last adds them up, in the order of the chunks.
+// The contraction of activations with a weight that is decoded into the operands of tensor cores. A block works on jobs
+// of one chunk of columns at a time, with the activations of the chunk in shared memory; its warps decode a tile each.
+// The sums of a tile are final where there is one chunk; else they are stored, and the warp that finishes a row of
+// tiles last adds them up, in the order of the chunks.
 #include "DeviceKernel.h"
-#include "WeightFragments.h"
 
 using namespace mlir;
 using namespace mlir::ecf8;
@@ -13,17 +12,24 @@ class ContractionKernel {
 public:
   ContractionKernel(DeviceBuilder &b, const DeviceSpec &spec, const ContractionSpec &contraction, int64_t columnBlocks,
                     ValueRange arguments, Value area)
-      : b(b), spec(spec), contraction(contraction), columnBlocks(columnBlocks), feed(b, spec),
-        fragments(b, spec, contraction.activations), weight(WeightArguments::of(arguments)), area(area) {
+      : b(b), spec(spec), contraction(contraction), columnBlocks(columnBlocks),
+        layout(ActivationLayout::of(spec, contraction.activations)), feed(b, spec, layout.warpsInStep()),
+        weight(WeightArguments::of(arguments)), area(area) {
     ValueRange rest = arguments.drop_front(WeightArguments::count);
-    activations = rest[0], activationStride = rest[1], activationRows = rest[2];
-    out = rest[3], outStride = rest[4];
-    rest = rest.drop_front(5);
-    if (contraction.scaleKind != ScaleKind::None) {
-      scales = rest[0], scaleStride = rest[1], blockRows = rest[2], blockColumns = rest[3];
-      rest = rest.drop_front(4);
+    auto take = [&] {
+      Value first = rest.front();
+      rest = rest.drop_front();
+      return first;
+    };
+    activations = take(), activationStride = take(), activationRows = take();
+    out = take(), outStride = take();
+    if (contraction.scaleKind != ScaleKind::None)
+      scales = take(), scaleStride = take(), blockRows = take(), blockColumns = take();
+    for (size_t i = 0; i < contraction.extra.size(); ++i) {
+      Value extra = take();
+      extras.emplace_back(extra, take());
     }
-    partials = rest[0], counters = rest[1];
+    partials = take(), counters = take();
   }
 
   static SmallVector<Type> getTypes(MLIRContext *context, const ContractionSpec &contraction) {
@@ -33,19 +39,33 @@ public:
     types.append({pointer, i64, i32, pointer, i64});
     if (contraction.scaleKind != ScaleKind::None)
       types.append({pointer, i64, i32, i32});
+    for (size_t i = 0; i < contraction.extra.size(); ++i)
+      types.append({pointer, i64});
     types.append({pointer, pointer});
     return types;
   }
 
   void emit() {
-    activationBytes = 8 * columnBlocks * getActivationRowBytes(spec);
-    feed.enter(weight, area, b.word(spec.tableBytes() + activationBytes));
+    feed.enter(weight, area, b.word(layout.endIn(spec, columnBlocks)));
+    products = GroupProducts::create(b, spec, contraction.activations, columnBlocks, area, feed.lane);
     firstActivation = b.mul(b.blockRow(), 8 * columnBlocks);
+    if (hasBlockScales()) {
+      // A number of groups divided by those of a block is the upper half of its product with ceil(2^32 / divisor):
+      // exact where the number times the divisor is below 2^32. For the divisor 1 the reciprocal does not fit.
+      groupsPerScale = b.ceilDivU(blockColumns, DeviceSpec::columnsPerGroup);
+      reciprocal = b.add(b.divU(b.word(-1), groupsPerScale), 1);
+    }
     std::tie(firstJob, lastJob) = feed.jobsOfBlock();
     b.when(b.isLess(firstJob, lastJob), [&] { emitBlock(); });
   }
 
 private:
+  bool hasBlockScales() const { return contraction.scaleKind == ScaleKind::Blocks; }
+  /// Scales of whole rows are applied to finished sums, those of blocks to the sums of each group.
+  bool scalesResult() const { return contraction.scalesSums && contraction.scaleKind == ScaleKind::Rows; }
+  bool scalesGroups() const { return contraction.scalesSums && hasBlockScales(); }
+  bool scalesWeights() const { return contraction.scaleKind != ScaleKind::None && !contraction.scalesSums; }
+
   void emitBlock() {
     TileFeed::Position first = feed.begin(firstJob, lastJob);
     Value lastChunk = feed.chunkOf(b.sub(lastJob, b.word(1)));
@@ -53,6 +73,7 @@ private:
            [&](Value chunk, ValueRange values) {
              b.blockBarrier(); // the activations before are done with
              stageActivations(chunk);
+             products->publish();
              b.blockBarrier();
              Value end = b.minS(lastJob, b.mul(b.add(chunk, b.word(1)), feed.rowTiles));
              return feed.forJobsBefore(end, values,
@@ -62,36 +83,36 @@ private:
 
   /// Copies the activations of a chunk to shared memory, rows and columns that do not exist as zeros.
   void stageActivations(Value chunk) {
+    const int64_t size = layout.elementBytes, perPiece = 16 / size;
     Value address = LLVM::PtrToIntOp::create(b, b.i64(), activations);
-    Value low = b.orI(address, b.mul(activationStride, 2));
+    Value low = b.orI(address, b.mul(activationStride, size));
     Value isAligned = b.compare(arith::CmpIPredicate::eq, b.andI(low, 15), 0);
     Value firstColumn = b.mul(chunk, spec.tileColumns);
-    Value perRow = b.mul(feed.groupsOf(chunk), DeviceSpec::columnsPerGroup / 8);
+    Value perRow = b.mul(feed.groupsOf(chunk), DeviceSpec::columnsPerGroup / perPiece);
     Value pieces = b.mul(perRow, 8 * columnBlocks);
-    Type vector = b.vectorOf(4, b.i32()), half = b.getI16Type();
+    Type vector = b.vectorOf(4, b.i32()), bits = b.getIntegerType(8 * size);
     b.loop(b.thread(), pieces, b.threadCount(), {}, [&](Value piece, ValueRange) {
-      Value row = b.divU(piece, perRow), eight = b.mul(b.sub(piece, b.mul(row, perRow)), 8);
-      Value to =
-          b.at(area, b.add(b.add(b.mul(row, getActivationRowBytes(spec)), b.mul(eight, 2)), b.word(spec.tableBytes())));
-      Value globalRow = b.add(firstActivation, row), column = b.add(firstColumn, eight);
+      Value row = b.divU(piece, perRow), inChunk = b.mul(b.sub(piece, b.mul(row, perRow)), perPiece);
+      Value globalRow = b.add(firstActivation, row), column = b.add(firstColumn, inChunk);
       Value from =
-          b.at(b.at(activations, b.mul(b.mul(b.wide(globalRow), activationStride), 2)), b.mul(b.wide(column), 2));
+          b.at(b.at(activations, b.mul(b.mul(b.wide(globalRow), activationStride), size)), b.mul(b.wide(column), size));
       Value rowExists = b.isLess(globalRow, activationRows);
-      Value isWhole =
-          b.andI(b.andI(rowExists, isAligned), b.compare(arith::CmpIPredicate::sle, b.add(column, 8), weight.columns));
+      Value isWhole = b.andI(b.andI(rowExists, isAligned),
+                             b.compare(arith::CmpIPredicate::sle, b.add(column, perPiece), weight.columns));
       b.choose(
           isWhole, {},
           [&] {
-            b.store(b.loadConstant(vector, from, 16), to, 16);
+            products->storePiece(row, inChunk, b.loadConstant(vector, from, 16));
             return SmallVector<Value>();
           },
           [&] {
-            b.loop(b.word(0), b.word(8), b.word(1), {}, [&](Value i, ValueRange) {
+            b.loop(b.word(0), b.word(perPiece), b.word(1), {}, [&](Value i, ValueRange) {
               Value exists = b.andI(rowExists, b.isLess(b.add(column, i), weight.columns));
-              Value bits = b.choose(
-                  exists, {half}, [&] { return SmallVector<Value>{b.loadConstant(half, b.at(from, b.mul(i, 2)), 2)}; },
-                  [&] { return SmallVector<Value>{b.constant(half, 0)}; })[0];
-              b.store(bits, b.at(to, b.mul(i, 2)), 2);
+              Value element = b.choose(
+                  exists, {bits},
+                  [&] { return SmallVector<Value>{b.loadConstant(bits, b.at(from, b.mul(i, size)), size)}; },
+                  [&] { return SmallVector<Value>{b.constant(bits, 0)}; })[0];
+              b.store(element, b.at(area, products->offsetOf(row, b.add(inChunk, i))), size);
               return SmallVector<Value>();
             });
             return SmallVector<Value>();
@@ -103,56 +124,63 @@ private:
   /// The two rows of the tile that a lane has elements of, the second 8 below the first.
   Value firstRowOf(Value rowTile) { return b.add(b.mul(rowTile, DeviceSpec::rowsPerTile), b.shrU(feed.lane, 2)); }
 
-  /// The scales of the lane's two rows for the columns of a group.
-  SmallVector<Value> loadScales(Value rowTile, Value column) {
+  int64_t scaleBytes() const { return contraction.scale.getIntOrFloatBitWidth() / 8; }
+
+  /// Where the rows of scales of the lane's two rows begin.
+  SmallVector<Value> scaleRowsOf(Value rowTile) {
     SmallVector<Value> result;
-    Value blockColumn = b.divU(column, blockColumns);
     for (int64_t i = 0; i < 2; ++i) {
       Value row = b.minS(b.add(firstRowOf(rowTile), b.word(8 * i)), b.sub(weight.rows, b.word(1)));
-      Value index = b.add(b.mul(b.wide(b.divU(row, blockRows)), scaleStride), b.wide(blockColumn));
-      int64_t size = contraction.scale.getIntOrFloatBitWidth() / 8;
-      Value scale = b.loadConstant(contraction.scale, b.at(scales, b.mul(index, size)), size);
-      result.push_back(contraction.scale.isF32() ? scale : arith::ExtFOp::create(b, b.getF32Type(), scale).getResult());
+      Value index = hasBlockScales() ? b.divU(row, blockRows) : row;
+      result.push_back(b.at(scales, b.mul(b.mul(b.wide(index), scaleStride), scaleBytes())));
     }
     return result;
   }
 
+  Value loadScale(Value address) {
+    Value scale = b.loadConstant(contraction.scale, address, scaleBytes());
+    return contraction.scale.isF32() ? scale : arith::ExtFOp::create(b, b.getF32Type(), scale).getResult();
+  }
+
+  /// The scales of the lane's two rows for the columns of a group.
+  SmallVector<Value> loadScales(ArrayRef<Value> scaleRows, Value chunk, Value group) {
+    SmallVector<Value> result;
+    Value offset;
+    if (hasBlockScales()) {
+      Value at = b.add(b.mul(chunk, spec.groupsPerTile()), group);
+      Value quotient = b.truncate(b.shrU(b.mul(b.wide(at), b.wide(reciprocal)), 32), b.i32());
+      Value isOne = b.compare(arith::CmpIPredicate::eq, groupsPerScale, 1);
+      offset = b.mul(b.select(isOne, at, quotient), scaleBytes());
+    }
+    for (Value row : scaleRows)
+      result.push_back(loadScale(offset ? b.at(row, offset) : row));
+    return result;
+  }
+
   void multiplyTile(TileFeed::Position &position, Value chunk) {
-    Value rowTile = feed.rowTileOf(position.job);
-    SmallVector<Value> sums(4 * columnBlocks, b.zeroFloat());
-    // Lane 4n + t reads the activations 4t to 4t + 3 of row n: 8 bytes, without bank conflicts.
-    Value mine = b.add(b.mul(b.shrU(feed.lane, 2), getActivationRowBytes(spec)), b.mul(b.andI(feed.lane, 3), 8));
-    mine = b.add(mine, b.word(spec.tableBytes()));
-    const bool isScaled = contraction.scaleKind != ScaleKind::None;
+    Value job = position.job, rowTile = feed.rowTileOf(job);
+    SmallVector<Value> scaleRows, sums(4 * columnBlocks, b.zeroFloat());
+    if (scalesWeights() || scalesGroups())
+      scaleRows = scaleRowsOf(rowTile);
     sums = feed.decodeTile(position, sums, [&](Value group, ArrayRef<SmallVector<Value>> quads, ValueRange carried) {
-      SmallVector<Value> totals(carried), scaleValues;
-      if (isScaled) {
-        Value column = b.add(b.mul(chunk, spec.tileColumns), b.mul(group, DeviceSpec::columnsPerGroup));
-        scaleValues = loadScales(rowTile, column);
+      SmallVector<Value> scaleValues = loadScales(scaleRows, chunk, group);
+      ArrayRef<Value> ofWeights = scalesWeights() ? ArrayRef<Value>(scaleValues) : ArrayRef<Value>();
+      if (!scalesGroups() && products->canContinue())
+        return products->multiply(group, quads, ofWeights, SmallVector<Value>(carried));
+      SmallVector<Value> totals(carried), zeros(totals.size(), b.zeroFloat());
+      SmallVector<Value> groupSums = products->multiply(group, quads, ofWeights, zeros);
+      for (auto [i, total] : llvm::enumerate(totals)) {
+        if (scalesGroups())
+          total = LLVM::FMAOp::create(b, groupSums[i], scaleValues[i % 4 / 2], total);
+        else
+          total = arith::AddFOp::create(b, total, groupSums[i]);
       }
-      const bool scalesSums = contraction.scalesSums;
-      SmallVector<Value> groupSums(totals.size(), b.zeroFloat());
-      MutableArrayRef<Value> target = scalesSums ? groupSums : totals;
-      Value base = b.at(area, b.add(mine, b.mul(group, DeviceSpec::columnsPerGroup * 2)));
-      Type pair = b.vectorOf(2, b.i32());
-      for (auto [step, stepQuads] : llvm::enumerate(quads)) {
-        auto a = fragments.convert(stepQuads, scalesSums ? ArrayRef<Value>() : scaleValues);
-        for (int64_t n = 0; n < columnBlocks; ++n) {
-          int32_t offset = 8 * n * getActivationRowBytes(spec) + 64 * step;
-          for (int64_t half = 0; half < 2; ++half) {
-            Value two = b.load(pair, b.at(base, int32_t(offset + 32 * half)), 8);
-            fragments.multiply(a[half], b.element(two, 0), b.element(two, 1), target.slice(4 * n, 4));
-          }
-        }
-      }
-      if (scalesSums)
-        for (auto [i, total] : llvm::enumerate(totals)) {
-          Value scaled = arith::MulFOp::create(b, groupSums[i], scaleValues[i % 4 / 2]);
-          total = arith::AddFOp::create(b, total, scaled);
-        }
       return totals;
     });
-    finish(rowTile, chunk, sums);
+    if (layout.warpsInStep() == 1)
+      finish(rowTile, chunk, sums);
+    else
+      b.when(feed.hasOwnTile(job), [&] { finish(rowTile, chunk, sums); });
   }
 
   void finish(Value rowTile, Value chunk, ArrayRef<Value> sums) {
@@ -160,7 +188,7 @@ private:
     b.choose(
         isSingle, {},
         [&] {
-          addToOutput(rowTile, sums);
+          writeResult(rowTile, sums);
           return SmallVector<Value>();
         },
         [&] {
@@ -213,40 +241,70 @@ private:
                    }
                    return next;
                  });
-      addToOutput(rowTile, totals);
+      writeResult(rowTile, totals);
       b.when(isFirstLane, [&] { b.store(b.word(0), counter, 4); });
     });
   }
 
-  void addToOutput(Value rowTile, ArrayRef<Value> sums) {
+  void writeResult(Value rowTile, ArrayRef<Value> sums) {
     Value row = firstRowOf(rowTile);
     Value column = b.add(firstActivation, b.mul(b.andI(feed.lane, 3), 2));
+    SmallVector<Value> scaleValues;
+    if (scalesResult())
+      for (Value address : scaleRowsOf(rowTile))
+        scaleValues.push_back(loadScale(address));
     for (int64_t n = 0; n < columnBlocks; ++n)
       for (int64_t i = 0; i < 4; ++i) {
         Value r = b.add(row, b.word(8 * (i / 2))), c = b.add(column, b.word(8 * n + i % 2));
         Value exists = b.andI(b.isLess(r, weight.rows), b.isLess(c, activationRows));
         b.when(exists, [&] {
-          Value index = b.add(b.mul(b.wide(c), outStride), b.wide(r));
-          Value to = b.at(out, b.mul(index, 4));
-          Value before = b.load(b.getF32Type(), to, 4);
-          b.store(arith::AddFOp::create(b, before, sums[4 * n + i]), to, 4);
+          Value sum = sums[4 * n + i];
+          if (scalesResult())
+            sum = arith::MulFOp::create(b, sum, scaleValues[i / 2]);
+          writeElement(c, r, sum);
         });
       }
+  }
+
+  /// Element [m, n] of a matrix.
+  Value elementOf(Value matrix, Value stride, Value m, Value n, Type type) {
+    Value index = b.add(b.mul(b.wide(m), stride), b.wide(n));
+    return b.at(matrix, b.mul(index, type.getIntOrFloatBitWidth() / 8));
+  }
+
+  void writeElement(Value m, Value n, Value sum) {
+    const unsigned size = contraction.result.getIntOrFloatBitWidth() / 8;
+    Value to = elementOf(out, outStride, m, n, contraction.result);
+    if (!contraction.epilogue)
+      return b.store(arith::AddFOp::create(b, b.load(b.getF32Type(), to, 4), sum), to, 4);
+    Block &body = contraction.epilogue->front();
+    IRMapping mapping;
+    mapping.map(body.getArgument(0), sum);
+    for (auto [argument, extra, type] : llvm::zip_equal(body.getArguments().drop_front(), extras, contraction.extra)) {
+      Value address = elementOf(extra.first, extra.second, type.getDimSize(0) == 1 ? b.word(0) : m,
+                                type.getDimSize(1) == 1 ? b.word(0) : n, type.getElementType());
+      mapping.map(argument, b.loadConstant(type.getElementType(), address, type.getElementTypeBitWidth() / 8));
+    }
+    for (Operation &op : body.without_terminator())
+      b.clone(op, mapping);
+    b.store(mapping.lookup(body.getTerminator()->getOperand(0)), to, size);
   }
 
   DeviceBuilder &b;
   const DeviceSpec &spec;
   const ContractionSpec &contraction;
   int64_t columnBlocks;
+  ActivationLayout layout;
   TileFeed feed;
-  WeightFragments fragments;
+  std::unique_ptr<GroupProducts> products;
   WeightArguments weight;
   Value area;
   Value activations, activationStride, activationRows;
   Value out, outStride;
   Value scales, scaleStride, blockRows, blockColumns;
+  SmallVector<std::pair<Value, Value>> extras; ///< matrices and their row strides
   Value partials, counters;
-  int64_t activationBytes = 0;
+  Value groupsPerScale, reciprocal;
   Value firstActivation, firstJob, lastJob;
 };
 } // namespace
@@ -254,7 +312,10 @@ private:
 gpu::GPUFuncOp mlir::ecf8::createContractionKernel(gpu::GPUModuleOp module, StringRef name, const DeviceSpec &spec,
                                                    const ContractionSpec &contraction, int64_t columnBlocks) {
   SmallVector<Type> types = ContractionKernel::getTypes(module.getContext(), contraction);
-  return createKernel(module, name, types, [&](DeviceBuilder &b, ValueRange arguments, Value area) {
-    ContractionKernel(b, spec, contraction, columnBlocks, arguments, area).emit();
-  });
+  return createKernel(
+      module, name, types,
+      [&](DeviceBuilder &b, ValueRange arguments, Value area) {
+        ContractionKernel(b, spec, contraction, columnBlocks, arguments, area).emit();
+      },
+      ActivationLayout::of(spec, contraction.activations).alignment);
 }

@@ -40,18 +40,21 @@ gpu::GPUModuleOp mlir::ecf8::getOrCreateKernelModule(ModuleOp module, const Arch
 }
 
 /// The dynamic area of shared memory: in PTX an array without size (`gpu.dynamic_shared_memory` has one of a byte).
-static LLVM::GlobalOp getSharedArea(gpu::GPUModuleOp module) {
-  if (auto existing = module.lookupSymbol<LLVM::GlobalOp>(kSharedArea))
+static LLVM::GlobalOp getSharedArea(gpu::GPUModuleOp module, int64_t alignment) {
+  if (auto existing = module.lookupSymbol<LLVM::GlobalOp>(kSharedArea)) {
+    existing.setAlignment(std::max<int64_t>(*existing.getAlignment(), alignment));
     return existing;
+  }
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
   auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
   return LLVM::GlobalOp::create(builder, module.getLoc(), type, /*isConstant=*/false, LLVM::Linkage::External,
-                                kSharedArea, Attribute(), /*alignment=*/16, DeviceBuilder::sharedSpace);
+                                kSharedArea, Attribute(), alignment, DeviceBuilder::sharedSpace);
 }
 
 gpu::GPUFuncOp mlir::ecf8::createKernel(gpu::GPUModuleOp module, StringRef name, ArrayRef<Type> arguments,
-                                        llvm::function_ref<void(DeviceBuilder &, ValueRange, Value)> emitBody) {
-  LLVM::GlobalOp shared = getSharedArea(module);
+                                        llvm::function_ref<void(DeviceBuilder &, ValueRange, Value)> emitBody,
+                                        int64_t alignment) {
+  LLVM::GlobalOp shared = getSharedArea(module, alignment);
   DeviceBuilder b(module.getLoc(), module.getContext());
   b.setInsertionPointToEnd(module.getBody());
   auto kernel = gpu::GPUFuncOp::create(b, name, b.getFunctionType(arguments, {}));

@@ -2,8 +2,8 @@
 #ifndef ECF8_LIB_CONVERSION_GPU_DEVICEKERNEL_H
 #define ECF8_LIB_CONVERSION_GPU_DEVICEKERNEL_H
 
+#include "GroupProducts.h"
 #include "TileFeed.h"
-#include "ecf8/Conversion/Contractions.h"
 
 namespace mlir::ecf8 {
 
@@ -20,9 +20,10 @@ inline constexpr StringLiteral kAssertionAttrName = "ecf8.assertion";
 inline constexpr int64_t kMaxBlockThreads = 512;
 
 /// Creates the kernel `name` in `module`, with a body that `emitBody` fills in, given its arguments and the shared
-/// area.
+/// area, which is aligned to `alignment` at least.
 gpu::GPUFuncOp createKernel(gpu::GPUModuleOp module, StringRef name, ArrayRef<Type> arguments,
-                            llvm::function_ref<void(DeviceBuilder &, ValueRange arguments, Value area)> emitBody);
+                            llvm::function_ref<void(DeviceBuilder &, ValueRange arguments, Value area)> emitBody,
+                            int64_t alignment = 16);
 
 /// The kernel that decodes the part of a weight into a row-major matrix. Arguments: WeightArguments, the matrix (of
 /// bytes), its row stride in bytes (i64). Shared memory: the table, decodeStagingBytes for each warp, two slots for
@@ -31,16 +32,15 @@ gpu::GPUFuncOp createDecodeKernel(gpu::GPUModuleOp module, StringRef name, const
 inline constexpr int64_t kDecodeRowBytes = DeviceSpec::columnsPerGroup + 16; ///< a row, without bank conflicts
 inline constexpr int64_t kDecodeStagingBytes = DeviceSpec::rowsPerTile * kDecodeRowBytes;
 
-/// The kernel that adds activations [M, columns] times the transposed part of the weight to a matrix [M, rows] of f32.
-/// Arguments: WeightArguments; activations, their row stride in elements (i64), M (i32); output and its row stride;
-/// where scaled: scales, their row stride, rows and columns of a block (i32); sums of single chunks and counters of
-/// finished ones for each tile of rows, which are zero before and after (both unused for a single chunk). Shared
-/// memory: the table, the activations of a chunk, two slots for each warp. A block row (ctaid.y) has 8 * `columnBlocks`
-/// rows of activations.
+/// The kernel that adds activations [M, columns] times the transposed part of the weight to a matrix [M, rows] of f32,
+/// or makes such a matrix of the sums by an epilogue. Arguments: WeightArguments; activations, their row stride in
+/// elements (i64), M (i32); output and its row stride; where scaled: scales, their row stride, rows and columns of a
+/// block (i32); each extra operand of the epilogue and its row stride; sums of single chunks and counters of finished
+/// ones for each tile of rows, which are zero before and after (both unused for a single chunk). Shared memory: the
+/// table, the activations of a chunk (ActivationLayout), two slots for each warp; warps are a multiple of
+/// `warpsInStep`. A block row (ctaid.y) has 8 * `columnBlocks` rows of activations.
 gpu::GPUFuncOp createContractionKernel(gpu::GPUModuleOp module, StringRef name, const DeviceSpec &spec,
                                        const ContractionSpec &contraction, int64_t columnBlocks);
-/// Bytes of a row of a chunk's activations in shared memory.
-inline int64_t getActivationRowBytes(const DeviceSpec &spec) { return spec.tileColumns * 2 + 32; }
 
 } // namespace mlir::ecf8
 

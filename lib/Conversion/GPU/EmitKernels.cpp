@@ -4,6 +4,8 @@
 #include "ecf8/Conversion/Passes.h"
 #include "ecf8/Conversion/RuntimeImports.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
 
 namespace mlir::ecf8 {
 #define GEN_PASS_DEF_EMITGPUKERNELSPASS
@@ -46,17 +48,23 @@ public:
     auto y = memref::ExtractStridedMetadataOp::create(b, out);
     Value count = x.getSizes()[0], columns = x.getSizes()[1], rows = y.getSizes()[1];
     Value row = function.getArguments().back();
+    auto layout = ActivationLayout::of(spec, contraction.activations);
     ifNotEmpty({count, columns, rows}, [&] {
       SmallVector<Value> operands = weightOperands(payload, row, b.index(0), rows, columns);
-      operands.append({addressOf(activations, 2), asI64(x.getStrides()[0]), asI32(count), addressOf(out, 4),
-                       asI64(y.getStrides()[0])});
+      operands.append({addressOf(activations, layout.elementBytes), asI64(x.getStrides()[0]), asI32(count),
+                       addressOf(out, contraction.result.getIntOrFloatBitWidth() / 8), asI64(y.getStrides()[0])});
       if (contraction.scaleKind != ScaleKind::None) {
         Value scale = function.getArgument(3);
         auto s = memref::ExtractStridedMetadataOp::create(b, scale);
         operands.append({addressOf(scale, contraction.scale.getIntOrFloatBitWidth() / 8), asI64(s.getStrides()[0]),
                          asI32(function.getArgument(4)), asI32(function.getArgument(5))});
       }
-      emitForSizes(0, count, operands, rows, columns, kernelFor);
+      for (auto [extra, type] : llvm::zip(function.getArguments().drop_front(contraction.getFirstExtra()),
+                                          contraction.extra)) {
+        auto strides = memref::ExtractStridedMetadataOp::create(b, extra).getStrides();
+        operands.append({addressOf(extra, type.getElementTypeBitWidth() / 8), asI64(strides[0])});
+      }
+      emitForSizes(0, layout, count, operands, rows, columns, kernelFor);
     });
     func::ReturnOp::create(b);
   }
@@ -65,7 +73,7 @@ private:
   static constexpr int64_t kColumnBlocks[] = {1, 2, 4, 8};
 
   /// The smallest kernel that takes all rows of activations in one go, or the largest.
-  void emitForSizes(size_t index, Value count, ArrayRef<Value> operands, Value rows, Value columns,
+  void emitForSizes(size_t index, const ActivationLayout &layout, Value count, ArrayRef<Value> operands, Value rows, Value columns,
                     llvm::function_ref<gpu::GPUFuncOp(int64_t)> kernelFor) {
     int64_t blocks = kColumnBlocks[index];
     auto emitThis = [&] {
@@ -79,8 +87,8 @@ private:
         Value address = callRuntime(kRuntimeGpuWorkspace, {b.constant(b.getI64Type(), which), asI64(bytes)});
         all.push_back(LLVM::IntToPtrOp::create(b, globalPointer(), address));
       }
-      Value fixed = b.index(spec.tableBytes() + 8 * blocks * getActivationRowBytes(spec));
-      launch(kernelFor(blocks), all, rows, columns, fixed, 0, blockRows);
+      Value fixed = b.index(layout.endIn(spec, blocks));
+      launch(kernelFor(blocks), all, rows, columns, fixed, 0, blockRows, layout.warpsInStep());
     };
     if (index + 1 == std::size(kColumnBlocks))
       return emitThis();
@@ -89,7 +97,7 @@ private:
     b.setInsertionPointToStart(branch.thenBlock());
     emitThis();
     b.setInsertionPointToStart(branch.elseBlock());
-    emitForSizes(index + 1, count, operands, rows, columns, kernelFor);
+    emitForSizes(index + 1, layout, count, operands, rows, columns, kernelFor);
   }
 
   Type globalPointer() { return LLVM::LLVMPointerType::get(b.getContext(), DeviceBuilder::globalSpace); }
@@ -132,10 +140,11 @@ private:
 
   /// Launches `kernel` on as many blocks as the device runs at once, `blockRows` times.
   void launch(gpu::GPUFuncOp kernel, ArrayRef<Value> operands, Value rows, Value columns, Value fixedBytes,
-              int64_t bytesPerWarp, Value blockRows) {
+              int64_t bytesPerWarp, Value blockRows, int64_t warpsInStep = 1) {
     Value perWarp = b.add(b.mul(b.toIndex(slot), 2), bytesPerWarp + 1);
     Value room = b.sub(b.toIndex(callRuntime(kRuntimeGpuSharedBytes, {})), fixedBytes);
     Value warps = b.minU(arith::DivUIOp::create(b, room, perWarp), b.index(kMaxBlockThreads / DeviceSpec::warpSize));
+    warps = b.andI(warps, ~(warpsInStep - 1));
     cf::AssertOp::create(b, b.compare(arith::CmpIPredicate::ne, warps, 0),
                          b.getStringAttr("expected a weight whose codes fit the shared memory of the GPU"));
     Value shared = b.add(fixedBytes, b.mul(warps, b.sub(perWarp, b.index(1))));
@@ -169,9 +178,12 @@ struct EmitGpuKernelsPass : public ::mlir::ecf8::impl::EmitGpuKernelsPassBase<Em
     for (func::FuncOp function : decoders)
       if (failed(fillInDecoder(function, kernels, **found)))
         return signalPassFailure();
+    llvm::SetVector<Operation *> epilogues;
     for (func::FuncOp function : contractions)
-      if (failed(fillInContraction(function, kernels, **found)))
+      if (failed(fillInContraction(function, kernels, **found, epilogues)))
         return signalPassFailure();
+    for (Operation *epilogue : epilogues)
+      epilogue->erase();
   }
 
 private:
@@ -191,18 +203,46 @@ private:
     return success();
   }
 
-  static LogicalResult fillInContraction(func::FuncOp function, gpu::GPUModuleOp kernels,
+  static LogicalResult verifyActivations(func::FuncOp function, const ContractionSpec &contraction,
                                          const Architecture &architecture) {
+    Type type = contraction.activations;
+    if (type.isF16() || type.isBF16())
+      return success();
+    if (!CompressedType::isValidElementType(type))
+      return function.emitOpError() << "expected activations of f16, bf16, f8E4M3FN or f8E5M2 on a GPU, got " << type;
+    if (architecture.multipliesFP8)
+      return success();
+    return function.emitOpError() << "expected activations of f16 or bf16, since " << architecture.name
+                                  << " has no products of FP8 (sm_89 is the first with them), got " << type;
+  }
+
+  /// Writes out what is left to other passes in loops: functions, and arithmetic on FP8.
+  LogicalResult expandEpilogue(Operation *epilogue) {
+    OpPassManager passes(epilogue->getName());
+    passes.addPass(math::createMathExpandOpsPass({{"powf", "fpowi"}}));
+    passes.addPass(createExpandMathPass());
+    ExpandFP8PassOptions floats;
+    floats.expandF16 = false;
+    passes.addPass(createExpandFP8Pass(floats));
+    return runPipeline(passes, epilogue);
+  }
+
+  LogicalResult fillInContraction(func::FuncOp function, gpu::GPUModuleOp kernels,
+                                         const Architecture &architecture,
+                                         llvm::SetVector<Operation *> &epilogues) {
     auto contraction = ContractionSpec::of(function);
     if (failed(contraction))
       return failure();
     auto spec = DeviceSpec::of(function, contraction->weight, architecture);
     if (failed(spec))
       return failure();
-    if (!contraction->activations.isF16() && !contraction->activations.isBF16())
-      return function.emitOpError() << "expected activations of f16 or bf16 on a GPU, got " << contraction->activations;
-    if (contraction->epilogue)
-      return function.emitOpError() << "has an epilogue, which kernels for GPUs do not have";
+    if (failed(verifyActivations(function, *contraction, architecture)))
+      return failure();
+    if (contraction->epilogue) {
+      Operation *epilogue = contraction->epilogue->getParentOp();
+      if (epilogues.insert(epilogue) && failed(expandEpilogue(epilogue)))
+        return failure();
+    }
     if (contraction->divides)
       return function.emitOpError() << "divides by a scale, which kernels for GPUs do not";
     auto kernelFor = [&](int64_t blocks) {
@@ -213,6 +253,7 @@ private:
     function->removeAttr(kContractionAttrName);
     function->removeAttr(kScaleKindAttrName);
     function->removeAttr(kScalesSumsAttrName);
+    function->removeAttr(kEpilogueAttrName);
     return success();
   }
 };

@@ -24,6 +24,8 @@ void TileFeed::enter(const WeightArguments &arguments, Value sharedArea, Value s
   lane = b.andI(thread, DeviceSpec::warpSize - 1);
   warp = b.shrU(thread, 5);
   warps = b.shrU(threads, 5);
+  firstWarp = warpsInStep == 1 ? warp : b.andI(warp, ~(warpsInStep - 1));
+  place = warpsInStep == 1 ? b.word(0) : b.andI(warp, warpsInStep - 1);
   rowTiles = b.ceilDivU(weight.rows, DeviceSpec::rowsPerTile);
   chunks = b.ceilDivU(weight.columns, spec.tileColumns);
   firstRowTile = b.divU(weight.row, DeviceSpec::rowsPerTile);
@@ -50,6 +52,10 @@ void TileFeed::enter(const WeightArguments &arguments, Value sharedArea, Value s
   });
 }
 
+Value TileFeed::ownJob(Value job) {
+  return warpsInStep == 1 ? job : b.minS(b.add(job, place), b.sub(runEnd(job), b.word(1)));
+}
+
 Value TileFeed::tileOf(Value job) {
   Value strip = b.add(firstRowTile, rowTileOf(job));
   return b.add(b.mul(strip, stripTiles), b.add(firstChunk, chunkOf(job)));
@@ -70,9 +76,9 @@ Value TileFeed::groupsOf(Value chunk) {
 /// The warp's job after `job`, or lastJob.
 Value TileFeed::nextJob(Value job) {
   Value next = b.add(job, warps), end = runEnd(job);
-  Value inNextRun = b.add(end, warp);
+  Value inNextRun = b.add(end, firstWarp);
   // A warp for which one chunk has no job has none in the chunks behind.
-  Value exists = b.andI(b.isLess(inNextRun, lastJob), b.isLess(warp, rowTiles));
+  Value exists = b.andI(b.isLess(inNextRun, lastJob), b.isLess(firstWarp, rowTiles));
   return b.select(b.isLess(next, end), next, b.select(exists, inNextRun, lastJob));
 }
 
@@ -135,8 +141,8 @@ TileFeed::Position TileFeed::Position::unpack(const TileFeed &feed, ValueRange v
 TileFeed::Position TileFeed::begin(Value firstJob, Value last) {
   lastJob = last;
   // The first run may be too short for this warp.
-  Value mine = b.add(firstJob, warp), end = runEnd(firstJob), inNextRun = b.add(end, warp);
-  Value exists = b.andI(b.isLess(inNextRun, lastJob), b.isLess(warp, rowTiles));
+  Value mine = b.add(firstJob, firstWarp), end = runEnd(firstJob), inNextRun = b.add(end, firstWarp);
+  Value exists = b.andI(b.isLess(inNextRun, lastJob), b.isLess(firstWarp, rowTiles));
   Position position;
   position.job = b.select(b.isLess(mine, end), mine, b.select(exists, inNextRun, lastJob));
   position.stage = b.word(0);

@@ -22,7 +22,9 @@ struct WeightArguments {
 
 class TileFeed {
 public:
-  TileFeed(DeviceBuilder &b, const DeviceSpec &spec) : b(b), spec(spec) {}
+  /// `warpsInStep` warps (1, 2 or 4) take neighbouring tiles of the same columns at the same time.
+  TileFeed(DeviceBuilder &b, const DeviceSpec &spec, int64_t warpsInStep = 1)
+      : b(b), spec(spec), warpsInStep(warpsInStep) {}
 
   /// Reads the header and copies the table to the beginning of `area`; a barrier must follow. The codes will lie at
   /// `streams` and behind it.
@@ -32,9 +34,10 @@ public:
   Value jobCount() { return b.mul(rowTiles, chunks); }
 
   /// The jobs of a warp: of each run of jobs `begin` to `end` in one chunk those that are `warp` more than a multiple
-  /// of the number of warps behind `begin`.
+  /// of the number of warps behind `begin`. Warps in step go through the same positions, those of the first of them;
+  /// where there is no job for one of the others (`hasOwnTile`), it decodes the run's last tile in vain.
   struct Position {
-    Value job;                  ///< `lastJob` where there is none left
+    Value job;                  ///< of the first warp in step; `lastJob` where there is none left
     Value stage;                ///< of the two slots
     Value blockBegin, blockEnd; ///< of the next job's codes, in units of 16 bytes
     SmallVector<Value> words;   ///< of the stored planes of the job's first two groups
@@ -58,13 +61,16 @@ public:
 
   Value chunkOf(Value job) { return b.divU(job, rowTiles); }
   Value runEnd(Value job) { return b.minS(lastJob, b.mul(b.add(chunkOf(job), 1), rowTiles)); }
-  Value rowTileOf(Value job) { return b.remU(job, rowTiles); }
+  /// The tile of rows that this warp decodes.
+  Value rowTileOf(Value job) { return b.remU(ownJob(job), rowTiles); }
+  Value hasOwnTile(Value job) { return b.isLess(b.add(job, place), runEnd(job)); }
   Value groupsOf(Value chunk);
 
   Value lane, warp, warps;
   Value rowTiles, chunks;
 
 private:
+  Value ownJob(Value job);
   Value tileOf(Value job);
   Value planeOf(Value job);
   Value nextJob(Value job);
@@ -74,6 +80,8 @@ private:
 
   DeviceBuilder &b;
   const DeviceSpec &spec;
+  int64_t warpsInStep;
+  Value firstWarp, place; ///< the first of the warps in step, and this one's place among them
   WeightArguments weight;
   Value area, streams, offsetWord;
   Value plane, codes, tileTable; ///< addresses

@@ -24,14 +24,20 @@ double valueOf(ElementType type, uint8_t byte) {
   return byte & 0x80 ? -value : value;
 }
 
-/// Small integers as bits of f16 or bf16.
-uint16_t bitsOf(int value, bool isBF16) {
+/// Appends an integer as a number of `type`: of f16 and bf16 those up to 1000, of FP8 those that fit.
+void append(std::vector<uint8_t> &bytes, int value, const std::string &type) {
   uint32_t bits = std::bit_cast<uint32_t>(float(value));
-  if (isBF16)
-    return uint16_t(bits >> 16);
-  if (value == 0)
-    return 0;
-  return uint16_t((bits >> 16 & 0x8000) | ((bits >> 23 & 255) - 127 + 15) << 10 | (bits >> 13 & 0x3FF));
+  if (type == "bf16")
+    bits >>= 16;
+  else if (type == "f16")
+    bits = value ? (bits >> 16 & 0x8000) | ((bits >> 23 & 255) - 127 + 15) << 10 | (bits >> 13 & 0x3FF) : 0;
+  if (!type.starts_with("f8"))
+    return bytes.insert(bytes.end(), {uint8_t(bits), uint8_t(bits >> 8)}), void();
+  ElementType element = type == "f8E4M3FN" ? ElementType::F8E4M3FN : ElementType::F8E5M2;
+  for (unsigned byte = 0; byte < 256; ++byte)
+    if (valueOf(element, uint8_t(byte)) == value)
+      return bytes.push_back(uint8_t(byte));
+  ADD_FAILURE() << value << " is no number of " << type;
 }
 
 struct Case {
@@ -71,10 +77,10 @@ TEST_P(Contract, IntegersAreExact) {
     const Matrix shape = sizes.shape;
     std::vector<uint8_t> elements = integers(shape.rows * shape.columns);
     std::vector<int> values(sizes.count * shape.columns);
-    std::vector<uint16_t> activations;
+    std::vector<uint8_t> activations;
     for (int &value : values) {
       value = int(random.below(9)) - 4;
-      activations.push_back(bitsOf(value, test.activations == "bf16"));
+      append(activations, value, test.activations);
     }
     const Scaling &scaling = test.scaling;
     auto blocksOf = [](uint64_t size, uint64_t block) { return (size + block - 1) / block; };
@@ -111,9 +117,13 @@ TEST_P(Contract, AllWeightsGiveTheBytesOfRaw) {
   std::vector<uint8_t> elements(shape.rows * shape.columns);
   for (uint64_t i = 0; i < elements.size(); ++i) // the first rows have every value, NaN too; others none of these
     elements[i] = i < 4 * shape.columns ? uint8_t(i) : uint8_t((random.next() & 0x87) | (3 + random.below(9)) << 3);
-  std::vector<uint16_t> activations(count * shape.columns);
-  for (uint16_t &bits : activations)
-    bits = bitsOf(int(random.below(2000)) - 1000, test.activations == "bf16");
+  std::vector<uint8_t> activations;
+  const bool isFP8 = test.activations.starts_with("f8");
+  for (uint64_t i = 0; i < count * shape.columns; ++i)
+    if (isFP8) // any finite number
+      activations.push_back(uint8_t((random.next() & 0x80) | random.below(0x70)));
+    else
+      append(activations, int(random.below(2000)) - 1000, test.activations);
   std::vector<float> scales(shape.rows * shape.columns);
   for (float &scale : scales)
     scale = 0.001f * float(1 + random.below(1000));
@@ -147,6 +157,22 @@ INSTANTIATE_TEST_SUITE_P(Layouts, Contract,
                                          Case{{"quads", e4m3}, "bf16", "sm_90", {"blocks", true, 32, 128}},
                                          Case{{"pairs", e4m3}, "f16", "sm_80", {"blocks", true, 32, 256}},
                                          Case{{"pairs", e4m3}, "f16", "sm_80", {"rows", true, 1, wholeRow}}),
+                         nameOf);
+
+INSTANTIATE_TEST_SUITE_P(W8A8, Contract,
+                         testing::Values(Case{{"raw", e4m3}, "f8E4M3FN", "sm_90a"},
+                                         Case{{"quads", e4m3}, "f8E4M3FN", "sm_90a"},
+                                         Case{{"quads", e4m3, 256, 9}, "f8E5M2", "sm_90a"},
+                                         Case{{"quads", e5m2}, "f8E4M3FN", "sm_90a"},
+                                         Case{{"classic", e4m3, 384, 7}, "f8E4M3FN", "sm_90a"},
+                                         Case{{"quads", e4m3}, "f8E4M3FN", "sm_90a", {"rows", true, 1, wholeRow}},
+                                         Case{{"quads", e4m3}, "f8E4M3FN", "sm_90a", {"blocks", true, 32, 128}},
+                                         Case{{"raw", e5m2}, "f8E5M2", "sm_89"},
+                                         Case{{"quads", e4m3}, "f8E4M3FN", "sm_90"},
+                                         Case{{"pairs", e4m3}, "f8E4M3FN", "sm_89"},
+                                         Case{{"pairs", e5m2, 512}, "f8E4M3FN", "sm_89"},
+                                         Case{{"pairs", e4m3}, "f8E5M2", "sm_100", {"rows", true, 1, wholeRow}},
+                                         Case{{"pairs", e4m3}, "f8E4M3FN", "sm_89", {"blocks", true, 64, 384}}),
                          nameOf);
 
 } // namespace

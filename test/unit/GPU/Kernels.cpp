@@ -63,18 +63,25 @@ static std::string compile(const std::string &program, const std::string &archit
 }
 
 Kernels::Kernels(const Layout &layout, const std::string &activations, const Scaling &scaling,
-                 const std::string &architecture)
-    : layout(layout), scaling(scaling) {
+                 const std::string &architecture, const std::string &epilogue)
+    : layout(layout), scaling(scaling), isByte(activations.starts_with("f8")),
+      isWarpgroup(isByte && architecture == "sm_90a"), hasEpilogue(!epilogue.empty()) {
   auto matrix = [](const std::string &element) { return "memref<?x?x" + element + ", strided<[?, 1], offset: ?>>"; };
   std::string type = "!ecf8.compressed<64x64x" + layout.elementName() + ", " + layout.attribute() + ">";
   std::string scale = scaling.kind.empty() ? "" : matrix("f32") + ", index, index, ";
   std::string scaleAttributes = scaling.kind.empty() ? "" : ", ecf8.scale = \"" + scaling.kind + "\"";
   if (scaling.ofSums)
     scaleAttributes += ", ecf8.scales_sums";
-  std::string program = "func.func private @decode(memref<?xi8>, " + matrix(layout.elementName()) +
+  std::string extras;
+  if (hasEpilogue) {
+    scaleAttributes += ", ecf8.epilogue = @epilogue";
+    for (const char *shape : {"?x1", "1x?", "?x?", "1x1"})
+      extras += "memref<" + std::string(shape) + "xf32, strided<[?, 1], offset: ?>>, ";
+  }
+  std::string program = epilogue + "func.func private @decode(memref<?xi8>, " + matrix(layout.elementName()) +
                         ", index, index) attributes {ecf8.decoder = " + type + "}\n" +
                         "func.func private @contract(memref<?xi8>, " + matrix(activations) + ", " + matrix("f32") +
-                        ", " + scale + "index) attributes {ecf8.contraction = " + type + scaleAttributes + "}\n";
+                        ", " + scale + extras + "index) attributes {ecf8.contraction = " + type + scaleAttributes + "}\n";
   simt::LoadOptions load;
   load.check = true;
   auto loaded = simt::Module::load(compile(program, architecture), load);
@@ -107,12 +114,11 @@ struct Kernels::Weight {
 };
 
 void Kernels::launch(const std::string &kernel, const Weight &weight, std::vector<void *> arguments,
-                     uint32_t fixedBytes, uint32_t warpBytes, unsigned blocks, unsigned blockRows) {
+                     uint32_t fixedBytes, uint32_t warpBytes, unsigned blocks, unsigned blockRows, unsigned warps) {
   ASSERT_TRUE(module);
   auto found = module->kernel(kernel);
   ASSERT_TRUE(found.isOk()) << found.status().message();
-  constexpr unsigned warps = 4;
-  uint32_t sharedBytes = fixedBytes + weight.tableBytes + warps * (warpBytes + 2 * weight.slotBytes);
+  uint32_t sharedBytes = fixedBytes + warps * (warpBytes + 2 * weight.slotBytes);
   simt::LaunchOptions options;
   options.numWorkers = 1;
   Status status = simt::launch(*found, {blocks, blockRows, 1}, {32 * warps, 1, 1}, sharedBytes, arguments.data(),
@@ -125,7 +131,7 @@ std::vector<uint8_t> Kernels::decodeWeight(Weight &weight, uint64_t stride, unsi
   DeviceMemory out(result.data(), result.size());
   std::vector<void *> arguments = weight.arguments();
   arguments.insert(arguments.end(), {&out.pointer, &stride});
-  launch("decode", weight, arguments, 0, 16 * (128 + 16), blocks, 1);
+  launch("decode", weight, arguments, weight.tableBytes, 16 * (128 + 16), blocks, 1);
   std::copy_n(out.data(), result.size(), result.begin());
   return result;
 }
@@ -145,10 +151,11 @@ std::vector<uint8_t> Kernels::decode(Matrix shape, const std::vector<uint8_t> &e
 }
 
 std::vector<float> Kernels::contract(Matrix shape, const std::vector<uint8_t> &elements,
-                                     const std::vector<uint16_t> &activations, uint32_t count,
-                                     const std::vector<float> &scales, unsigned columnBlocks, unsigned blocks) {
+                                     const std::vector<uint8_t> &activations, uint32_t count,
+                                     const std::vector<float> &scales, unsigned columnBlocks, unsigned blocks,
+                                     const Extras &extras) {
   Weight weight(layout, shape, elements);
-  DeviceMemory x(activations.data(), activations.size() * 2), scale(scales.data(), scales.size() * 4);
+  DeviceMemory x(activations.data(), activations.size()), scale(scales.data(), scales.size() * 4);
   std::vector<float> result(count * shape.rows, 1.0f);
   DeviceMemory out(result.data(), result.size() * 4);
   unsigned blockRows = (count + 8 * columnBlocks - 1) / (8 * columnBlocks);
@@ -161,9 +168,19 @@ std::vector<float> Kernels::contract(Matrix shape, const std::vector<uint8_t> &e
   arguments.insert(arguments.end(), {&x.pointer, &xStride, &count, &out.pointer, &outStride});
   if (!scaling.kind.empty())
     arguments.insert(arguments.end(), {&scale.pointer, &scaleStride, &scaling.blockRows, &scaling.blockColumns});
+  const std::vector<float> *matrices[] = {&extras.ofActivations, &extras.ofWeights, &extras.ofBoth, &extras.ofAll};
+  uint64_t strides[] = {1, shape.rows, shape.rows, 1};
+  std::vector<std::unique_ptr<DeviceMemory>> extraMemory;
+  for (unsigned i = 0; hasEpilogue && i < 4; ++i) {
+    extraMemory.push_back(std::make_unique<DeviceMemory>(matrices[i]->data(), matrices[i]->size() * 4));
+    arguments.insert(arguments.end(), {&extraMemory.back()->pointer, &strides[i]});
+  }
   arguments.insert(arguments.end(), {&partials.pointer, &counters.pointer});
-  launch("contract_n" + std::to_string(8 * columnBlocks), weight, arguments,
-         8 * columnBlocks * (2 * layout.tileColumns + 32), 0, blocks, blockRows);
+  // docs/guides/gpu.md: where activations lie in shared memory.
+  uint32_t begin = isWarpgroup ? (weight.tableBytes + 1023) / 1024 * 1024 : weight.tableBytes;
+  uint32_t rowBytes = isWarpgroup ? layout.tileColumns : isByte ? layout.tileColumns + 16 : 2 * layout.tileColumns + 32;
+  launch("contract_n" + std::to_string(8 * columnBlocks), weight, arguments, begin + 8 * columnBlocks * rowBytes, 0,
+         blocks, blockRows, isWarpgroup ? 8 : 4);
   for (uint64_t i = 0; i < blockRows * tiles; ++i)
     EXPECT_EQ(reinterpret_cast<uint32_t *>(counters.pointer)[i], 0u) << "counter " << i;
   std::memcpy(result.data(), out.pointer, result.size() * 4);

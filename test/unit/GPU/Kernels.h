@@ -46,12 +46,12 @@ struct Matrix {
   uint64_t rows = 0, columns = 0;
 };
 
-/// The kernels for one layout, one type of activations (f16 or bf16) and one kind of scale, compiled for
-/// `architecture`.
+/// The kernels for one layout, one type of activations (f16, bf16, f8E4M3FN or f8E5M2) and one kind of scale, compiled
+/// for `architecture`. `epilogue` is empty, or a function @epilogue of a sum and elements of `Extras` (in that order).
 class Kernels {
 public:
-  Kernels(const Layout &layout, const std::string &activations, const Scaling &scaling,
-          const std::string &architecture);
+  Kernels(const Layout &layout, const std::string &activations, const Scaling &scaling, const std::string &architecture,
+          const std::string &epilogue = "");
 
   /// The whole of a weight, decoded to rows of `stride` bytes; bytes between rows are 0xA5.
   std::vector<uint8_t> decode(Matrix shape, const std::vector<uint8_t> &elements, uint64_t stride, unsigned blocks);
@@ -59,19 +59,25 @@ public:
   std::vector<uint8_t> decodePart(Matrix whole, const std::vector<uint8_t> &elements, Matrix part, uint32_t row,
                                   uint32_t column, unsigned blocks);
 
-  /// activations [count, columns] (bits of f16 or bf16) times the transposed weight, added to ones: [count, rows].
+  /// What an epilogue reads: f32 for each row of activations, for each row of the weight, for both, and one.
+  struct Extras {
+    std::vector<float> ofActivations, ofWeights, ofBoth, ofAll;
+  };
+  /// activations [count, columns] (their bytes) times the transposed weight, added to ones or made a result by the
+  /// epilogue: [count, rows].
   std::vector<float> contract(Matrix shape, const std::vector<uint8_t> &elements,
-                              const std::vector<uint16_t> &activations, uint32_t count,
-                              const std::vector<float> &scales, unsigned columnBlocks, unsigned blocks);
+                              const std::vector<uint8_t> &activations, uint32_t count, const std::vector<float> &scales,
+                              unsigned columnBlocks, unsigned blocks, const Extras &extras = {});
 
 private:
   struct Weight;
   std::vector<uint8_t> decodeWeight(Weight &weight, uint64_t stride, unsigned blocks);
   void launch(const std::string &kernel, const Weight &weight, std::vector<void *> arguments, uint32_t fixedBytes,
-              uint32_t warpBytes, unsigned blocks, unsigned blockRows);
+              uint32_t warpBytes, unsigned blocks, unsigned blockRows, unsigned warps = 4);
 
   Layout layout;
   Scaling scaling;
+  bool isByte, isWarpgroup, hasEpilogue; ///< activations of FP8; multiplied by wgmma
   std::unique_ptr<simt::Module> module;
 };
 

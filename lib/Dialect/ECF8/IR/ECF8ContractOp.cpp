@@ -139,8 +139,6 @@ LogicalResult ContractOp::verify() {
   ArrayRef<int64_t> block = getBlock();
   if (!scale && (getScalesSums() || getDivides())) // contract_c9
     return emitOpError() << "expected a scale with '" << (getScalesSums() ? "scales_sums" : "divides") << "', got none";
-  if (hasEpilogue() && getScalesSums()) // contract_c9
-    return emitOpError() << "expected no epilogue with 'scales_sums'";
   if (!scale && block.empty())
     return success();
   if (!scale || block.size() != 2 || block[0] <= 0 || block[1] <= 0) // contract_c4
@@ -153,6 +151,9 @@ LogicalResult ContractOp::verify() {
   if (scale.getShape() != ArrayRef<int64_t>(expected)) // contract_c5
     return emitOpError() << "expected a scale of shape [" << ArrayRef<int64_t>(expected) << "], got " << scale;
   Type scaleElement = scale.getElementType();
+  if (CompressedType::isValidElementType(activations.getElementType()) &&
+      (!scaleElement.isF32() || !getScalesSums())) // contract_c13
+    return emitOpError() << "expected a scale of f32 with 'scales_sums' for " << activations << ", got " << scale;
   if (!scaleElement.isF32() && scaleElement != activations.getElementType()) // contract_c6
     return emitOpError() << "expected a scale of f32 or of the activations' element type, got " << scale;
   if (!isValidBlock(weight, rows, block)) // contract_c7

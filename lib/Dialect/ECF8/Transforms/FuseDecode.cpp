@@ -74,6 +74,10 @@ private:
       addName(fused, decode);
       fused << remark::metric("Weight", Type(candidate.chain.weight))
             << remark::metric("Scale", describe(candidate.chain));
+      if (forGpu) {
+        Type activations = getElementTypeOrSelf(getContracted(candidate).getType());
+        fused << remark::metric("Path", ("W8A" + Twine(activations.getIntOrFloatBitWidth())).str());
+      }
       Value before = candidate.op->getResult(0), result = rewrite(candidate, decode.getSource());
       for (WeightContraction &next : llvm::drop_begin(candidates, index + 1))
         if (next.chain.scale.value == before)
@@ -89,6 +93,31 @@ private:
   static remark::RemarkOpts remarkOptions(StringRef name, DecodeOp decode) {
     return remark::RemarkOpts::name(name).category(kCategory).function(
         decode->getParentOfType<func::FuncOp>().getName());
+  }
+
+  /// Whether scales of this weight are applied to sums.
+  bool scalesSums(const WeightChain &chain) const {
+    return chain.scale && arithmetic == "epilogue" && hasTilesWhenPlain(chain.weight);
+  }
+
+  /// The activations of FP8 that those of the program are an extension from; null where there are none.
+  static Value getFP8Activations(const WeightContraction &candidate) {
+    Value activations = candidate.activations->get();
+    MLIRContext *context = activations.getContext();
+    for (Type type : {Type(Float8E4M3FNType::get(context)), Type(Float8E5M2Type::get(context))})
+      if (Value source = getBeforeExtension(activations, type))
+        return source;
+    return {};
+  }
+
+  /// What `ecf8.contract` takes as activations: those of the program, or what they are an extension from.
+  Value getContracted(const WeightContraction &candidate) const {
+    const WeightChain &chain = candidate.chain;
+    if (fp8Activations && (!chain.scale || scalesSums(chain)))
+      if (Value source = getFP8Activations(candidate))
+        return source;
+    Value activations = candidate.activations->get();
+    return chain.extendedFrom ? getBeforeExtension(activations, chain.extendedFrom) : activations;
   }
 
   static std::string describe(const WeightChain &chain) {
@@ -115,14 +144,19 @@ private:
   }
 
   /// Why kernels of GPUs cannot do all of these contractions.
-  static std::string declineForGpu(ArrayRef<WeightContraction> contractions) {
+  std::string declineForGpu(ArrayRef<WeightContraction> contractions) const {
     for (const WeightContraction &contraction : contractions) {
-      Type activations = contraction.chain.extendedFrom ? contraction.chain.extendedFrom
-                                                        : getElementTypeOrSelf(contraction.activations->get());
-      if (!activations.isF16() && !activations.isBF16())
-        return llvm::formatv("target: activations of {0}, where kernels for GPUs take f16 and bf16", activations);
-      if (contraction.chain.scale.divides)
+      const WeightScale &scale = contraction.chain.scale;
+      if (scale.divides)
         return "target: a scale that divides, which kernels for GPUs do not have";
+      Type activations = getElementTypeOrSelf(getContracted(contraction).getType());
+      if (activations.isF16() || activations.isBF16() || CompressedType::isValidElementType(activations))
+        continue;
+      if (!getFP8Activations(contraction))
+        return llvm::formatv("target: activations of {0}, where kernels for GPUs take f16, bf16 and FP8", activations);
+      return fp8Activations ? "target: activations of FP8 with weights that are scaled before the product "
+                              "(arithmetic=epilogue scales sums)"
+                            : "target: activations of FP8, which GPUs multiply from sm_89 on";
     }
     return "";
   }
@@ -213,7 +247,7 @@ private:
     auto contract = ContractOp::create(builder, loc, asMatrix(builder, loc, activations), weight, scale, block,
                                        asMatrix(builder, loc, accumulator), offsets);
     contract.setDivides(found.divides);
-    contract.setScalesSums(scale && arithmetic == "epilogue" && hasTilesWhenPlain(candidate.chain.weight));
+    contract.setScalesSums(scalesSums(candidate.chain));
     Value result = contract.getResult();
     if (type.getRank() == 1)
       return tensor::CollapseShapeOp::create(builder, loc, result, ArrayRef<ReassociationIndices>{{0, 1}});
@@ -246,9 +280,7 @@ private:
     linalg::LinalgOp op = candidate.op;
     Location loc = op.getLoc();
     OpBuilder builder(op);
-    Value activations = candidate.activations->get();
-    if (candidate.chain.extendedFrom)
-      activations = getBeforeExtension(activations, candidate.chain.extendedFrom);
+    Value activations = getContracted(candidate);
     activations = repeat(builder, loc, activations, op.getDpsInits()[0], candidate.repeatedDims);
     activations = inOrder(builder, loc, activations, candidate.activationsOrder);
     Value accumulator = inOrder(builder, loc, op.getDpsInits()[0], candidate.resultOrder);

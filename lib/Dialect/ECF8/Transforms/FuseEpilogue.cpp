@@ -94,7 +94,7 @@ void takeShapesFromOutput(ContractOp contract, Operation *reshape) {
 }
 
 /// Fills in all of `candidate` but its contraction. A failure has a reason where an elementwise op reads the result.
-LogicalResult match(Candidate &candidate, std::string &reason) {
+LogicalResult match(Candidate &candidate, bool scaledSums, std::string &reason) {
   Value value = candidate.contract.getResult();
   takeShapesFromOutput(candidate.contract, nullptr);
   Operation *reader = onlyReader(value);
@@ -117,7 +117,7 @@ LogicalResult match(Candidate &candidate, std::string &reason) {
            failure();
   if (op->getBlock() != candidate.contract->getBlock())
     return reason = "block: the reader is in another block", failure();
-  if (candidate.contract.getScalesSums()) // contract_c9
+  if (candidate.contract.getScalesSums() && !scaledSums)
     return reason = "arithmetic: sums that are scaled", failure();
   if (!candidate.contract.hasEpilogue() && !isZero(candidate.contract.getAccumulator()))
     return reason = "accumulator: sums that do not start at zero", failure();
@@ -233,7 +233,7 @@ ContractOp rewrite(Candidate &candidate) {
   auto result =
       ContractOp::create(builder, loc, type, contract.getActivations(), contract.getWeight(), contract.getOffsets(),
                          contract.getStaticOffsetsAttr(), contract.getScale(), out, extras, contract.getBlockAttr(),
-                         /*scales_sums=*/UnitAttr(), contract.getDividesAttr());
+                         contract.getScalesSumsAttr(), contract.getDividesAttr());
   fillIn(builder, candidate, result);
   op->getResult(0).replaceAllUsesWith(likeResult(builder, candidate, result.getResult()));
   op.erase();
@@ -244,6 +244,8 @@ ContractOp rewrite(Candidate &candidate) {
 }
 
 struct FuseEpiloguePass : public ::mlir::ecf8::impl::FuseEpiloguePassBase<FuseEpiloguePass> {
+  using FuseEpiloguePassBase::FuseEpiloguePassBase;
+
   void runOnOperation() override {
     SmallVector<ContractOp> contracts;
     getOperation().walk([&](ContractOp contract) {
@@ -261,7 +263,7 @@ private:
     Candidate candidate{contract, nullptr, {}, {}, {}};
     std::string reason;
     auto options = remark::RemarkOpts::name("").category(kCategory).function(getOperation().getName());
-    if (failed(match(candidate, reason))) {
+    if (failed(match(candidate, scaledSums, reason))) {
       if (!reason.empty()) {
         options.remarkName = "NotFused";
         auto missed = remark::missed(contract.getLoc(), options);

@@ -9,6 +9,9 @@ include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def ECF8_Matrix : AnyTypeOf<[2DTensorOf<[F32, BF16, F16]>, StridedMemRefRankOf<[F32, BF16, F16], [2]>]>;
+// Not a list with FP8 for all operands: what is added and what comes out has more bits.
+def ECF8_Activations : AnyTypeOf<[2DTensorOf<[F32, BF16, F16, F8E4M3FN, F8E5M2]>,
+                                  StridedMemRefRankOf<[F32, BF16, F16, F8E4M3FN, F8E5M2], [2]>]>;
 
 def ECF8_ContractOp : ECF8_Op<"contract", [
     AttrSizedOperandSegments, IsolatedFromAbove, SingleBlock, DestinationStyleOpInterface,
@@ -36,6 +39,8 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     f32, is rounded to f32 and added to `accumulator`, in the order of b. Weights are not rounded. The result is another
     than that of the unfused program, and as much the same for all encodings, instruction sets and numbers of threads.
 
+    Where activations are FP8, weights are extended to f32. What scales the activations is applied to sums by an epilogue.
+
     With `divides` a scale divides instead: weights, or with `scales_sums` sums, are divided by it where the above says
     that they are multiplied.
 
@@ -61,12 +66,13 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     * (contract_c7) `block` is one row by the whole of K, or a multiple of 32 rows, or the whole of N, by a multiple of 64
       columns (128 in order mma) or the whole of K; several blocks in a row of `weight` need tiles of a multiple of 64 columns, or one tile
     * (contract_c8) offsets and the slice [1, ..., 1, N, K] obey decode_c3 to decode_c5; the last offset is 0
-    * (contract_c9) `scales_sums` and `divides` are there only if `scale` is, and with `scales_sums` there is no epilogue
+    * (contract_c9) `scales_sums` and `divides` are there only if `scale` is
     * (contract_c10) each of `extras` is [M, N], [1, N], [M, 1] or [1, 1], the static size 1 meaning the same elements for
       all rows or columns; there are none without an epilogue
     * (contract_c11) the arguments of the epilogue are a sum in f32 and an element of each of `extras`; it yields an
       element of `accumulator`
     * (contract_c12) the ops of the epilogue are constants and elementwise: they work on vectors, too
+    * (contract_c13) with activations of FP8 a scale is of f32 and there with `scales_sums`
 
     Example:
 
@@ -86,7 +92,7 @@ def ECF8_ContractOp : ECF8_Op<"contract", [
     } -> tensor<?x64xbf16>
     ```
   }];
-  let arguments = (ins ECF8_Matrix:$activations, ECF8_CompressedType:$weight, Variadic<Index>:$offsets,
+  let arguments = (ins ECF8_Activations:$activations, ECF8_CompressedType:$weight, Variadic<Index>:$offsets,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$static_offsets, Optional<ECF8_Matrix>:$scale,
                        ECF8_Matrix:$accumulator, Variadic<ECF8_Matrix>:$extras,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$block,

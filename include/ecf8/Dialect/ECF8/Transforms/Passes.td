@@ -94,13 +94,16 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
     with another rounding than the program's. What has no scale stays as written, and so do weights of fewer than 32 rows
     or 16 columns, and experts whose tiles would have padding: with `codec=raw` they are not in tiles and so not fused,
     and the mode has one result for all encodings.
+    With `fp8-activations` activations that are an extension from FP8 are taken as FP8 (for GPUs: W8A8), where the weight
+    has no scale or its scales are applied to sums. Else they are those that the program extends.
     Left alone: a decode with a reader that is none of these, weights of another rank than 2 and 3, and experts of a
     number of rows that is no multiple of 32, since only a tile can be the first.
     A weight with several readers: if all end in contractions, each of these decodes the weight for itself. Otherwise it
     is decoded once, as a whole, for all readers: reading it a second time, compressed, would gain nothing.
-    Remarks of the category `ecf8-fuse-decode` say what was fused (passed), what was not and why (missed), and which of
-    the two was taken for a weight with several readers (analysis). A reason begins with its code: `encoding`, `rank`,
-    `reader`, `arithmetic`, `scale`, `layout`, `type`, `slice`, `unused`, `target`. `Name` is the weight's key or symbol.
+    Remarks of the category `ecf8-fuse-decode` say what was fused (passed; for GPUs `Path` is the bits of weights and
+    activations: W8A8 or W8A16), what was not and why (missed), and which of the two was taken for a weight with several
+    readers (analysis). A reason begins with its code: `encoding`, `rank`, `reader`, `arithmetic`, `scale`, `layout`,
+    `type`, `slice`, `unused`, `target`. `Name` is the weight's key or symbol.
     Place in the pipeline: after `ecf8-compress-weights`, before bufferization and other fusions.
 
     Example: `test/Dialect/ECF8/Transforms/fuse-decode.mlir`.
@@ -108,7 +111,9 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
   let options = [Option<"arithmetic", "arithmetic", "std::string", /*default=*/"\"as-written\"",
                         "Where scales are applied: as-written or epilogue">,
                  Option<"forGpu", "for-gpu", "bool", /*default=*/"false",
-                        "Only what kernels of GPUs do: activations of f16 or bf16, scales that multiply">];
+                        "Only what kernels of GPUs do: activations of f16, bf16 or FP8, scales that multiply">,
+                 Option<"fp8Activations", "fp8-activations", "bool", /*default=*/"false",
+                        "Take activations that are extended from FP8 as FP8">];
   let dependentDialects = ["::mlir::ecf8::ECF8Dialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
@@ -121,7 +126,8 @@ def FuseEpiloguePass : Pass<"ecf8-fuse-epilogue", "::mlir::func::FuncOp"> {
     of a gated layer. Operands are matrices like the result, or repeated over its rows, its columns or both.
     Out: the op's body in the epilogue of the contraction, one reader after the other, and its operands in `extras`; the
     contraction stands where the op stood. The matrix of sums is gone, and so are its zeros.
-    Left alone: contractions with several readers, those whose sums do not start at zero, and those that scale their sums.
+    Left alone: contractions with several readers, those whose sums do not start at zero, and, without `scaled-sums`, those
+    that scale their sums.
     Remarks of the category `ecf8-fuse-epilogue` say what was fused (passed), and which elementwise reader was not and why
     (missed). A reason begins with its code: `readers`, `reader`, `block`, `arithmetic`, `accumulator`, `type`, `layout`,
     `operand`, `body`. `Name` is the weight's key or symbol.
@@ -130,6 +136,8 @@ def FuseEpiloguePass : Pass<"ecf8-fuse-epilogue", "::mlir::func::FuncOp"> {
 
     Example: `test/Dialect/ECF8/Transforms/fuse-epilogue.mlir`.
   }];
+  let options = [Option<"scaledSums", "scaled-sums", "bool", /*default=*/"false",
+                        "Fuse into contractions that scale their sums, too">];
   let dependentDialects = ["::mlir::ecf8::ECF8Dialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
 }
