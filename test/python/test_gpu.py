@@ -7,6 +7,9 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +25,14 @@ from torch import Tensor, nn
 SMALL = ["--min-elements=1"]
 
 
-def compiled(module: nn.Module, *args: Tensor, **options: Any) -> tuple[ecf8.CompiledModel, ecf8.CompiledModel]:
-    """The model for the CPU and for simt."""
-    cpu = ecf8.compile(module.eval(), args, target_cpu="native", options=SMALL)
-    extra = SMALL + options.pop("options", [])
-    return cpu, ecf8.compile(module, args, target="simt", options=extra, **options)
+def compiled(
+    module: nn.Module, *args: Tensor, codecs: Sequence[str] = ("auto",), **options: Any
+) -> tuple[ecf8.CompiledModel, ...]:
+    """The model for the CPU, and for simt with each of the codecs; imported once."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = ecf8.export_mlir(module.eval(), args, folder, **options)
+        cpu = ecf8.compile_mlir(*program, target_cpu="native", options=SMALL)
+        return cpu, *(ecf8.compile_mlir(*program, codec, "simt", options=SMALL) for codec in codecs)
 
 
 def close(left: Tensor, right: Tensor, tolerance: float) -> bool:
@@ -46,27 +52,23 @@ def _checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECF8_SIMT_CHECK", "1")
 
 
-@pytest.mark.parametrize("codec", ["auto", "quads", "pairs", "classic", "raw"])
 @pytest.mark.parametrize("scheme", ["channel", "block"])
-def test_bf16_layers(codec, scheme):
+def test_bf16_layers(scheme):
     module = quantize_linears(mlp(200, 72, 40).to(torch.bfloat16), scheme=scheme)
     x = torch.randn(5, 200).bfloat16()
-    cpu, gpu = compiled(module, x, codec=codec)
-    assert gpu.device == "simt (simt)"
-    assert close(cpu(x), gpu(x), 2e-2)
-    raw = compiled(module, x, codec="raw")[1]
-    assert same_bytes(raw(x), gpu(x))
+    cpu, raw, *others = compiled(module, x, codecs=("raw", "auto", "quads", "pairs", "classic"))
+    assert raw.device == "simt (simt)"
+    assert close(cpu(x), raw(x), 2e-2)
+    assert all(same_bytes(raw(x), other(x)) for other in others)
 
 
-@pytest.mark.parametrize("rows", [1, 8, 9, 33, 70])
-def test_any_number_of_rows(rows):
+def test_any_number_of_rows():
     module = quantize_linears(mlp(64, 48).half())
-    x = torch.randn(2, 64).half()
     dynamic = ({0: torch.export.Dim("rows", min=1)},)
-    cpu, gpu = compiled(module, x, dynamic_shapes=dynamic, codec="quads")
-    x = torch.randn(rows, 64).half()
-    cpu = ecf8.compile(module, (x,), target_cpu="native", options=SMALL)
-    assert close(cpu(x), gpu(x), 2e-3)
+    cpu, gpu = compiled(module, torch.randn(2, 64).half(), dynamic_shapes=dynamic, codecs=("quads",))
+    for rows in (1, 8, 9, 33, 70):
+        x = torch.randn(rows, 64).half()
+        assert close(cpu(x), gpu(x), 2e-3), rows
 
 
 def test_integers_are_exact():
@@ -83,11 +85,11 @@ def test_integers_are_exact():
             return x @ self.weight.to(torch.bfloat16).T
 
     x = torch.randint(-4, 5, (3, 512)).bfloat16()
-    cpu, gpu = compiled(Exact(), x, codec="quads")
+    cpu, gpu = compiled(Exact(), x, codecs=("quads",))
     assert same_bytes(cpu(x), gpu(x))
 
 
-def test_transformer_block_gives_the_bytes_of_the_cpu():
+def test_transformer_block():
     module = quantize_linears(Block().to(torch.bfloat16))
     x = torch.randn(2, 5, 64).bfloat16()
     cpu, gpu = compiled(module, x)
@@ -97,7 +99,7 @@ def test_transformer_block_gives_the_bytes_of_the_cpu():
 def test_f32_activations_are_decoded_as_a_whole():
     module = quantize_linears(mlp(64, 96, 32))
     x = torch.randn(4, 64)
-    cpu, gpu = compiled(module, x, codec="quads")
+    cpu, gpu = compiled(module, x, codecs=("quads",))
     assert same_bytes(cpu(x), gpu(x))
 
 
@@ -182,6 +184,21 @@ def test_scalars_loops_and_host_values(tmp_path):
     result, first, scalar = ecf8.load(tmp_path / "p.ecf8")(np.array([3, 5, 7]), np.array(4))
     assert np.asarray(result).tolist() == [3, 40, 7]
     assert (int(first), float(scalar)) == (3, 4.0)
+
+
+def test_calls_from_several_threads():
+    module = quantize_linears(mlp(64, 48).to(torch.bfloat16))
+    x = torch.randn(2, 64).bfloat16()
+    _, one, other = compiled(module, x, codecs=("quads", "raw"))
+    expected, results = one(x), []
+    call = lambda model: results.append(model(x))
+    threads = [threading.Thread(target=call, args=(model,)) for model in (one, other, one, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == len(threads)
+    assert all(same_bytes(result, expected) for result in results)
 
 
 # ---- Bundles that are damaged or for something else -----------------------------------------------------------------
