@@ -1,9 +1,11 @@
-// Generated kernels on a GPU: whole decode and contractions for quads, pairs and raw, checked and timed. Prints JSON.
+// Generated kernels on a GPU: whole decode and contractions for quads, pairs and raw, with activations in f16 (W8A16)
+// and FP8 (W8A8), checked and timed. Prints JSON.
 //
 //   ecf8-bench-gpu FOLDER TILE_COLUMNS check | ROWS COLUMNS
 //
-// FOLDER holds raw.ptx, quads.ptx and pairs.ptx (benchmarks/gpu/run.py makes them). // `check` compares results for
-// ragged shapes and all values; with a shape the kernels are timed on Gaussian weights of it.
+// FOLDER holds raw-kernels.ptx, raw-w8a8.ptx and the same for quads and pairs (benchmarks/gpu/run.py makes them); those
+// for W8A8 may be missing. `check` compares results for ragged shapes and all values; with a shape the kernels are
+// timed on Gaussian weights of it.
 #include "Gpu.h"
 
 #include "../codec/Weights.h"
@@ -14,7 +16,9 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
+#include <map>
 #include <thread>
 
 using namespace ecf8;
@@ -53,6 +57,21 @@ Encoded encodeAs(const std::string &name, const EncodeOptions &options, ElementT
   return result;
 }
 
+/// A way to multiply: the activations, and whether sums of 128 x 128 weights are scaled.
+struct Path {
+  std::string name, program;
+  bool isFP8, isScaled;
+
+  std::string kernelSuffix() const {
+    return std::string(isFP8 ? "f8E4M3FN" : "f16") + (isScaled ? "_f32blocks_sums" : "");
+  }
+};
+
+const Path kPaths[] = {{"contract_f16", "kernels", false, false},
+                       {"contract_f8E4M3FN", "w8a8", true, false},
+                       {"contract_f8E4M3FN_blocks", "w8a8", true, true}};
+constexpr uint32_t kScaleBlock = 128;
+
 /// A weight on the GPU, `copies` times, so that none stays in the cache.
 class DeviceWeight {
 public:
@@ -77,16 +96,25 @@ public:
     uint64_t stride = columns;
     std::vector<void *> arguments = weightArguments(copy);
     arguments.insert(arguments.end(), {&out, &stride});
-    launch("ecf8_decode_" + encoded.mangledName(), tableBytes(), 16 * (128 + 16), 1, arguments);
+    launch("kernels", "ecf8_decode_" + encoded.mangledName(), tableBytes(), 16 * (128 + 16), 1, 1, arguments);
   }
 
-  void contract(unsigned copy, const std::string &type, unsigned blocks, cuda::Address x, uint32_t count,
-                cuda::Address out, cuda::Address partials, cuda::Address counters) {
-    uint64_t xStride = columns, outStride = rows;
+  void contract(unsigned copy, const Path &path, unsigned blocks, cuda::Address x, uint32_t count, cuda::Address out,
+                cuda::Address scales, cuda::Address partials, cuda::Address counters) {
+    uint64_t xStride = columns, outStride = rows, scaleStride = (columns + kScaleBlock - 1) / kScaleBlock;
+    uint32_t block = kScaleBlock;
     std::vector<void *> arguments = weightArguments(copy);
-    arguments.insert(arguments.end(), {&x, &xStride, &count, &out, &outStride, &partials, &counters});
-    launch("ecf8_contract_" + encoded.mangledName() + "_" + type + "_n" + std::to_string(8 * blocks),
-           tableBytes() + 8 * blocks * (2 * tileColumns() + 32), 0, (count + 8 * blocks - 1) / (8 * blocks), arguments);
+    arguments.insert(arguments.end(), {&x, &xStride, &count, &out, &outStride});
+    if (path.isScaled)
+      arguments.insert(arguments.end(), {&scales, &scaleStride, &block, &block});
+    arguments.insert(arguments.end(), {&partials, &counters});
+    // docs/guides/gpu.md: where activations lie in shared memory.
+    const bool isWarpgroup = path.isFP8 && gpu.usesWarpgroups(moduleOf(path.program));
+    unsigned begin = isWarpgroup ? (tableBytes() + 1023) / 1024 * 1024 : tableBytes();
+    unsigned rowBytes = isWarpgroup ? tileColumns() : path.isFP8 ? tileColumns() + 16 : 2 * tileColumns() + 32;
+    launch(path.program,
+           "ecf8_contract_" + encoded.mangledName() + "_" + path.kernelSuffix() + "_n" + std::to_string(8 * blocks),
+           begin + 8 * blocks * rowBytes, 0, (count + 8 * blocks - 1) / (8 * blocks), isWarpgroup ? 4 : 1, arguments);
   }
 
   Gpu &gpu;
@@ -101,12 +129,14 @@ private:
     return {&payloads[copy % payloads.size()],         &table, &zero, &zero, &rows, &columns,
             const_cast<uint32_t *>(&encoded.slotBytes)};
   }
-  void launch(const std::string &kernel, unsigned fixedBytes, unsigned warpBytes, unsigned gridY,
-              const std::vector<void *> &arguments) {
+  std::string moduleOf(const std::string &program) const { return encoded.name + "-" + program; }
+  void launch(const std::string &program, const std::string &kernel, unsigned fixedBytes, unsigned warpBytes,
+              unsigned gridY, unsigned warpsInStep, const std::vector<void *> &arguments) {
     unsigned perWarp = warpBytes + 2 * encoded.slotBytes;
     unsigned warps = perWarp ? std::min(16u, (gpu.sharedBytes - fixedBytes) / perWarp) : 16;
+    warps = warps / warpsInStep * warpsInStep;
     unsigned grid = std::min<unsigned>(tiles(), gpu.processors);
-    gpu.launch({gpu.find(encoded.name, kernel), grid, gridY, warps * 32, fixedBytes + warps * perWarp}, arguments);
+    gpu.launch({gpu.find(moduleOf(program), kernel), grid, gridY, warps * 32, fixedBytes + warps * perWarp}, arguments);
   }
 };
 
@@ -135,17 +165,38 @@ uint16_t halfOf(int eighths) {
   return uint16_t((eighths < 0 ? 0x8000 : 0) | (exponent - 3 + 15) << 10 | (magnitude << (10 - exponent) & 0x3FF));
 }
 
+/// An E4M3 that is a multiple of 1/8 below 1.
+uint8_t byteOf(int eighths) {
+  if (eighths == 0)
+    return 0;
+  int magnitude = std::abs(eighths), exponent = 31 - __builtin_clz(magnitude);
+  return uint8_t((eighths < 0 ? 0x80 : 0) | (exponent - 3 + 7) << 3 | (magnitude << (3 - exponent) & 7));
+}
+
 struct Activations {
   std::vector<int> eighths;
   std::vector<uint16_t> f16;
+  std::vector<uint8_t> fp8;
   Activations(uint64_t count) {
     Random random;
     for (uint64_t i = 0; i < count; ++i) {
       eighths.push_back(int(random.bits() % 15) - 7);
       f16.push_back(halfOf(eighths.back()));
+      fp8.push_back(byteOf(eighths.back()));
     }
   }
+  const void *data(const Path &path) const { return path.isFP8 ? (const void *)fp8.data() : f16.data(); }
+  static size_t bytes(const Path &path, uint64_t count) { return count * (path.isFP8 ? 1 : 2); }
 };
+
+/// Scales of blocks of 128 x 128 weights: powers of two.
+std::vector<float> scalesOf(Shape shape) {
+  std::vector<float> scales((shape.rows + kScaleBlock - 1) / kScaleBlock *
+                            ((shape.columns + kScaleBlock - 1) / kScaleBlock));
+  for (size_t i = 0; i < scales.size(); ++i)
+    scales[i] = std::ldexp(1.0f, int(i % 5) - 2);
+  return scales;
+}
 
 struct Scratch {
   Scratch(Gpu &gpu, Shape shape, uint32_t count)
@@ -166,16 +217,41 @@ struct Scratch {
 
 unsigned blocksFor(uint32_t count) { return count <= 8 ? 1 : count <= 16 ? 2 : count <= 32 ? 4 : 8; }
 
-std::vector<float> contractOnce(Gpu &gpu, DeviceWeight &weight, const Activations &activations, uint32_t count) {
+std::vector<float> contractOnce(Gpu &gpu, DeviceWeight &weight, const Path &path, const Activations &activations,
+                                uint32_t count) {
   Shape shape{weight.rows, weight.columns};
   Scratch scratch(gpu, shape, count);
-  cuda::Address x = gpu.upload(activations.f16.data(), size_t(count) * weight.columns * 2);
-  std::vector<float> result(size_t(count) * weight.rows, 1.0f);
+  cuda::Address x = gpu.upload(activations.data(path), Activations::bytes(path, uint64_t(count) * weight.columns));
+  std::vector<float> result(size_t(count) * weight.rows, 1.0f), scaleValues = scalesOf(shape);
   cuda::Address out = gpu.upload(result.data(), result.size() * 4);
-  weight.contract(0, "f16", blocksFor(count), x, count, out, scratch.partials, scratch.counters);
+  cuda::Address scales = gpu.upload(scaleValues.data(), scaleValues.size() * 4);
+  weight.contract(0, path, blocksFor(count), x, count, out, scales, scratch.partials, scratch.counters);
   gpu.download(result.data(), out, result.size() * 4);
-  gpu.free(x), gpu.free(out);
+  gpu.free(x), gpu.free(out), gpu.free(scales);
   return result;
+}
+
+/// The largest difference from plain C++ as a part of the sum of magnitudes, over some rows.
+double worstError(const std::vector<float> &result, Shape shape, const Bytes &weights, const Path &path,
+                  const Activations &activations, uint32_t count) {
+  std::vector<float> scales = scalesOf(shape);
+  uint64_t scaleStride = (shape.columns + kScaleBlock - 1) / kScaleBlock;
+  double worst = 0;
+  for (uint64_t row = 0; row < shape.rows; row += std::max<uint64_t>(1, shape.rows / 37))
+    for (uint32_t m = 0; m < count; ++m) {
+      double sum = 1, sizes = 1;
+      for (uint64_t k = 0; k < shape.columns; ++k) {
+        double scale = path.isScaled ? scales[row / kScaleBlock * scaleStride + k / kScaleBlock] : 1;
+        double product =
+            valueOf(weights[row * shape.columns + k]) * scale * activations.eighths[m * shape.columns + k] / 8;
+        sum += product, sizes += std::fabs(product);
+      }
+      double got = result[m * shape.rows + row];
+      worst = std::max(worst, std::isnan(sum) != std::isnan(got) ? 1e9
+                              : std::isnan(sum)                  ? 0
+                                                                 : std::fabs(got - sum) / sizes);
+    }
+  return worst;
 }
 
 nlohmann::json check(Gpu &gpu, uint32_t tileColumns) {
@@ -188,7 +264,7 @@ nlohmann::json check(Gpu &gpu, uint32_t tileColumns) {
         weights[i] = uint8_t(i);
     const uint32_t most = 70;
     Activations activations(most * shape.columns);
-    std::vector<std::vector<float>> raw;
+    std::map<std::string, std::vector<float>> raw;
     for (const Encoded &encoded : encodeAll(shape, weights, tileColumns)) {
       DeviceWeight weight(gpu, encoded, 1);
       Bytes decoded(weights.size());
@@ -199,29 +275,17 @@ nlohmann::json check(Gpu &gpu, uint32_t tileColumns) {
       gpu.free(out);
       nlohmann::json entry = {{"rows", shape.rows}, {"columns", shape.columns}, {"encoding", encoded.name}};
       entry["decoded_is_equal"] = decoded == weights;
-      unsigned index = 0;
-      for (uint32_t count : {1u, 7u, 16u, 33u, most}) {
-        std::vector<float> result = contractOnce(gpu, weight, activations, count);
-        std::string key = "M" + std::to_string(count);
-        if (encoded.name == "raw")
-          raw.push_back(result);
-        entry[key + "_is_raw"] = std::memcmp(raw[index++].data(), result.data(), result.size() * 4) == 0;
-        double worst = 0;
-        for (uint64_t row = 0; row < shape.rows; row += std::max<uint64_t>(1, shape.rows / 37))
-          for (uint32_t m = 0; m < count; ++m) {
-            double sum = 1, sizes = 1;
-            for (uint64_t k = 0; k < shape.columns; ++k) {
-              double product =
-                  valueOf(weights[row * shape.columns + k]) * activations.eighths[m * shape.columns + k] / 8;
-              sum += product, sizes += std::fabs(product);
-            }
-            double got = result[m * shape.rows + row];
-            worst = std::max(worst, std::isnan(sum) != std::isnan(got) ? 1e9
-                                    : std::isnan(sum)                  ? 0
-                                                                       : std::fabs(got - sum) / sizes);
-          }
-        entry[key + "_error"] = worst;
-      }
+      for (const Path &path : kPaths)
+        for (uint32_t count : {1u, 7u, 16u, 33u, most}) {
+          if (!gpu.has(encoded.name + "-" + path.program))
+            continue;
+          std::vector<float> result = contractOnce(gpu, weight, path, activations, count);
+          std::string key = path.name + "_M" + std::to_string(count);
+          if (encoded.name == "raw")
+            raw[key] = result;
+          entry[key + "_is_raw"] = std::memcmp(raw[key].data(), result.data(), result.size() * 4) == 0;
+          entry[key + "_error"] = worstError(result, shape, weights, path, activations, count);
+        }
       results.push_back(entry);
       std::cerr << entry.dump() << std::endl;
     }
@@ -236,6 +300,9 @@ nlohmann::json measure(Gpu &gpu, Shape shape, uint32_t tileColumns) {
   const uint32_t most = 64;
   Activations activations(most * shape.columns);
   cuda::Address x = gpu.upload(activations.f16.data(), activations.f16.size() * 2);
+  cuda::Address x8 = gpu.upload(activations.fp8.data(), activations.fp8.size());
+  std::vector<float> scaleValues = scalesOf(shape);
+  cuda::Address scales = gpu.upload(scaleValues.data(), scaleValues.size() * 4);
   cuda::Address out = gpu.allocate(std::max<uint64_t>(count, most * shape.rows * 4));
   Scratch scratch(gpu, shape, most);
   nlohmann::json results = nlohmann::json::array();
@@ -255,15 +322,18 @@ nlohmann::json measure(Gpu &gpu, Shape shape, uint32_t tileColumns) {
       std::cerr << entry.dump() << std::endl;
     };
     add("decode", 0, gpu.time([&](unsigned i) { weight.decode(i, out); }, runs));
-    for (uint32_t m : {1u, 8u, 16u, 32u, 64u})
-      add("contract_f16", m,
-          gpu.time(
-              [&](unsigned i) {
-                weight.contract(i, "f16", blocksFor(m), x, m, out, scratch.partials, scratch.counters);
-              },
-              runs));
+    for (const Path &path : kPaths)
+      for (uint32_t m : {1u, 8u, 16u, 32u, 64u})
+        if (gpu.has(encoded.name + "-" + path.program))
+          add(path.name, m,
+              gpu.time(
+                  [&](unsigned i) {
+                    weight.contract(i, path, blocksFor(m), path.isFP8 ? x8 : x, m, out, scales, scratch.partials,
+                                    scratch.counters);
+                  },
+                  runs));
   }
-  gpu.free(x), gpu.free(out);
+  gpu.free(x), gpu.free(x8), gpu.free(scales), gpu.free(out);
   return results;
 }
 
@@ -275,8 +345,12 @@ int main(int argc, char **argv) {
     return 1;
   }
   Gpu gpu;
-  for (const char *name : {"raw", "quads", "pairs"})
-    gpu.load(name, argv[1] + std::string("/") + name + ".ptx");
+  for (std::string name : {"raw", "quads", "pairs"})
+    for (std::string program : {"-kernels", "-w8a8"}) {
+      std::string path = argv[1] + ("/" + name + program + ".ptx");
+      if (program == "-kernels" || std::filesystem::exists(path))
+        gpu.load(name + program, path);
+    }
   auto number = [&](int index) { return std::strtoull(argv[index], nullptr, 10); };
   uint32_t tileColumns = uint32_t(number(2));
   nlohmann::json report = {{"device", gpu.name}, {"driver", gpu.driverVersion}, {"processors", gpu.processors}};

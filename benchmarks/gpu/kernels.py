@@ -1,4 +1,4 @@
-"""Makes the PTX of the kernels in kernels.mlir: one file for each codec."""
+"""Makes the PTX of the kernels in kernels.mlir (whole decode, W8A16) and w8a8.mlir: one file for each codec."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CODECS = ("raw", "quads", "pairs")
+PROGRAMS = ("kernels", "w8a8")
+
+
+def architecture_of(program: str, architecture: str) -> str | None:
+    """What a program's kernels are compiled for: with wgmma where GPUs have it; None where they do not multiply FP8."""
+    if program == "kernels":
+        return architecture
+    return {"sm_80": None, "sm_90": "sm_90a"}.get(architecture, architecture)
 
 
 def write_weights(path: Path) -> None:
@@ -25,17 +33,18 @@ def write_weights(path: Path) -> None:
     path.write_bytes(len(header).to_bytes(8, "little") + header + content)
 
 
-def write_ptx(build: Path, codec: str, architecture: str, tile_columns: int, path: Path) -> None:
+def write_ptx(build: Path, program: str, codec: str, architecture: str, tile_columns: int, path: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         weights = Path(name) / "weights.safetensors"
         write_weights(weights)
-        command = [build / "bin/ecf8-compile", HERE / "kernels.mlir", "--weights", weights, "--target=cuda"]
+        command = [build / "bin/ecf8-compile", HERE / f"{program}.mlir", "--weights", weights, "--target=cuda"]
         subprocess.run(
             [
                 *command,
                 f"--gpu-arch={architecture}",
                 f"--codec={codec}",
                 f"--tile-columns={tile_columns}",
+                "--arithmetic=epilogue",
                 "--emit=ptx",
                 "-q",
                 "-o",

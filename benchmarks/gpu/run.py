@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kernels import CODECS, write_ptx
+from kernels import CODECS, PROGRAMS, architecture_of, write_ptx
 
 HERE = Path(__file__).resolve().parent
 SHAPES = (
@@ -41,7 +41,10 @@ echo ']'
 def pack(build: Path, architecture: str, tile_columns: int, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for codec in CODECS:
-        write_ptx(build, codec, architecture, tile_columns, folder / f"{codec}.ptx")
+        for program in PROGRAMS:
+            if compiled_for := architecture_of(program, architecture):
+                path = folder / f"{codec}-{program}.ptx"
+                write_ptx(build, program, codec, compiled_for, tile_columns, path)
     shutil.copy2(build / "bin/ecf8-bench-gpu", folder)
     script = folder / "run.sh"
     script.write_text(SCRIPT.replace("TILE_COLUMNS", str(tile_columns)))
@@ -51,7 +54,7 @@ def pack(build: Path, architecture: str, tile_columns: int, folder: Path) -> Non
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=HERE.parents[1] / "build")
-    parser.add_argument("--gpu-arch", default="sm_90", help="architecture of the PTX (default: %(default)s)")
+    parser.add_argument("--gpu-arch", default="sm_90", help="architecture of the PTX, W8A8 for sm_90 as sm_90a (default: %(default)s)")
     parser.add_argument("--tile-columns", type=int, default=1024, help="columns of a tile (default: %(default)s)")
     parser.add_argument("--pack", type=Path, metavar="FOLDER", help="only make the folder")
     options = parser.parse_args()

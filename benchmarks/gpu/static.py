@@ -21,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kernels import CODECS, write_ptx
+from kernels import CODECS, PROGRAMS, architecture_of, write_ptx
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "benchmarks/results/gpu-static.json"
@@ -124,7 +124,9 @@ def measure(ptx: Path, codec: str, architecture: str, disassembler: str, folder:
     rows = []
     for section in re.split(r"\n\s*\.section\s+\.text\.", run([disassembler, "-c", str(cubin)]))[1:]:
         name = re.match(r'"?(\w+)', section).group(1)
-        counts = main_loop(section, "STG" if "_decode_" in name else "HMMA")
+        if not name.startswith(("ecf8_contract_", "ecf8_decode_")):
+            continue  # of an elementwise op
+        counts = main_loop(section, "STG" if "_decode_" in name else "MMA")
         if counts is None:
             sys.exit(f"error: {name} for {architecture}: expected a loop that loads from global memory, got none")
         total = counts.total()
@@ -143,7 +145,7 @@ def measure(ptx: Path, codec: str, architecture: str, disassembler: str, folder:
         row |= {f"{pipe}_per_weight": count / WEIGHTS_PER_LOOP for pipe, count in pipes.items()}
         row["other_per_weight"] = (total - sum(pipes.values())) / WEIGHTS_PER_LOOP
         row["pipe_load_at_full_bandwidth"] = {
-            gpu: load(row, figures) for gpu, figures in GPUS.items() if figures["arch"] == architecture
+            gpu: load(row, figures) for gpu, figures in GPUS.items() if figures["arch"] == architecture.removesuffix("a")
         }
         rows.append({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()})
     return sorted(rows, key=lambda row: row["kernel"])
@@ -158,7 +160,7 @@ def load(row: dict, gpu: dict) -> dict[str, float]:
 
 def short(kernel: str) -> str:
     """The name without the layout."""
-    return re.sub(r"_(raw|huffman)_mma\w*?_f8E4M3FN", "", kernel)
+    return re.sub(r"_(raw|huffman)_mma\w*?_S\d+_f8E4M3FN", "", kernel)
 
 
 def print_table(rows: list[dict], recorded: dict) -> int:
@@ -193,9 +195,12 @@ def main() -> None:
         folder = Path(name)
         for architecture in ("sm_80", "sm_89", "sm_90"):
             for codec in CODECS:
-                ptx = folder / "kernels.ptx"
-                write_ptx(options.build, codec, architecture, 1024, ptx)
-                rows += measure(ptx, codec, architecture, disassembler, folder)
+                for program in PROGRAMS:
+                    if not (compiled_for := architecture_of(program, architecture)):
+                        continue
+                    ptx = folder / "kernels.ptx"
+                    write_ptx(options.build, program, codec, compiled_for, 1024, ptx)
+                    rows += measure(ptx, codec, compiled_for, disassembler, folder)
     recorded = json.loads(RECORD.read_text()) if RECORD.exists() else {"kernels": []}
     changes = print_table(rows, {(row["kernel"], row["architecture"]): row for row in recorded["kernels"]})
     if options.record:

@@ -151,9 +151,10 @@ private:
     if (!spec.isRows32())
       return function.emitOpError() << "expected a weight in tiles of 32 rows, got " << contraction->weight, failure();
     if (contraction->hasFP8Activations())
-      return function.emitOpError() << "expected activations of f32, bf16 or f16 on a CPU, to which FP8 can be extended "
-                                       "before, got "
-                                    << contraction->activations,
+      return function.emitOpError()
+                 << "expected activations of f32, bf16 or f16 on a CPU, to which FP8 can be extended "
+                    "before, got "
+                 << contraction->activations,
              failure();
     if (contraction->epilogue && contraction->scalesSums)
       return function.emitOpError() << "expected no epilogue on sums that are scaled on a CPU", failure();

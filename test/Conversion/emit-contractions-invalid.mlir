@@ -97,3 +97,21 @@ func.func private @calls(%sum: f32) -> f32 {
   %0 = call @calls(%sum) : (f32) -> f32
   return %0 : f32
 }
+
+// -----
+
+!matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
+!bytes = memref<?x?xf8E4M3FN, strided<[?, 1], offset: ?>>
+// expected-error @below {{expected activations of f32, bf16 or f16 on a CPU, to which FP8 can be extended before, got 'f8E4M3FN'}}
+func.func private @negative_fp8(memref<?xi8>, !bytes, !matrix, index) attributes {ecf8.contraction = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>}
+
+// -----
+
+!matrix = memref<?x?xf32, strided<[?, 1], offset: ?>>
+func.func private @negate(%sum: f32) -> f32 {
+  %0 = arith.negf %sum : f32
+  return %0 : f32
+}
+// expected-error @below {{expected no epilogue on sums that are scaled on a CPU}}
+func.func private @negative_scaled_epilogue(memref<?xi8>, !matrix, !matrix, !matrix, index, index, index) attributes {ecf8.contraction =
+  !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, ecf8.scale = "rows", ecf8.scales_sums, ecf8.epilogue = @negate}

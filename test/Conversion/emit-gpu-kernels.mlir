@@ -45,6 +45,35 @@ func.func private @planes(memref<?xi8>, !m, index, index) attributes {ecf8.decod
 // -----
 
 !x = memref<?x?xf32, strided<[?, 1], offset: ?>>
-// expected-error @below {{expected activations of f16 or bf16 on a GPU, got 'f32'}}
+// expected-error @below {{expected activations of f16, bf16, f8E4M3FN or f8E5M2 on a GPU, got 'f32'}}
 func.func private @single(memref<?xi8>, !x, !x, index) attributes {ecf8.contraction =
   !ecf8.compressed<64x2048xf8E4M3FN, #ecf8.raw<order = mma, tile_columns = 1024>>}
+
+// -----
+
+// FP8 activations where there is no wgmma: mma of m16n8k32, and an epilogue with what it reads.
+// CHECK-LABEL: func.func private @bytes(
+// CHECK-NOT:   func.func private @finish
+// CHECK:       gpu.func @bytes_n8(
+// CHECK:         llvm.nvvm.mma.m16n8k32.row.col.f32.e4m3.e5m2.f32
+// CHECK:         arith.mulf
+// CHECK-NEXT:    arith.truncf {{.*}} : f32 to bf16
+// CHECK-NEXT:    llvm.store {{.*}} : bf16, !llvm.ptr<1>
+!x = memref<?x?xf8E5M2, strided<[?, 1], offset: ?>>
+!y = memref<?x?xbf16, strided<[?, 1], offset: ?>>
+!e = memref<?x1xf32, strided<[?, 1], offset: ?>>
+func.func private @finish(%sum: f32, %token: f32) -> bf16 {
+  %0 = arith.mulf %sum, %token : f32
+  %1 = arith.truncf %0 : f32 to bf16
+  return %1 : bf16
+}
+func.func private @bytes(memref<?xi8>, !x, !y, !e, index) attributes {ecf8.contraction =
+  !ecf8.compressed<64x2048xf8E4M3FN, #ecf8.raw<order = mma, tile_columns = 1024>>, ecf8.epilogue = @finish}
+
+// -----
+
+!x = memref<?x?xf8E4M3FN, strided<[?, 1], offset: ?>>
+!y = memref<?x?xf32, strided<[?, 1], offset: ?>>
+// expected-error @below {{expected a scale of f32 with 'ecf8.scales_sums' for activations of FP8, got 'f32'}}
+func.func private @contract_c13(memref<?xi8>, !x, !y, !y, index, index, index) attributes {ecf8.contraction =
+  !ecf8.compressed<64x2048xf8E4M3FN, #ecf8.raw<order = mma, tile_columns = 1024>>, ecf8.scale = "blocks"}

@@ -4,6 +4,7 @@
 #include "ecf8/Conversion/Passes.h"
 #include "ecf8/Conversion/RuntimeImports.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 
@@ -59,8 +60,8 @@ public:
         operands.append({addressOf(scale, contraction.scale.getIntOrFloatBitWidth() / 8), asI64(s.getStrides()[0]),
                          asI32(function.getArgument(4)), asI32(function.getArgument(5))});
       }
-      for (auto [extra, type] : llvm::zip(function.getArguments().drop_front(contraction.getFirstExtra()),
-                                          contraction.extra)) {
+      for (auto [extra, type] :
+           llvm::zip(function.getArguments().drop_front(contraction.getFirstExtra()), contraction.extra)) {
         auto strides = memref::ExtractStridedMetadataOp::create(b, extra).getStrides();
         operands.append({addressOf(extra, type.getElementTypeBitWidth() / 8), asI64(strides[0])});
       }
@@ -73,8 +74,8 @@ private:
   static constexpr int64_t kColumnBlocks[] = {1, 2, 4, 8};
 
   /// The smallest kernel that takes all rows of activations in one go, or the largest.
-  void emitForSizes(size_t index, const ActivationLayout &layout, Value count, ArrayRef<Value> operands, Value rows, Value columns,
-                    llvm::function_ref<gpu::GPUFuncOp(int64_t)> kernelFor) {
+  void emitForSizes(size_t index, const ActivationLayout &layout, Value count, ArrayRef<Value> operands, Value rows,
+                    Value columns, llvm::function_ref<gpu::GPUFuncOp(int64_t)> kernelFor) {
     int64_t blocks = kColumnBlocks[index];
     auto emitThis = [&] {
       Value blockRows = b.ceilDivU(count, 8 * blocks);
@@ -227,9 +228,8 @@ private:
     return runPipeline(passes, epilogue);
   }
 
-  LogicalResult fillInContraction(func::FuncOp function, gpu::GPUModuleOp kernels,
-                                         const Architecture &architecture,
-                                         llvm::SetVector<Operation *> &epilogues) {
+  LogicalResult fillInContraction(func::FuncOp function, gpu::GPUModuleOp kernels, const Architecture &architecture,
+                                  llvm::SetVector<Operation *> &epilogues) {
     auto contraction = ContractionSpec::of(function);
     if (failed(contraction))
       return failure();

@@ -87,8 +87,7 @@ public:
     for (int64_t n = 0; n < columnBlocks; ++n) {
       SmallVector<Value> words;
       for (int64_t half = 0; half < 2; ++half) {
-        Value four =
-            b.load(b.vectorOf(4, b.i32()), b.at(base, int32_t(8 * n * layout.rowBytes + 16 * half)), 16);
+        Value four = b.load(b.vectorOf(4, b.i32()), b.at(base, int32_t(8 * n * layout.rowBytes + 16 * half)), 16);
         for (int64_t i = 0; i < 4; ++i)
           words.push_back(b.element(four, i));
       }
@@ -154,14 +153,15 @@ public:
     // PTX ISA, "Matrix Descriptor Format": address and strides in units of 16 bytes; groups of 8 rows are 1024 bytes
     // apart, the other stride is not used; 1 << 62 is the swizzle.
     Value low = b.shrU(b.andI(address, 0x3FFFF), 4);
-    Value descriptor = b.orI(b.wide(low), b.constant(b.i64(), int64_t(1) << 62 | int64_t(1024 / 16) << 32 | int64_t(1) << 16));
+    Value descriptor =
+        b.orI(b.wide(low), b.constant(b.i64(), int64_t(1) << 62 | int64_t(1024 / 16) << 32 | int64_t(1) << 16));
     for (int64_t step = 0; step < DeviceSpec::stepsPerGroup; ++step)
       operands.push_back(b.add(descriptor, 2 * step));
     SmallVector<Type> types(4 * columnBlocks, b.getF32Type());
     Type result = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
     Value all = LLVM::InlineAsmOp::create(b, TypeRange{result}, operands, assembly, constraints,
-                                          /*has_side_effects=*/true, /*is_align_stack=*/false,
-                                          LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+                                          /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                                          LLVM::AsmDialectAttr(), ArrayAttr())
                     ->getResult(0);
     SmallVector<Value> sums;
     for (int64_t i = 0; i < 4 * columnBlocks; ++i)

@@ -37,7 +37,8 @@ struct ActivationLayout {
 
 class GroupProducts {
 public:
-  /// For 8 * `columnBlocks` rows of activations of a type. `area` is the shared memory, `lane` the thread's in its warp.
+  /// For 8 * `columnBlocks` rows of activations of a type. `area` is the shared memory, `lane` the thread's in its
+  /// warp.
   static std::unique_ptr<GroupProducts> create(DeviceBuilder &b, const DeviceSpec &spec, Type activations,
                                                int64_t columnBlocks, Value area, Value lane);
   virtual ~GroupProducts() = default;

@@ -159,20 +159,17 @@ INSTANTIATE_TEST_SUITE_P(Layouts, Contract,
                                          Case{{"pairs", e4m3}, "f16", "sm_80", {"rows", true, 1, wholeRow}}),
                          nameOf);
 
-INSTANTIATE_TEST_SUITE_P(W8A8, Contract,
-                         testing::Values(Case{{"raw", e4m3}, "f8E4M3FN", "sm_90a"},
-                                         Case{{"quads", e4m3}, "f8E4M3FN", "sm_90a"},
-                                         Case{{"quads", e4m3, 256, 9}, "f8E5M2", "sm_90a"},
-                                         Case{{"quads", e5m2}, "f8E4M3FN", "sm_90a"},
-                                         Case{{"classic", e4m3, 384, 7}, "f8E4M3FN", "sm_90a"},
-                                         Case{{"quads", e4m3}, "f8E4M3FN", "sm_90a", {"rows", true, 1, wholeRow}},
-                                         Case{{"quads", e4m3}, "f8E4M3FN", "sm_90a", {"blocks", true, 32, 128}},
-                                         Case{{"raw", e5m2}, "f8E5M2", "sm_89"},
-                                         Case{{"quads", e4m3}, "f8E4M3FN", "sm_90"},
-                                         Case{{"pairs", e4m3}, "f8E4M3FN", "sm_89"},
-                                         Case{{"pairs", e5m2, 512}, "f8E4M3FN", "sm_89"},
-                                         Case{{"pairs", e4m3}, "f8E5M2", "sm_100", {"rows", true, 1, wholeRow}},
-                                         Case{{"pairs", e4m3}, "f8E4M3FN", "sm_89", {"blocks", true, 64, 384}}),
-                         nameOf);
+INSTANTIATE_TEST_SUITE_P(
+    W8A8, Contract,
+    testing::Values(Case{{"raw", e4m3}, "f8E4M3FN", "sm_90a"}, Case{{"quads", e4m3}, "f8E4M3FN", "sm_90a"},
+                    Case{{"quads", e4m3, 256, 9}, "f8E5M2", "sm_90a"}, Case{{"quads", e5m2}, "f8E4M3FN", "sm_90a"},
+                    Case{{"classic", e4m3, 384, 7}, "f8E4M3FN", "sm_90a"},
+                    Case{{"quads", e4m3}, "f8E4M3FN", "sm_90a", {"rows", true, 1, wholeRow}},
+                    Case{{"quads", e4m3}, "f8E4M3FN", "sm_90a", {"blocks", true, 32, 128}},
+                    Case{{"raw", e5m2}, "f8E5M2", "sm_89"}, Case{{"quads", e4m3}, "f8E4M3FN", "sm_90"},
+                    Case{{"pairs", e4m3}, "f8E4M3FN", "sm_89"}, Case{{"pairs", e5m2, 512}, "f8E4M3FN", "sm_89"},
+                    Case{{"pairs", e4m3}, "f8E5M2", "sm_100", {"rows", true, 1, wholeRow}},
+                    Case{{"pairs", e4m3}, "f8E4M3FN", "sm_89", {"blocks", true, 64, 384}}),
+    nameOf);
 
 } // namespace

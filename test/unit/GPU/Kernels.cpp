@@ -81,7 +81,8 @@ Kernels::Kernels(const Layout &layout, const std::string &activations, const Sca
   std::string program = epilogue + "func.func private @decode(memref<?xi8>, " + matrix(layout.elementName()) +
                         ", index, index) attributes {ecf8.decoder = " + type + "}\n" +
                         "func.func private @contract(memref<?xi8>, " + matrix(activations) + ", " + matrix("f32") +
-                        ", " + scale + extras + "index) attributes {ecf8.contraction = " + type + scaleAttributes + "}\n";
+                        ", " + scale + extras + "index) attributes {ecf8.contraction = " + type + scaleAttributes +
+                        "}\n";
   simt::LoadOptions load;
   load.check = true;
   auto loaded = simt::Module::load(compile(program, architecture), load);

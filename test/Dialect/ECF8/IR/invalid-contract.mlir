@@ -483,3 +483,13 @@ func.func @contract_c12(%x: memref<4x128xf32>, %c: !weight, %y: memref<4x64xf32>
   }
   return
 }
+
+// -----
+
+!weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>
+
+func.func @contract_c13(%x: memref<4x128xf8E4M3FN>, %c: !weight, %s: memref<64x1xf32>, %acc: memref<4x64xf32>) {
+  // expected-error@+1 {{expected a scale of f32 with 'scales_sums' for 'memref<4x128xf8E4M3FN>', got 'memref<64x1xf32>'}}
+  ecf8.contract ins(%x, %c : memref<4x128xf8E4M3FN>, !weight) scale(%s : memref<64x1xf32>) block [1, 128] outs(%acc : memref<4x64xf32>)
+  return
+}

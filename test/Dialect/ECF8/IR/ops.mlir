@@ -63,6 +63,20 @@ func.func @contract(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, %x: te
   return %1 : tensor<?x64xf32>
 }
 
+// CHECK-LABEL: func.func @contract_fp8(
+func.func @contract_fp8(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, %x: tensor<?x128xf8E5M2>, %s: tensor<64x1xf32>,
+                        %y: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // CHECK: ecf8.contract ins(%{{.*}}, %{{.*}} : tensor<?x128xf8E5M2>, {{.*}}) scale(%{{.*}} : tensor<64x1xf32>) block [1, 128] outs(%{{.*}} : tensor<?x64xf32>) epilogue {
+  // CHECK: } {scales_sums} -> tensor<?x64xf32>
+  %0 = ecf8.contract ins(%x, %c : tensor<?x128xf8E5M2>, !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>)
+      scale(%s : tensor<64x1xf32>) block [1, 128] outs(%y : tensor<?x64xf32>) epilogue {
+  ^bb0(%sum: f32):
+    %1 = arith.negf %sum : f32
+    ecf8.yield %1 : f32
+  } {scales_sums} -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
 // Without operands, and with some of all forms; the first sums are not there, so the result may be of another type.
 // CHECK-LABEL: func.func @contract_epilogue(
 func.func @contract_epilogue(%c: !ecf8.compressed<64x128xf8E4M3FN, #ecf8.huffman>, %x: tensor<?x128xbf16>, %s: tensor<64x1xf32>,
