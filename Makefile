@@ -33,8 +33,7 @@ bench: build ## run the benchmarks, half an hour; installs IREE to compare with;
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt -c python/constraints.txt
 	@$(PYTHON) benchmarks/run.py --build $(BUILD)
 
-gpu-static: build ## count the instructions of the GPU kernels; needs ptxas. RECORD=1 records them
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r benchmarks/gpu/requirements.txt
+gpu-static: build ## count the instructions of the GPU kernels; RECORD=1 records them
 	@$(PYTHON) benchmarks/gpu/static.py --build $(BUILD) $(if $(RECORD),--record)
 
 format: setup ## rewrite C++ and Python files in the project's style

@@ -81,6 +81,7 @@ def test_groups(build: Path) -> list[Group]:
         Group("unit", [["ctest", "--test-dir", str(build), "--output-on-failure"]], count_ctest),
         Group("fuzz", [script("fuzz.py", "--seconds", "60", "--spare-small")], count_checks),
         Group("lit", [["ninja", "-C", str(build), "check-ecf8-lit"]], count_lit),
+        Group("gpu-static", [[python, "benchmarks/gpu/static.py", "--check", "--build", str(build)]], count_checks),
         Group("python", [[python, "-m", "pytest", "-q", str(ROOT / "test" / "python")]], count_pytest),
         Group(
             "quickstart",

@@ -297,7 +297,7 @@ nlohmann::json measure(Gpu &gpu, Shape shape, uint32_t tileColumns) {
   const uint64_t count = shape.rows * shape.columns;
   const unsigned copies = unsigned(std::clamp<uint64_t>(300'000'000 / count + 1, 2, 20)), runs = 40;
   Bytes weights = gaussianScaled(shape, {128, 128});
-  const uint32_t most = 64;
+  const uint32_t most = 1024;
   Activations activations(most * shape.columns);
   cuda::Address x = gpu.upload(activations.f16.data(), activations.f16.size() * 2);
   cuda::Address x8 = gpu.upload(activations.fp8.data(), activations.fp8.size());
@@ -323,7 +323,7 @@ nlohmann::json measure(Gpu &gpu, Shape shape, uint32_t tileColumns) {
     };
     add("decode", 0, gpu.time([&](unsigned i) { weight.decode(i, out); }, runs));
     for (const Path &path : kPaths)
-      for (uint32_t m : {1u, 8u, 16u, 32u, 64u})
+      for (uint32_t m : {1u, 8u, 16u, 32u, 64u, 256u, most})
         if (gpu.has(encoded.name + "-" + path.program))
           add(path.name, m,
               gpu.time(

@@ -54,7 +54,9 @@ def pack(build: Path, architecture: str, tile_columns: int, folder: Path) -> Non
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=HERE.parents[1] / "build")
-    parser.add_argument("--gpu-arch", default="sm_90", help="architecture of the PTX, W8A8 for sm_90 as sm_90a (default: %(default)s)")
+    parser.add_argument(
+        "--gpu-arch", default="sm_90", help="architecture of the PTX, W8A8 for sm_90 as sm_90a (default: %(default)s)"
+    )
     parser.add_argument("--tile-columns", type=int, default=1024, help="columns of a tile (default: %(default)s)")
     parser.add_argument("--pack", type=Path, metavar="FOLDER", help="only make the folder")
     options = parser.parse_args()

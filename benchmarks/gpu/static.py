@@ -2,6 +2,7 @@
 
     make gpu-static            compare with the recorded table, benchmarks/results/gpu-static.json
     make gpu-static RECORD=1   record it
+    static.py --check          as a test: no kernel may have more instructions or spills than recorded
 
 Counted is the smallest loop with the loads of two groups of 128 columns of a tile: 128 weights for each thread.
 Predicated instructions, and in whole decoders the loop over bytes of a ragged edge, count in full. Counts say how busy
@@ -68,13 +69,14 @@ LANES = {"alu": 64, "fma": 64, "issue": 128}
 BITS_PER_WEIGHT = {"raw": 8.0, "quads": 6.785, "pairs": 6.634}  # benchmarks/gpu/bench.cpp, Gaussian weights
 
 
-def find_disassembler() -> str:
-    if found := shutil.which("nvdisasm"):
-        return found
+def find_tool(name: str) -> str:
+    """A program of the CUDA toolkit: of the pinned package (python/requirements.txt), else of PATH."""
     for folder in map(Path, sys.path):
-        for path in folder.glob("nvidia/**/bin/nvdisasm"):
+        for path in folder.glob(f"nvidia/**/bin/{name}"):
             return str(path)
-    sys.exit("error: expected nvdisasm in PATH or the package nvidia-cuda-nvdisasm (benchmarks/gpu/requirements.txt)")
+    if found := shutil.which(name):
+        return found
+    sys.exit(f"error: expected {name} of the package nvidia-cuda-{name.replace('ptxas', 'nvcc')} or in PATH, got none")
 
 
 def run(command: list[str], **options) -> str:
@@ -84,8 +86,8 @@ def run(command: list[str], **options) -> str:
     return done.stdout + done.stderr
 
 
-def main_loop(section: str, mark: str) -> collections.Counter[str] | None:
-    """The opcodes of the main loop of one function's disassembly, which has an instruction `mark`."""
+def loops_of(section: str) -> list[list[str]]:
+    """The instructions of each loop of one function's disassembly, inner ones also as part of outer ones."""
     labels: dict[str, int] = {}
     instructions: list[str] = []
     for line in section.splitlines():
@@ -97,24 +99,37 @@ def main_loop(section: str, mark: str) -> collections.Counter[str] | None:
     for index, text in enumerate(instructions):
         target = re.search(r"BRA.*?(\.L_x_\d+)", text)
         if target and labels.get(target.group(1), index + 1) <= index:
-            loops.append((labels[target.group(1)], index))
-    # What it loads of the stored plane: two groups of two slots at least.
-    bodies = [instructions[a : b + 1] for a, b in loops]
-    is_main = [
-        sum("LDG" in text and ".128" in text for text in body) >= 4 and any(mark in text for text in body)
-        for body in bodies
-    ]
-    main = [loop for loop, chosen in zip(loops, is_main, strict=True) if chosen]
-    if not main:
-        return None
-    first, last = min(main, key=lambda loop: loop[1] - loop[0])
+            loops.append(instructions[labels[target.group(1)] : index + 1])
+    return loops
+
+
+def count_opcodes(instructions: list[str]) -> collections.Counter[str]:
     opcode = re.compile(r"(?:@!?U?P(?:T|\d+)\s+)?([A-Z0-9]+)")
-    return collections.Counter(opcode.match(text).group(1) for text in instructions[first : last + 1])
+    return collections.Counter(opcode.match(text).group(1) for text in instructions)
+
+
+def count_pipes(counts: collections.Counter[str]) -> dict[str, int]:
+    return {
+        "alu": sum(counts[opcode] for opcode in ALU),
+        "fma": sum(counts[opcode] for opcode in FMA),
+        "lsu": sum(counts[opcode] for opcode in LSU),
+    }
+
+
+def main_loop(section: str, mark: str) -> collections.Counter[str] | None:
+    """The opcodes of the main loop of one function's disassembly, which has an instruction `mark`."""
+    # What it loads of the stored plane: two groups of two slots at least.
+    main = [
+        loop
+        for loop in loops_of(section)
+        if sum("LDG" in text and ".128" in text for text in loop) >= 4 and any(mark in text for text in loop)
+    ]
+    return count_opcodes(min(main, key=len)) if main else None
 
 
 def measure(ptx: Path, codec: str, architecture: str, disassembler: str, folder: Path) -> list[dict]:
     cubin = folder / "kernels.cubin"
-    report = run(["ptxas", f"-arch={architecture}", "-v", str(ptx), "-o", str(cubin)])
+    report = run([find_tool("ptxas"), f"-arch={architecture}", "-v", str(ptx), "-o", str(cubin)])
     used = {}
     for name, text in re.findall(r"Compiling entry function '(\w+)'.*?\n((?:.*\n)*?ptxas info    : Used.*)", report):
         used[name] = {
@@ -130,11 +145,7 @@ def measure(ptx: Path, codec: str, architecture: str, disassembler: str, folder:
         if counts is None:
             sys.exit(f"error: {name} for {architecture}: expected a loop that loads from global memory, got none")
         total = counts.total()
-        pipes = {
-            "alu": sum(counts[opcode] for opcode in ALU),
-            "fma": sum(counts[opcode] for opcode in FMA),
-            "lsu": sum(counts[opcode] for opcode in LSU),
-        }
+        pipes = count_pipes(counts)
         row = {
             "codec": codec,
             "kernel": name,
@@ -145,7 +156,9 @@ def measure(ptx: Path, codec: str, architecture: str, disassembler: str, folder:
         row |= {f"{pipe}_per_weight": count / WEIGHTS_PER_LOOP for pipe, count in pipes.items()}
         row["other_per_weight"] = (total - sum(pipes.values())) / WEIGHTS_PER_LOOP
         row["pipe_load_at_full_bandwidth"] = {
-            gpu: load(row, figures) for gpu, figures in GPUS.items() if figures["arch"] == architecture.removesuffix("a")
+            gpu: load(row, figures)
+            for gpu, figures in GPUS.items()
+            if figures["arch"] == architecture.removesuffix("a")
         }
         rows.append({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()})
     return sorted(rows, key=lambda row: row["kernel"])
@@ -182,14 +195,31 @@ def print_table(rows: list[dict], recorded: dict) -> int:
     return changes
 
 
+def check(rows: list[dict], recorded: dict) -> bool:
+    """Prints a line for each architecture; whether no kernel has become worse than recorded."""
+    worse = collections.defaultdict(list)
+    for row in rows:
+        before = recorded.get((row["kernel"], row["architecture"]))
+        if not before:
+            worse[row["architecture"]].append(f"{row['kernel']} is not in the record")
+            continue
+        for key, tolerance in (("alu_per_weight", 1.01), ("issue_per_weight", 1.01), ("spilled_bytes", 1)):
+            if row[key] > before[key] * tolerance:
+                worse[row["architecture"]].append(f"{row['kernel']}: {key} {row[key]}, recorded {before[key]}")
+    for architecture in sorted({row["architecture"] for row in rows}):
+        count = sum(row["architecture"] == architecture for row in rows)
+        print(*worse[architecture], sep="\n", end="\n" if worse[architecture] else "")
+        print(f"{'failed' if worse[architecture] else 'ok'}: instructions of {count} kernels for {architecture}")
+    return not any(worse.values())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--record", action="store_true", help=f"write {RECORD.relative_to(ROOT)}")
+    parser.add_argument("--check", action="store_true", help="fail where a kernel is worse than recorded")
     options = parser.parse_args()
-    if not shutil.which("ptxas"):
-        sys.exit("error: expected ptxas of the CUDA toolkit in PATH, got none")
-    disassembler = find_disassembler()
+    disassembler = find_tool("nvdisasm")
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -202,10 +232,17 @@ def main() -> None:
                     write_ptx(options.build, program, codec, compiled_for, 1024, ptx)
                     rows += measure(ptx, codec, compiled_for, disassembler, folder)
     recorded = json.loads(RECORD.read_text()) if RECORD.exists() else {"kernels": []}
-    changes = print_table(rows, {(row["kernel"], row["architecture"]): row for row in recorded["kernels"]})
+    by_name = {(row["kernel"], row["architecture"]): row for row in recorded["kernels"]}
+    if options.check:
+        sys.exit(0 if check(rows, by_name) else 1)
+    changes = print_table(rows, by_name)
+    if published := recorded.get("published"):
+        counts = ", ".join(f"{pipe} {published[f'{pipe}_per_weight']}" for pipe in ("alu", "fma", "lsu", "issue"))
+        print(f"{published['kernel']} ({published['source']}), per weight: {counts}")
     if options.record:
-        version = re.search(r"release ([\d.]+), V([\d.]+)", run(["ptxas", "--version"])).group(2)
-        RECORD.write_text(json.dumps({"ptxas": version, "kernels": rows}, indent=1) + "\n")
+        version = re.search(r"release ([\d.]+), V([\d.]+)", run([find_tool("ptxas"), "--version"])).group(2)
+        record = {"ptxas": version, "published": recorded.get("published"), "kernels": rows}
+        RECORD.write_text(json.dumps(record, indent=1) + "\n")
     elif changes:
         print(f"{changes} kernels differ from the record; after a change on purpose: make gpu-static RECORD=1")
 
