@@ -42,9 +42,9 @@ Status EcfCheckpoint::open(const char *path) {
   files = opened.take();
   if (files.empty()) {
     std::string foreign = explainForeign(*listing);
-    return Status(StatusCode::NotFound,
-                  std::string(path) + ": expected a *.safetensors file or a folder with some, found none" +
-                      (foreign.empty() ? "" : " (" + foreign + ")"));
+    return Status(StatusCode::NotFound, std::string(path) +
+                                            ": expected a *.safetensors file or a folder with some, found none" +
+                                            (foreign.empty() ? "" : " (" + foreign + ")"));
   }
   if (Status status = checkIndexes(*listing, files); !status.isOk())
     return status;

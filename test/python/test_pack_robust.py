@@ -19,9 +19,8 @@ from pathlib import Path
 import pytest
 import torch
 from checkpoints import PACK, checksums, gaussian, report_of, run_pack, write_shards
-from safetensors.torch import save_file
-
 from ecf8 import checkpoint
+from safetensors.torch import save_file
 
 
 def safetensors_bytes(header: str, data: bytes, length: int | None = None) -> bytes:
