@@ -27,7 +27,7 @@ debian_packages=(
   openmpi-bin                                                   # mpirun, for the test of utils/mpi-pack.py
 )
 python_version=3.11
-python_download="about 500 MB, 2 GB unpacked" # torch 190, sentence model 85, torch-mlir 80, SciPy 35, PuLP 16, and small ones
+python_download="about 500 MB, 2 GB unpacked" # torch 190, sentence model 85, torch-mlir 80, SciPy 35, PuLP 16
 cuda_free_index=https://download.pytorch.org/whl/cpu
 
 check_only=0
