@@ -117,7 +117,8 @@ public:
   }
 
   /// Writes 32 steps of tile order to 64 columns from `column` on, a multiple of 64; padding is dropped. `steps` is
-  /// changed.
+  /// changed. Where whole lines go to memory only the first half is done: `writeNext` does the rest, and `steps` has to
+  /// stay until then.
   ECF8_AVX512 __attribute__((always_inline)) void write(uint64_t column, Block &steps) {
     if (column >= rows.columns)
       return;
@@ -128,20 +129,32 @@ public:
       steps.setEight(eight, x);
     }
     steps.halfway();
-    bool isStreamed = rows.bypassesCaches;
-    if (!isRegular)
+    if (isRegular && misaligned == 0) {
+      waiting = &steps;
+      waitingColumn = column;
+    } else if (isRegular) {
+      writeMisaligned(column, steps);
+    } else {
       writeLanes(column, steps, [&](unsigned row, uint8_t *target, __m512i values) ECF8_AVX512 {
         if (row < rows.rows)
           _mm512_mask_storeu_epi8(target, lowBits(rows.columns - column), values);
       });
-    else if (misaligned != 0)
-      writeMisaligned(column, steps);
-    else if (isStreamed)
-      writeLanes(column, steps,
-                 [&](unsigned, uint8_t *target, __m512i values) ECF8_AVX512 { streamLine(target, values); });
+    }
+  }
+
+  /// Writes part `part`, 0 to 7, of what `write` left: four rows. A burst of stores around the caches would wait for
+  /// memory, while decoding leaves memory idle; so these come between the steps of the next block.
+  ECF8_AVX512 __attribute__((always_inline)) void writeNext(unsigned part) {
+    if (!waiting)
+      return;
+    if (rows.bypassesCaches)
+      writeFour(waitingColumn, *waiting, part,
+                [&](unsigned, uint8_t *target, __m512i values) ECF8_AVX512 { streamLine(target, values); });
     else
-      writeLanes(column, steps,
-                 [&](unsigned, uint8_t *target, __m512i values) ECF8_AVX512 { _mm512_store_si512(target, values); });
+      writeFour(waitingColumn, *waiting, part,
+                [&](unsigned, uint8_t *target, __m512i values) ECF8_AVX512 { _mm512_store_si512(target, values); });
+    if (part == 7)
+      waiting = nullptr;
   }
 
   /// To be called before other threads read what was written.
@@ -149,15 +162,20 @@ public:
 
 private:
   template <typename Store>
-  ECF8_AVX512 __attribute__((always_inline)) void writeLanes(uint64_t column, const Block &steps, const Store &store) {
-    for (unsigned j = 0; j < 8; ++j) {
-      __m512i lanes[4];
-      steps.getFour(j, lanes);
-      for (unsigned i = 0; i < 4; ++i) {
-        unsigned row = laneToRow(8 * i + j);
-        store(row, rows.data + column + row * rows.stride, lanes[i]);
-      }
+  ECF8_AVX512 __attribute__((always_inline)) void writeFour(uint64_t column, const Block &steps, unsigned part,
+                                                            const Store &store) {
+    __m512i lanes[4];
+    steps.getFour(part, lanes);
+    for (unsigned i = 0; i < 4; ++i) {
+      unsigned row = laneToRow(8 * i + part);
+      store(row, rows.data + column + row * rows.stride, lanes[i]);
     }
+  }
+
+  template <typename Store>
+  ECF8_AVX512 __attribute__((always_inline)) void writeLanes(uint64_t column, const Block &steps, const Store &store) {
+    for (unsigned part = 0; part < 8; ++part)
+      writeFour(column, steps, part, store);
   }
 
   ECF8_AVX512 __attribute__((always_inline)) void writeMisaligned(uint64_t column, const Block &steps) {
@@ -191,6 +209,8 @@ private:
   MutableRowsView rows = {};
   uint64_t misaligned = 0; ///< bytes of a row's first line that lie before the tile
   bool isRegular = false;  ///< all rows are there, have the same `misaligned`, and end a whole number of blocks later
+  const Block *waiting = nullptr; ///< half transposed, to be written from `waitingColumn` on
+  uint64_t waitingColumn = 0;
   alignas(64) uint8_t pending[laneCount][blockColumns]; ///< by row: the block before
 };
 
