@@ -71,16 +71,18 @@ ECF8_AVX512 void decodeHuffman(const HuffmanTables &tables, std::span<const uint
 ECF8_AVX512 void scatterTile(const uint8_t *elements, const MutableRowsView &rows) {
   RowsWriter writer;
   writer.open(rows);
+  Block blocks[2];
   for (uint64_t column = 0; column < rows.columns; column += blockColumns) {
-    Block block;
+    Block &block = blocks[column / blockColumns % 2];
     uint64_t count = std::min<uint64_t>(blockSteps, (rows.columns - column + 1) / 2);
     for (unsigned step = 0; step < blockSteps; ++step)
       block.rows[step] = step < count ? _mm512_loadu_si512(elements + column * laneCount + step * stepElements)
                                       : _mm512_setzero_si512();
     writer.write(column, block);
-    for (unsigned part = 0; part < 8; ++part)
-      writer.writeNext(part);
+    if (column / blockColumns % 2 != 0)
+      writer.flush();
   }
+  writer.flush();
   RowsWriter::finish();
 }
 
