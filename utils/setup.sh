@@ -156,6 +156,8 @@ torch_brings_cuda() {
 
 install_python() {
   local interpreter torch_pin pip_log=$root/.setup-pip.log pip_options=()
+  # venv would empty the folder that a link leads to, and then refuse the link.
+  [ ! -L "$venv" ] || die "expected .venv to be a folder or nothing, got a link to $(readlink -f "$venv"), whose packages are not those of python/requirements.txt; remove the link, or set up what it leads to"
   interpreter=$(find_python)
   [ -n "$interpreter" ] ||
     die "expected a Python $python_version with venv, found none; set ECF8_PYTHON=/path/to/python$python_version"
