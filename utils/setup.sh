@@ -27,7 +27,7 @@ debian_packages=(
   openmpi-bin                                                   # mpirun, for the test of utils/mpi-pack.py
 )
 python_version=3.11
-python_download="about 590 MB, 2.4 GB unpacked" # torch 190, CUDA assembler 105, sentence model 85, torch-mlir 80, SciPy 35
+python_download="about 610 MB, 2.4 GB unpacked" # torch 190, CUDA assembler 105, sentence model 85, torch-mlir 80, PuLP 16
 cuda_free_index=https://download.pytorch.org/whl/cpu
 
 check_only=0
@@ -156,6 +156,8 @@ torch_brings_cuda() {
 
 install_python() {
   local interpreter torch_pin pip_log=$root/.setup-pip.log pip_options=()
+  # venv would empty the folder that a link leads to, and then refuse the link.
+  [ ! -L "$venv" ] || die "expected .venv to be a folder or nothing, got a link to $(readlink -f "$venv"), whose packages are not those of python/requirements.txt; remove the link, or set up what it leads to"
   interpreter=$(find_python)
   [ -n "$interpreter" ] ||
     die "expected a Python $python_version with venv, found none; set ECF8_PYTHON=/path/to/python$python_version"

@@ -40,9 +40,12 @@ Status EcfCheckpoint::open(const char *path) {
   if (!opened)
     return opened.status();
   files = opened.take();
-  if (files.empty())
-    return Status(StatusCode::NotFound,
-                  std::string(path) + ": expected a *.safetensors file or a folder with some, found none");
+  if (files.empty()) {
+    std::string foreign = explainForeign(*listing);
+    return Status(StatusCode::NotFound, std::string(path) +
+                                            ": expected a *.safetensors file or a folder with some, found none" +
+                                            (foreign.empty() ? "" : " (" + foreign + ")"));
+  }
   if (Status status = checkIndexes(*listing, files); !status.isOk())
     return status;
   std::map<std::string_view, const std::string *> fileOfName;

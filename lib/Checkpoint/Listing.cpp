@@ -65,32 +65,54 @@ Result<Listing> ecf8::listCheckpoint(const std::string &path) {
   return listing;
 }
 
-/// The first bytes of formats that are not safetensors.
-static std::string nameForeignFormat(const ListedFile &file) {
-  uint8_t first[4] = {};
+/// What the content of a file says that it is, where that is not safetensors.
+static std::string_view nameForeignContent(const ListedFile &file) {
+  uint8_t bytes[8] = {};
   Result<InputFile> opened = InputFile::open(file.path);
-  if (!opened || opened->sizeBytes() < sizeof first || !opened->readAt(0, first).isOk())
+  if (!opened)
     return "";
-  std::string_view magic(reinterpret_cast<const char *>(first), sizeof first);
-  if (magic == "GGUF")
-    return "GGUF";
-  if (magic == std::string_view("PK\3\4", 4) || (first[0] == 0x80 && first[1] >= 2 && first[1] <= 5))
-    return "PyTorch pickle";
-  return "";
+  std::span<uint8_t> first = std::span(bytes).first(std::min<uint64_t>(opened->sizeBytes(), sizeof bytes));
+  return opened->readAt(0, first).isOk() ? nameForeignFormat(first) : "";
 }
 
 Result<OpenedFiles> ecf8::openFiles(const Listing &listing) {
   OpenedFiles files;
+  const ListedFile *foreign = nullptr;
   for (const ListedFile &file : listing.files) {
     // A single file is what the user says it is, whatever its name.
-    if (listing.isFolder ? !file.isSafetensors() : !file.isSafetensors() && !nameForeignFormat(file).empty())
+    if (listing.isFolder && !file.isSafetensors())
       continue;
+    if (!nameForeignContent(file).empty()) {
+      foreign = &file;
+      continue;
+    }
     Result<CheckpointFile> opened = CheckpointFile::open(file.path);
     if (!opened)
       return opened.status();
     files.emplace(file.name, opened.take());
   }
+  // Among others it is a mistake; alone it is another kind of checkpoint.
+  if (foreign && !files.empty())
+    return CheckpointFile::open(foreign->path).status();
   return files;
+}
+
+std::string ecf8::explainForeign(const Listing &listing) {
+  for (const ListedFile &file : listing.files) {
+    std::string_view format;
+    if (file.name.ends_with(".gguf"))
+      format = "GGUF file";
+    else if (file.name.ends_with(".bin") || file.name.ends_with(".pt") || file.name.ends_with(".pth") ||
+             file.name.ends_with(".ckpt") || file.name.ends_with(".pkl"))
+      format = "PyTorch pickle";
+    else if (!listing.isFolder || file.isSafetensors())
+      format = nameForeignContent(file);
+    if (format == "GGUF file")
+      return file.path + " is a GGUF file; ecf8-pack reads safetensors";
+    if (!format.empty())
+      return file.path + " is a PyTorch pickle; convert it to safetensors first";
+  }
+  return "";
 }
 
 static Status checkIndex(const ListedFile &index, const OpenedFiles &files) {
@@ -149,19 +171,6 @@ std::string ecf8::explainNothing(const Listing &listing, const OpenedFiles &file
            (types.empty() ? ", and no others" : ", only " + types) +
            (bytesByType.contains("BF16") ? "; quantize the model to FP8 first" : "");
   }
-  for (const ListedFile &file : listing.files) {
-    std::string format;
-    if (file.name.ends_with(".gguf"))
-      format = "GGUF";
-    else if (file.name.ends_with(".bin") || file.name.ends_with(".pt") || file.name.ends_with(".pth") ||
-             file.name.ends_with(".ckpt") || file.name.ends_with(".pkl"))
-      format = "PyTorch pickle";
-    else if (!listing.isFolder)
-      format = nameForeignFormat(file);
-    if (format == "GGUF")
-      return "nothing to compress: " + file.path + " is a GGUF file; ecf8-pack reads safetensors";
-    if (!format.empty())
-      return "nothing to compress: " + file.path + " is a PyTorch pickle; convert it to safetensors first";
-  }
-  return "nothing to compress: " + listing.root + " has no *.safetensors file";
+  std::string foreign = explainForeign(listing);
+  return "nothing to compress: " + (foreign.empty() ? listing.root + " has no *.safetensors file" : foreign);
 }

@@ -117,7 +117,8 @@ public:
   }
 
   /// Writes 32 steps of tile order to 64 columns from `column` on, a multiple of 64; padding is dropped. `steps` is
-  /// changed.
+  /// changed. Where whole lines go to memory only half of that is done here, and pairs of neighbouring blocks wait for
+  /// `writeNext`: `steps` has to stay until four more blocks were written, or `flush`.
   ECF8_AVX512 __attribute__((always_inline)) void write(uint64_t column, Block &steps) {
     if (column >= rows.columns)
       return;
@@ -128,36 +129,92 @@ public:
       steps.setEight(eight, x);
     }
     steps.halfway();
-    bool isStreamed = rows.bypassesCaches;
-    if (!isRegular)
+    if (isRegular && misaligned == 0) {
+      if (!first) {
+        first = &steps;
+        firstColumn = column;
+      } else {
+        beginPair(&steps);
+      }
+    } else if (isRegular) {
+      writeMisaligned(column, steps);
+    } else {
       writeLanes(column, steps, [&](unsigned row, uint8_t *target, __m512i values) ECF8_AVX512 {
         if (row < rows.rows)
           _mm512_mask_storeu_epi8(target, lowBits(rows.columns - column), values);
       });
-    else if (misaligned != 0)
-      writeMisaligned(column, steps);
-    else if (isStreamed)
-      writeLanes(column, steps,
-                 [&](unsigned, uint8_t *target, __m512i values) ECF8_AVX512 { streamLine(target, values); });
+    }
+  }
+
+  /// Writes four rows of a waiting pair, if there is one: two lines of each, since memory takes neighbours sooner. To
+  /// be called four times for each block, between its steps: a burst of stores around the caches would wait for memory,
+  /// while decoding leaves memory idle.
+  ECF8_AVX512 __attribute__((always_inline)) void writeNext() {
+    if (!waiting[0])
+      return;
+    if (rows.bypassesCaches)
+      writeFourOfPair([](uint8_t *line, __m512i values) ECF8_AVX512 { streamLine(line, values); });
     else
-      writeLanes(column, steps,
-                 [&](unsigned, uint8_t *target, __m512i values) ECF8_AVX512 { _mm512_store_si512(target, values); });
+      writeFourOfPair([](uint8_t *line, __m512i values) ECF8_AVX512 { _mm512_store_si512(line, values); });
+    if (++nextPart == blockParts)
+      waiting[0] = nullptr;
+  }
+
+  /// Writes all that waits.
+  ECF8_AVX512 __attribute__((always_inline)) void flush() {
+    beginPair(nullptr);
+    while (waiting[0])
+      writeNext();
   }
 
   /// To be called before other threads read what was written.
   ECF8_AVX512 __attribute__((always_inline)) static void finish() { _mm_sfence(); }
 
 private:
+  static constexpr unsigned blockParts = 8; ///< of four rows
+
+  /// Lets the block that came first wait, with its neighbour if there is one.
+  ECF8_AVX512 __attribute__((always_inline)) void beginPair(const Block *second) {
+    while (waiting[0])
+      writeNext();
+    waiting[0] = first;
+    waiting[1] = second;
+    waitingColumn = firstColumn;
+    first = nullptr;
+    nextPart = 0;
+  }
+
+  template <typename Store> ECF8_AVX512 __attribute__((always_inline)) void writeFourOfPair(const Store &store) {
+    __m512i left[4], right[4];
+    waiting[0]->getFour(nextPart, left);
+    auto line = [&](unsigned i) { return rows.data + waitingColumn + laneToRow(8 * i + nextPart) * rows.stride; };
+    if (!waiting[1]) {
+      for (unsigned i = 0; i < 4; ++i)
+        store(line(i), left[i]);
+      return;
+    }
+    waiting[1]->getFour(nextPart, right);
+    for (unsigned i = 0; i < 4; ++i) {
+      store(line(i), left[i]);
+      store(line(i) + blockColumns, right[i]);
+    }
+  }
+
+  template <typename Store>
+  ECF8_AVX512 __attribute__((always_inline)) void writeFour(uint64_t column, const Block &steps, unsigned part,
+                                                            const Store &store) {
+    __m512i lanes[4];
+    steps.getFour(part, lanes);
+    for (unsigned i = 0; i < 4; ++i) {
+      unsigned row = laneToRow(8 * i + part);
+      store(row, rows.data + column + row * rows.stride, lanes[i]);
+    }
+  }
+
   template <typename Store>
   ECF8_AVX512 __attribute__((always_inline)) void writeLanes(uint64_t column, const Block &steps, const Store &store) {
-    for (unsigned j = 0; j < 8; ++j) {
-      __m512i lanes[4];
-      steps.getFour(j, lanes);
-      for (unsigned i = 0; i < 4; ++i) {
-        unsigned row = laneToRow(8 * i + j);
-        store(row, rows.data + column + row * rows.stride, lanes[i]);
-      }
-    }
+    for (unsigned part = 0; part < blockParts; ++part)
+      writeFour(column, steps, part, store);
   }
 
   ECF8_AVX512 __attribute__((always_inline)) void writeMisaligned(uint64_t column, const Block &steps) {
@@ -191,6 +248,10 @@ private:
   MutableRowsView rows = {};
   uint64_t misaligned = 0; ///< bytes of a row's first line that lie before the tile
   bool isRegular = false;  ///< all rows are there, have the same `misaligned`, and end a whole number of blocks later
+  // Half transposed: the first block of a pair whose second is not there yet, and a pair that is being written.
+  const Block *first = nullptr, *waiting[2] = {nullptr, nullptr};
+  uint64_t firstColumn = 0, waitingColumn = 0;
+  unsigned nextPart = 0;                                ///< of the pair
   alignas(64) uint8_t pending[laneCount][blockColumns]; ///< by row: the block before
 };
 

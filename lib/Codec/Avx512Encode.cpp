@@ -147,6 +147,16 @@ void countSymbols(ElementType type, std::span<const uint8_t> bytes, SymbolCounts
     countSymbolsOf<ElementType::F8E4M3FN>(bytes, symbolCounts, dataFlags);
 }
 
+ECF8_AVX512 void collectFlags(ElementType type, std::span<const uint8_t> bytes, uint32_t &dataFlags) {
+  Extremes extremes;
+  size_t i = 0;
+  for (; i + 64 <= bytes.size(); i += 64)
+    extremes.add(_mm512_loadu_si512(bytes.data() + i));
+  dataFlags |= extremes.flags(type);
+  SymbolCounts counts{};
+  genericEncodeKernels().countSymbols(type, bytes.subspan(i), counts, dataFlags);
+}
+
 ECF8_AVX512 void reorderTile(const RowsView &rows, uint64_t paddedColumns, uint8_t padding, uint8_t *out) {
   for (uint64_t column = 0; column < paddedColumns; column += blockColumns) {
     unsigned count = unsigned(std::min<uint64_t>(paddedColumns - column, blockColumns) / 2);
@@ -299,9 +309,9 @@ void encodeLanes(ElementType type, const CodeTable &codes, const uint8_t *elemen
 } // namespace
 
 const EncodeKernels &avx512EncodeKernels() {
-  static constexpr EncodeKernels kernels = {countSymbols,       countPairsAvx512,  reorderTile,
-                                            encodeRest,         encodeLanes,       encodePairLanes,
-                                            countEscapesAvx512, encodeUnitsAvx512, encodeGroupsAvx512};
+  static constexpr EncodeKernels kernels = {countSymbols,      collectFlags,      countPairsAvx512, reorderTile,
+                                            encodeRest,        encodeLanes,       encodePairLanes,  countEscapesAvx512,
+                                            encodeUnitsAvx512, encodeGroupsAvx512};
   return kernels;
 }
 

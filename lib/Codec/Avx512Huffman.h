@@ -26,43 +26,55 @@ ECF8_AVX512_INLINE Lanes openLanes(std::span<const uint8_t> payload, const TileS
           tile.streamOffset + 128};
 }
 
-/// Moves each lane on to `position`, below 32, of its window; higher bits of it do not matter. [stream_c3]
-ECF8_AVX512_INLINE void refill(std::span<const uint8_t> payload, __m512i position, Lanes &lanes) {
-  __mmask32 usedUp = _mm512_test_epi16_mask(position, _mm512_set1_epi16(16));
+/// Moves each lane on to `position` of its window, of which only the low 4 bits matter, after the next word of those
+/// that have `usedUp` their first one. [stream_c3]
+ECF8_AVX512_INLINE void refill(std::span<const uint8_t> payload, __mmask32 usedUp, __m512i position, Lanes &lanes) {
   lanes.first = _mm512_mask_mov_epi16(lanes.first, usedUp, lanes.second);
   lanes.second = _mm512_mask_expand_epi16(lanes.second, usedUp, loadWithin(payload, lanes.next));
   lanes.next += 2 * uint64_t(_mm_popcnt_u32(usedUp));
   lanes.position = _mm512_and_si512(position, _mm512_set1_epi16(15));
 }
 
-// A Decoder below has a type Vectors, the tables of a tensor in registers, and a function decodeStep(tables, payload,
-// lanes): the symbols of a step at their places in its elements, all other bits undefined, and the refill.
+// A Decoder below has a type Vectors, the tables of a tensor in registers, and two functions: decodeStep(tables,
+// payload, lanes) takes the codes of a step from the lanes, with the refill, and gives something that
+// getSymbols(tables, first, second, symbols) turns, for two steps, into the symbols at their places in the elements,
+// all other bits undefined.
 
-/// Decodes `count` steps, at most 32, of `tileCount` tiles from step `begin` on, and writes them to their rows.
+/// Writes some of the rows that wait, of each tile in every fourth iteration.
+template <unsigned tileCount> ECF8_AVX512_INLINE void writeNext(TileState *const *states, unsigned iteration) {
+  for (unsigned i = 0; i < tileCount; ++i)
+    if ((iteration + i) % 4 == 0)
+      states[i]->writer.writeNext();
+}
+
+/// Decodes `count` steps, at most 32, of `tileCount` tiles from step `begin` on into `blocks`, and begins to write them
+/// to their rows; writes some of what waits from the blocks before.
 template <ElementType type, typename Decoder, unsigned tileCount>
 ECF8_AVX512 void decodeBlock(const typename Decoder::Vectors &tables, std::span<const uint8_t> payload,
-                             const TileSource *tiles, TileState *const *states, uint64_t begin, unsigned count) {
-  Block blocks[tileCount];
+                             const TileSource *tiles, TileState *const *states, uint64_t begin, unsigned count,
+                             Block *blocks) {
   Lanes lanes[tileCount];
   const uint8_t *rests[tileCount];
   for (unsigned i = 0; i < tileCount; ++i) {
     lanes[i] = states[i]->lanes;
     rests[i] = tiles[i].last + (type == ElementType::F8E5M2 ? begin * 24 : begin * 32);
   }
-  if constexpr (type == ElementType::F8E5M2) {
-    for (unsigned step = 0; step < count; ++step)
-      for (unsigned i = 0; i < tileCount; ++i)
-        blocks[i].rows[step] = _mm512_or_si512(Decoder::decodeStep(tables, payload, lanes[i]),
-                                               loadRestE5M2(rests[i] + step / 8 * 192, step % 8));
-  } else {
-    for (unsigned step = 0; step < count; step += 2) {
-      for (unsigned i = 0; i < tileCount; ++i)
-        blocks[i].rows[step] = addRestE4M3(_mm512_loadu_si512(rests[i] + step * 32), /*isSecond=*/false,
-                                           Decoder::decodeStep(tables, payload, lanes[i]));
-      for (unsigned i = 0; i < tileCount; ++i)
-        blocks[i].rows[step + 1] = addRestE4M3(_mm512_loadu_si512(rests[i] + step * 32), /*isSecond=*/true,
-                                               Decoder::decodeStep(tables, payload, lanes[i]));
+  for (unsigned step = 0; step < count; step += 2) {
+    __m512i first[tileCount], second[tileCount], symbols[2];
+    for (unsigned i = 0; i < tileCount; ++i)
+      first[i] = Decoder::decodeStep(tables, payload, lanes[i]);
+    for (unsigned i = 0; i < tileCount; ++i)
+      second[i] = Decoder::decodeStep(tables, payload, lanes[i]);
+    for (unsigned i = 0; i < tileCount; ++i) {
+      Decoder::getSymbols(tables, first[i], second[i], symbols);
+      for (unsigned j = 0; j < 2; ++j)
+        if constexpr (type == ElementType::F8E5M2)
+          blocks[i].rows[step + j] = _mm512_or_si512(symbols[j], loadRestE5M2(rests[i] + step / 8 * 192, step % 8 + j));
+        else
+          blocks[i].rows[step + j] =
+              addRestE4M3(_mm512_loadu_si512(rests[i] + step * 32), /*isSecond=*/j != 0, symbols[j]);
     }
+    writeNext<tileCount>(states, step / 2);
   }
   for (unsigned i = 0; i < tileCount; ++i) {
     states[i]->lanes = lanes[i];
@@ -76,9 +88,13 @@ ECF8_AVX512 void decodeBlock(const typename Decoder::Vectors &tables, std::span<
 template <ElementType type, typename Decoder, unsigned tileCount>
 ECF8_AVX512 void decodeSteps(const typename Decoder::Vectors &tables, std::span<const uint8_t> payload,
                              const TileSource *tiles, TileState *const *states, uint64_t begin, uint64_t end) {
-  for (uint64_t step = begin; step < end; step += blockSteps)
+  Block blocks[4][tileCount];
+  unsigned index = 0;
+  for (uint64_t step = begin; step < end; step += blockSteps, index = (index + 1) % 4)
     decodeBlock<type, Decoder, tileCount>(tables, payload, tiles, states, step,
-                                          unsigned(std::min<uint64_t>(blockSteps, end - step)));
+                                          unsigned(std::min<uint64_t>(blockSteps, end - step)), blocks[index]);
+  for (unsigned i = 0; i < tileCount; ++i)
+    states[i]->writer.flush();
 }
 
 /// Decodes `tileCount` tiles: together as far as all of them go, then the longer ones alone.

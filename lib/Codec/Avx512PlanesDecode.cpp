@@ -64,8 +64,9 @@ ECF8_AVX512 void decodeTile(const PlanesTables &tables, const TileSource &tile, 
   constexpr unsigned unitSteps = type == ElementType::F8E5M2 ? 8 : 4;
   PlaneVectors plane = makeVectors(tables.symbols[0]);
   const uint8_t *unit = tile.last;
+  Block blocks[4];
   for (uint64_t begin = 0; begin < tile.steps; begin += blockSteps) {
-    Block block;
+    Block &block = blocks[begin / blockSteps % 4];
     unsigned count = unsigned(std::min<uint64_t>(blockSteps, tile.steps - begin));
     for (unsigned step = 0; step < count; step += unitSteps) {
       const uint8_t *masks = unit + (type == ElementType::F8E5M2 ? 192 : 128);
@@ -78,11 +79,14 @@ ECF8_AVX512 void decodeTile(const PlanesTables &tables, const TileSource &tile, 
           block.rows[step + i] = addRestE4M3(_mm512_loadu_si512(unit + i / 2 * 64), i % 2 != 0, symbols);
       }
       unit = masks;
+      if (step / unitSteps % (8 / unitSteps) == 0)
+        writer.writeNext();
     }
     for (unsigned step = count; step < blockSteps; ++step)
       block.rows[step] = _mm512_setzero_si512();
     writer.write(firstColumn + begin * 2, block);
   }
+  writer.flush();
 }
 
 /// Whether the columns of `tile` come after those of `before` in the same rows, and these are whole blocks.

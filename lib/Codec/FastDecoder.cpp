@@ -7,14 +7,15 @@
 #include "ecf8/Support/ParallelFor.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace ecf8 {
 namespace {
 
-/// Elements that are worth a piece of work of their own.
-constexpr uint64_t minPieceElements = uint64_t(1) << 16;
-/// Tiles that a piece of work has at least: kernels decode several at once.
-constexpr uint64_t minPieceTiles = 4;
+/// Elements that are worth a piece of work of their own, and those of a piece if there are enough for all threads.
+constexpr uint64_t minPieceElements = uint64_t(1) << 16, pieceElements = uint64_t(1) << 20;
+/// Kernels decode so many tiles at once.
+constexpr uint64_t tilesAtOnce = 4;
 
 /// Sets the symbols and lengths by 8 bits, and the pairs by 12 bits, of a code of group 1.
 void setTables(const Payload &payload, bool withPairs, HuffmanTables &tables) {
@@ -56,9 +57,9 @@ void setPairs(const Payload &payload, HuffmanTables &tables) {
 
 HuffmanTables makeTables(const Payload &payload, bool withPairs) {
   HuffmanTables tables = {.type = payload.header.elementType, .group = payload.header.group, .code = payload.code};
-  if (tables.group == 2)
+  if (tables.group == 2 && (withPairs || tables.type != ElementType::F8E4M3FN))
     setPairs(payload, tables);
-  else
+  else if (tables.group == 1)
     setTables(payload, withPairs, tables);
   return tables;
 }
@@ -109,8 +110,14 @@ template <typename Decode>
 void forEachPiece(const Payload &payload, std::span<uint8_t> out, unsigned threads, const Decode &decode) {
   TileGrid grid = payload.header.grid();
   uint64_t stripElements = grid.shape.columns * grid.paddedRows();
-  uint64_t pieceStrips = std::max((minPieceTiles + grid.tilesPerStrip() - 1) / grid.tilesPerStrip(),
-                                  (minPieceElements + stripElements - 1) / stripElements);
+  auto divideUp = [](uint64_t a, uint64_t b) { return (a + b - 1) / b; };
+  uint64_t threadElements = payload.header.elementCount() / (4 * std::max(threads, 1u));
+  uint64_t wantedElements = std::clamp(threadElements, minPieceElements, pieceElements);
+  uint64_t pieceStrips = std::max(divideUp(tilesAtOnce, grid.tilesPerStrip()), divideUp(wantedElements, stripElements));
+  // A multiple of what is decoded at once, unless that leaves threads without work.
+  uint64_t stripsAtOnce = tilesAtOnce / std::gcd(tilesAtOnce, grid.tilesPerStrip());
+  if (uint64_t strips = divideUp(pieceStrips, stripsAtOnce) * stripsAtOnce; strips * stripElements <= threadElements)
+    pieceStrips = strips;
   parallelFor((grid.strips() + pieceStrips - 1) / pieceStrips, threads, [&](uint64_t piece) {
     uint64_t first = piece * pieceStrips, strips = std::min(pieceStrips, grid.strips() - first);
     decode(makeSources(payload, first, strips, out.data() + first * stripElements));

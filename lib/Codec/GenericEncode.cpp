@@ -168,9 +168,16 @@ uint8_t *encodeGroups(ElementType type, const PlaneSymbols &symbols, const uint8
 } // namespace
 
 const EncodeKernels &genericEncodeKernels() {
-  static constexpr EncodeKernels kernels = {
-      countSymbols, countPairs,  reorderTile, encodeRest, /*encodeLanes=*/nullptr, /*encodePairLanes=*/nullptr,
-      countEscapes, encodeUnits, encodeGroups};
+  static constexpr EncodeKernels kernels = {countSymbols,
+                                            /*collectFlags=*/nullptr,
+                                            countPairs,
+                                            reorderTile,
+                                            encodeRest,
+                                            /*encodeLanes=*/nullptr,
+                                            /*encodePairLanes=*/nullptr,
+                                            countEscapes,
+                                            encodeUnits,
+                                            encodeGroups};
   return kernels;
 }
 

@@ -176,7 +176,12 @@ static CodedStats collectPairStats(ElementType type, const MatrixShape &shape, s
   parallelFor(pieces.size(), threads, [&](size_t i) {
     std::span<const uint8_t> part = bytes.subspan(i * pieceElements);
     part = part.first(std::min<uint64_t>(part.size(), pieceElements));
-    pieces[i].symbols = collectSymbolStats(type, part, /*threads=*/1);
+    uint32_t dataFlags = 0;
+    bool isInPairs = isEven && encodeKernels().collectFlags; // every element is in one pair that is counted
+    if (isInPairs)
+      encodeKernels().collectFlags(type, part, dataFlags);
+    else
+      pieces[i].symbols = collectSymbolStats(type, part, /*threads=*/1);
     std::vector<uint32_t> tables(4 * pairs);
     uint64_t rowElements = isEven ? part.size() : shape.columns;
     for (; !part.empty(); part = part.subspan(rowElements))
@@ -184,6 +189,14 @@ static CodedStats collectPairStats(ElementType type, const MatrixShape &shape, s
     for (size_t pair = 0; pair < 3 * pairs; ++pair)
       tables[pair % pairs] += tables[pairs + pair];
     pieces[i].pairCounts.assign(tables.begin(), tables.begin() + std::ptrdiff_t(pairs));
+    if (!isInPairs)
+      return;
+    SymbolCounts counts{};
+    for (size_t pair = 0; pair < pairs; ++pair) {
+      counts[pair % split.symbolCount] += pieces[i].pairCounts[pair];
+      counts[pair / split.symbolCount] += pieces[i].pairCounts[pair];
+    }
+    pieces[i].symbols = makeSymbolStats(type, counts, dataFlags);
   });
   CodedStats sum;
   sum.symbols.elementType = type;

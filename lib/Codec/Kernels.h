@@ -17,6 +17,9 @@ void addByteCounts(std::span<const uint8_t> bytes, std::array<uint64_t, 256> &co
 /// What an encoder needs of the figures of `bytes`: all but the byte counts and the entropies, which stay 0.
 TensorStats collectSymbolStats(ElementType elementType, std::span<const uint8_t> bytes, unsigned threads);
 
+/// The same from counts and flags that are known.
+TensorStats makeSymbolStats(ElementType elementType, const SymbolCounts &counts, uint32_t dataFlags);
+
 /// Adds the figures of a part of a tensor to those of what is before it.
 void addSymbolStats(TensorStats &whole, const TensorStats &part);
 
@@ -62,6 +65,9 @@ struct EncodeKernels {
   /// The figures that an encoder needs of `bytes`: `symbolCounts` and `dataFlags` are added to.
   void (*countSymbols)(ElementType type, std::span<const uint8_t> bytes, SymbolCounts &symbolCounts,
                        uint32_t &dataFlags);
+
+  /// Adds to `dataFlags` alone. Null where this takes no less time.
+  void (*collectFlags)(ElementType type, std::span<const uint8_t> bytes, uint32_t &dataFlags);
 
   /// Adds how often each pair of neighbours occurs among `elements`, an even number of at most 2^31, to `tables`: four
   /// tables by pair, whose sum counts. [huffman_c7]

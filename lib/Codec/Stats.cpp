@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numeric>
 
 namespace ecf8 {
 
@@ -70,14 +71,21 @@ TensorStats collectSymbolStats(ElementType elementType, std::span<const uint8_t>
   forEachPiece(bytes, threads, [&](size_t piece, std::span<const uint8_t> part) {
     encodeKernels().countSymbols(elementType, part, pieces[piece].counts, pieces[piece].dataFlags);
   });
-  TensorStats stats;
-  stats.elementType = elementType;
-  stats.elementCount = bytes.size();
+  Piece sum;
   for (const Piece &piece : pieces) {
     for (unsigned symbol = 0; symbol < maxSymbolCount; ++symbol)
-      stats.symbolCounts[symbol] += piece.counts[symbol];
-    stats.dataFlags |= piece.dataFlags;
+      sum.counts[symbol] += piece.counts[symbol];
+    sum.dataFlags |= piece.dataFlags;
   }
+  return makeSymbolStats(elementType, sum.counts, sum.dataFlags);
+}
+
+TensorStats makeSymbolStats(ElementType elementType, const SymbolCounts &counts, uint32_t dataFlags) {
+  TensorStats stats;
+  stats.elementType = elementType;
+  stats.symbolCounts = counts;
+  stats.elementCount = std::accumulate(counts.begin(), counts.end(), uint64_t(0));
+  stats.dataFlags = dataFlags;
   setExponents(stats);
   return stats;
 }

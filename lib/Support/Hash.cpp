@@ -1,12 +1,24 @@
 // XXH3-64 through the header-only form of xxHash.
 #include "ecf8/Support/Hash.h"
 
+#include "HashAvx2.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 using namespace ecf8;
 
-uint64_t ecf8::hashBytes(std::span<const uint8_t> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+static bool hasAvx2() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2");
+#else
+  return false;
+#endif
+}
+
+uint64_t ecf8::hashBytes(std::span<const uint8_t> bytes) {
+  return hasAvx2() ? hashBytesAvx2(bytes.data(), bytes.size()) : XXH3_64bits(bytes.data(), bytes.size());
+}
 
 struct Hasher::State {
   XXH3_state_t xxh; // aligned to 64 by its declaration; operator new honours that
@@ -18,7 +30,11 @@ Hasher &Hasher::operator=(Hasher &&) noexcept = default;
 Hasher::~Hasher() = default;
 
 void Hasher::update(std::span<const uint8_t> bytes) {
-  if (!bytes.empty())
+  if (bytes.empty())
+    return;
+  if (hasAvx2())
+    updateHashAvx2(&state->xxh, bytes.data(), bytes.size());
+  else
     XXH3_64bits_update(&state->xxh, bytes.data(), bytes.size());
 }
 

@@ -106,15 +106,34 @@ static Result<SafetensorsTensor> parseEntry(const std::string &name, const json 
   return tensor;
 }
 
-/// The header's length, given the first 8 bytes of a file. safetensors_r1
-static Result<uint64_t> parseLength(std::span<const uint8_t> first, uint64_t fileBytes) {
+/// The number in the first 8 bytes.
+static uint64_t loadLength(ByteSpan first) {
+  uint64_t length = 0;
+  for (unsigned i = 0; i < 8; ++i)
+    length |= uint64_t(first[i]) << (8 * i);
+  return length;
+}
+
+std::string_view ecf8::nameForeignFormat(ByteSpan first) {
+  // A header of 640 bytes begins like a pickle.
+  if (first.size() < 4 || (first.size() >= 8 && loadLength(first) <= safetensorsMaxHeaderBytes))
+    return "";
+  std::string_view magic(reinterpret_cast<const char *>(first.data()), 4);
+  if (magic == "GGUF")
+    return "GGUF file";
+  bool isPickle = first[0] == 0x80 && first[1] >= 2 && first[1] <= 5; // the protocols that begin with their number
+  return magic == "PK\3\4" || isPickle ? "PyTorch pickle" : "";
+}
+
+/// The header's length, given the first bytes of a file. safetensors_r1
+static Result<uint64_t> parseLength(ByteSpan first, uint64_t fileBytes) {
   auto bad = [](const std::string &message) { return Status(StatusCode::Corrupt, message); };
+  if (std::string_view format = nameForeignFormat(first); !format.empty())
+    return bad("expected a safetensors file, got a " + std::string(format));
   if (fileBytes < 8)
     return bad("expected a safetensors file of at least 8 bytes, got " + std::to_string(fileBytes) +
                " bytes (truncated?)");
-  uint64_t headerBytes = 0;
-  for (unsigned i = 0; i < 8; ++i)
-    headerBytes |= uint64_t(first[i]) << (8 * i);
+  uint64_t headerBytes = loadLength(first);
   if (headerBytes < 2 || headerBytes > safetensorsMaxHeaderBytes)
     return bad("byte 0: expected a safetensors header length of 2 to " + std::to_string(safetensorsMaxHeaderBytes) +
                ", got " + std::to_string(headerBytes));
@@ -193,8 +212,9 @@ Result<SafetensorsHeader> ecf8::parseSafetensorsHeader(std::string_view text, ui
 }
 
 Result<SafetensorsHeader> ecf8::readSafetensorsHeader(const InputFile &file) {
-  uint8_t first[8] = {};
-  if (Status status = file.readAt(0, std::span(first).first(std::min<uint64_t>(file.sizeBytes(), 8))); !status.isOk())
+  uint8_t bytes[8] = {};
+  std::span<uint8_t> first = std::span(bytes).first(std::min<uint64_t>(file.sizeBytes(), sizeof bytes));
+  if (Status status = file.readAt(0, first); !status.isOk())
     return status;
   Result<uint64_t> headerBytes = parseLength(first, file.sizeBytes());
   if (!headerBytes)

@@ -17,7 +17,9 @@ import safetensors
 import safetensors.numpy
 import safetensors.torch
 import torch
+from checkpoints import run_pack
 from conftest import same_bytes
+from conventions import CONVENTIONS
 from ecf8 import checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -307,6 +309,29 @@ def test_transformers(tmp_path: Path, hook: None) -> None:
     assert left["model.layers.0.mlp.up_proj.weight"].dtype == torch.bfloat16
     ids = torch.arange(7)[None]
     assert same_bytes(models[0](ids).logits, models[1](ids).logits)
+
+
+@pytest.mark.parametrize("convention", ["compressed-tensors, rows", "compressed-tensors, blocks"])
+def test_compressed_tensors(convention: str, tmp_path: Path, hook: None) -> None:
+    """The library that defines the convention dequantizes the model from a compressed folder as from the plain one."""
+    from transformers import AutoModelForCausalLM, CompressedTensorsConfig
+
+    plain, packed = tmp_path / "plain", tmp_path / "packed"
+    CONVENTIONS[convention](plain)
+    run_pack("compress", plain, packed)
+    name = "model.layers.0.mlp.up_proj.weight"
+    for options, dtype in (
+        ({}, E4M3),
+        ({"quantization_config": CompressedTensorsConfig(dequantize=True)}, torch.bfloat16),
+    ):
+        models = [AutoModelForCausalLM.from_pretrained(folder, **options) for folder in (plain, packed)]
+        left, right = (model.state_dict() for model in models)
+        assert left.keys() == right.keys()
+        assert all(equal(left[key], right[key]) for key in left)
+        assert left[name].dtype == dtype
+        ids = torch.arange(7)[None]
+        assert same_bytes(models[0](ids).logits, models[1](ids).logits)  # dequantizes now, if not before
+        assert models[1].state_dict()[name].abs().max() < 1
 
 
 def test_diffusers(tmp_path: Path, hook: None) -> None:

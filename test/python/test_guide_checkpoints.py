@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from checkpoints import CONVENTIONS, PACK, ROOT
+from checkpoints import PACK, ROOT
+from conventions import CONVENTIONS
 
 GUIDE = ROOT / "docs" / "guides" / "checkpoints.md"
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints import CONVENTIONS, checksums, gaussian, report_of, run_pack, write_shards
+from checkpoints import checksums, gaussian, report_of, run_pack, write_shards
+from conventions import CONVENTIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import pickle
+import re
 import resource
 import signal
 import struct
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 import torch
 from checkpoints import PACK, checksums, gaussian, report_of, run_pack, write_shards
+from ecf8 import checkpoint
 from safetensors.torch import save_file
 
 
@@ -132,6 +135,49 @@ def test_nothing_to_compress(tmp_path: Path) -> None:
     (tmp_path / "single.bin").write_bytes(b"PK\3\4....")
     assert "PyTorch pickle" in run_pack("compress", tmp_path / "single.bin", tmp_path / "out").stdout
     assert not (tmp_path / "out").exists()
+
+
+FOREIGN = {
+    "zip": (b"PK\3\4\0\0\x08\x08" + bytes(40), "is a PyTorch pickle; convert it to safetensors first"),
+    "pickle": (pickle.dumps({"w": [1.0] * 20}, protocol=2), "is a PyTorch pickle; convert it to safetensors first"),
+    "framed pickle": (pickle.dumps({"w": [1.0] * 20}), "is a PyTorch pickle; convert it to safetensors first"),
+    "GGUF": (b"GGUF" + struct.pack("<IQQ", 3, 0, 0), "is a GGUF file; ecf8-pack reads safetensors"),
+}
+
+
+@pytest.mark.parametrize("name", [*FOREIGN, "torch.save"])
+def test_other_formats_by_their_content(name: str, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    if name == "torch.save":
+        torch.save({"w": gaussian(64, 64)}, source / "model.safetensors")
+    else:
+        (source / "model.safetensors").write_bytes(FOREIGN[name][0])
+    message = FOREIGN["zip" if name == "torch.save" else name][1]
+    for path in (source, source / "model.safetensors"):
+        for command in (["compress", path, tmp_path / "out"], ["stats", path]):
+            out = run_pack(*command).stdout
+            assert out == f"nothing to compress: {source / 'model.safetensors'} {message}\n"
+        assert "nothing to decompress" in run_pack("decompress", path, tmp_path / "out").stdout
+        assert message in run_pack("inspect", path).stdout
+        with pytest.raises(checkpoint.CheckpointError, match="found none .*" + re.escape(message)):
+            checkpoint.open(path)
+    # Among files that can be read it is a mistake.
+    save_file({"w": gaussian(64, 64)}, source / "other.safetensors")
+    for command in (["compress", source, tmp_path / "out"], ["stats", source], ["verify", source]):
+        error = run_pack(*command, status=3).stderr
+        assert "model.safetensors: expected a safetensors file, got a " + message.split()[2] in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("pad", [640, 896, 1152, 1408])
+def test_a_header_whose_length_looks_like_a_pickle(pad: int, tmp_path: Path) -> None:
+    header = ("{" + entry("w", 0, 4096, [64, 64]) + "}").ljust(pad)
+    source = tmp_path / "model"  # without the name of a safetensors file
+    source.write_bytes(safetensors_bytes(header, gaussian(64, 64).view(torch.uint8).numpy().tobytes()))
+    run_pack("compress", source, tmp_path / "packed")
+    run_pack("decompress", tmp_path / "packed", tmp_path / "restored")
+    assert (tmp_path / "restored").read_bytes() == source.read_bytes()
 
 
 def test_newer_version(tmp_path: Path) -> None:

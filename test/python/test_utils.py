@@ -172,6 +172,20 @@ def test_setup_has_nothing_to_do_the_second_time() -> None:
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
+def test_setup_does_not_follow_a_link(tmp_path: Path) -> None:
+    for name in ("utils/setup.sh", "python/requirements.txt", "python/constraints.txt"):
+        (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "shared" / "bin").mkdir(parents=True)
+    (tmp_path / "tree" / ".venv").symlink_to(tmp_path / "shared")
+    result = subprocess.run(
+        ["bash", str(tmp_path / "tree/utils/setup.sh"), "--python-only"], capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert f"expected .venv to be a folder or nothing, got a link to {tmp_path / 'shared'}" in result.stderr
+    assert (tmp_path / "shared" / "bin").exists()
+
+
 def test_setup_explains_itself_on_another_system(tmp_path: Path) -> None:
     # A copy of the checkout's scripts, so that no .venv is there.
     for name in ("utils/setup.sh", "python/requirements.txt", "python/constraints.txt"):

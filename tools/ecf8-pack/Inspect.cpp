@@ -55,8 +55,10 @@ Result<ExitCode> pack::runInspect(const Options &options) {
   if (!files)
     return files.status();
   json report = {{"command", "inspect"}, {"input", options.job.input}, {"files", json::array()}};
-  if (files->empty() && !options.json)
-    std::printf("%s holds no safetensors file\n", options.job.input.c_str());
+  if (files->empty() && !options.json) {
+    std::string foreign = explainForeign(*listing);
+    std::printf("%s\n", foreign.empty() ? (options.job.input + " holds no safetensors file").c_str() : foreign.c_str());
+  }
   for (const auto &[name, file] : *files) {
     json entry = fileToJson(name, file);
     std::vector<std::vector<std::string>> rows = {{"tensor", "dtype", "shape", "stored as", "bytes", "bits/weight"}};

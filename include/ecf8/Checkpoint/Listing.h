@@ -29,8 +29,13 @@ Result<Listing> listCheckpoint(const std::string &path);
 /// A file's tensors by its name in the listing.
 using OpenedFiles = std::map<std::string, CheckpointFile>;
 
-/// Opens all safetensors files of a listing.
+/// Opens all safetensors files of a listing. A file with the name of one that is a pickle or GGUF is an error among
+/// others; where there are no others, the result is empty.
 Result<OpenedFiles> openFiles(const Listing &listing);
+
+/// Names a file of a listing without safetensors that holds weights in another format, and says what would help. Empty
+/// if there is none.
+std::string explainForeign(const Listing &listing);
 
 /// Checks each index of the folder: the files that it names are there and hold the tensors it says they hold.
 Status checkIndexes(const Listing &listing, const OpenedFiles &files);

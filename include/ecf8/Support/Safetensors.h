@@ -62,6 +62,10 @@ using SafetensorsMetadata = std::map<std::string, std::string>;
 /// The longest header that readers accept (the same limit as upstream's).
 inline constexpr uint64_t safetensorsMaxHeaderBytes = 100'000'000;
 
+/// What a file is whose first bytes (8 are enough) begin another format that weights come in: "GGUF file" or "PyTorch
+/// pickle", zip archives included. Empty for all else, and for whatever may be the length of a safetensors header.
+std::string_view nameForeignFormat(ByteSpan first);
+
 /// A header that was checked completely:
 ///  * safetensors_r1: the header length is 2 to 100,000,000 bytes and inside the file; the header begins with '{'
 ///  * safetensors_r2: the header is one JSON object (spaces may follow), no key occurs twice

@@ -64,6 +64,39 @@ TEST(InstructionSets, AllGiveTheSameBytes) {
           check(options, type, dims, test::makeElements(distribution, type, dims[0] * dims[1]));
 }
 
+TEST(InstructionSets, CodesOfPairsMayLackLengths) {
+  // Lengths and how many pairs have each; such frequencies have exactly these as their optimal code.
+  using Lengths = std::vector<std::pair<unsigned, unsigned>>;
+  for (const Lengths &lengths :
+       {Lengths{{1, 1}, {2, 1}, {3, 1}, {10, 128}}, Lengths{{1, 1}, {8, 128}},
+        Lengths{{1, 1}, {2, 1}, {3, 1}, {8, 16}, {10, 64}}, Lengths{{5, 16}, {6, 32}},
+        Lengths{{1, 1}, {2, 1}, {3, 1}, {4, 1}, {9, 16}, {12, 128}}, Lengths{{2, 3}, {8, 32}, {9, 48}, {12, 128}}}) {
+    const std::vector<uint64_t> dims = {64, 1024};
+    std::vector<uint8_t> elements;
+    unsigned pair = 0, used = 0;
+    for (auto [length, count] : lengths)
+      for (unsigned i = 0; i < count; ++i, ++pair)
+        for (unsigned j = 0; j < 32768u >> length; ++j) {
+          elements.push_back(uint8_t(pair % 16 << 3));
+          elements.push_back(uint8_t(pair / 16 << 3 | 0x80));
+        }
+    ASSERT_EQ(elements.size(), dims[0] * dims[1]);
+    // Neighbours stay together.
+    std::vector<uint8_t> mixed(elements.size());
+    for (size_t i = 0; i < elements.size(); i += 2)
+      std::copy_n(elements.begin() + std::ptrdiff_t(i), 2, mixed.begin() + std::ptrdiff_t(i * 10007 % elements.size()));
+    std::vector<uint8_t> payload =
+        encodeWith(InstructionSet::Generic, EncodeOptions::huffmanPairs(), ElementType::F8E4M3FN, dims, mixed);
+    Payload read = *readPayload(payload);
+    for (auto [length, count] : lengths)
+      EXPECT_EQ(read.code.codesOf(length).count, count) << length;
+    for (auto [length, count] : lengths)
+      used += count;
+    EXPECT_EQ(read.code.usedSymbols(), used);
+    check(EncodeOptions::huffmanPairs(), ElementType::F8E4M3FN, dims, mixed);
+  }
+}
+
 TEST(InstructionSets, RowsMayStartAnywhere) {
   // Rows of whole cache lines, at all distances from one that matter, and rows of other lengths. The last two shapes
   // are large enough to be written around the caches.

@@ -12,6 +12,11 @@ using namespace ecf8;
 TEST(Hash, KnownValues) {
   EXPECT_EQ(hashToHex(hashBytes({})), "2d06800538d394c2");
   EXPECT_EQ(hashToHex(hashBytes(asBytes("a"))), "e6c632b61e964e1f");
+  // Long enough for every loop: of blocks, of stripes, and of what is left.
+  std::vector<uint8_t> bytes(10'007);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = uint8_t(i * i >> 3);
+  EXPECT_EQ(hashToHex(hashBytes(bytes)), "69e6338083aa1ba0");
 }
 
 TEST(Hash, PiecesEqualTheWhole) {

@@ -46,6 +46,23 @@ TEST_F(Safetensors, AcceptsAWholeFile) {
   EXPECT_EQ(error("{}", 0), "");
 }
 
+TEST_F(Safetensors, ForeignFormats) {
+  auto name = [](std::string_view first) { return nameForeignFormat(asBytes(first)); };
+  using namespace std::string_view_literals;
+  EXPECT_EQ(name("GGUF\3\0\0\0\0"sv), "GGUF file");
+  EXPECT_EQ(name("PK\3\4\0\0\x08\x08\0"sv), "PyTorch pickle");
+  EXPECT_EQ(name("\x80\2\x8a\nl\xfc\x9c\x46\xf9"sv), "PyTorch pickle"); // of PyTorch before 1.6
+  EXPECT_EQ(name("\x80\4\x95\x10\0\0\0\0"sv), "PyTorch pickle");
+  EXPECT_EQ(name("\x80\2}."sv), "PyTorch pickle");
+  EXPECT_EQ(name("\x80\2\0\0\0\0\0\0{"sv), ""); // a header of 640 bytes
+  EXPECT_EQ(name("\x80\6\x95\x10\0\0\0\0"sv), "");
+  EXPECT_EQ(name("PK\5\6\0\0\0\1"sv), "");
+  EXPECT_EQ(name("GGU"sv), "");
+  folder.write("t", "GGUF\3");
+  EXPECT_EQ(SafetensorsFile::open(folder.path("t")).status().message(),
+            folder.path("t") + ": expected a safetensors file, got a GGUF file");
+}
+
 TEST_F(Safetensors, r1_length) {
   folder.write("t", "1234567");
   EXPECT_EQ(SafetensorsFile::open(folder.path("t")).status().message(),
