@@ -89,6 +89,39 @@ def test_integers_are_exact():
     assert same_bytes(cpu(x), gpu(x))
 
 
+class DynamicFP8(nn.Module):
+    """Activations rounded to FP8 with a scale for each row, weights with one for each output: as dynamic W8A8
+    checkpoints say."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        super().__init__()
+        weight = torch.randn(rows, columns)
+        scale = weight.abs().amax(1, keepdim=True) / 448
+        self.weight = nn.Parameter((weight / scale).to(torch.float8_e4m3fn), requires_grad=False)
+        self.weight_scale = nn.Parameter(scale, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = x.float().abs().amax(-1, keepdim=True) / 448
+        quantized = (x.float() / scale).to(torch.float8_e4m3fn)
+        sums = quantized.to(torch.float32) @ self.weight.to(torch.float32).T
+        return (sums * scale * self.weight_scale.T).to(torch.bfloat16)
+
+
+@pytest.mark.parametrize(("architecture", "path"), [("sm_90a", "W8A8"), ("sm_89", "W8A8"), ("sm_80", "NotFused")])
+def test_fp8_activations(architecture, path, tmp_path):
+    """GPUs that multiply FP8 take activations as they are; the remarks say so."""
+    x = torch.randn(5, 256).bfloat16()
+    module = DynamicFP8(96, 256)
+    program, weights = ecf8.export_mlir(module, (x,), tmp_path)
+    command = [find_compiler(), program, f"--weights={weights}", *SMALL, "--target=simt", "--codec=quads", "--remarks"]
+    run = subprocess.run(
+        [*command, f"--gpu-arch={architecture}", "-o", tmp_path / "m.ecf8"], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert path in run.stderr
+    assert close(ecf8.load(tmp_path / "m.ecf8")(x), module(x), 1e-2)
+
+
 def test_transformer_block():
     module = quantize_linears(Block().to(torch.bfloat16))
     x = torch.randn(2, 5, 64).bfloat16()
