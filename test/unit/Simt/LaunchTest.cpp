@@ -211,7 +211,7 @@ TEST(Wrappers, HostCode) {
   void (*memCopy)(void *, void *, size_t, void *);
   void (*memSet32)(void *, unsigned, size_t, void *);
   void (*memSet16)(void *, unsigned short, size_t, void *);
-  const char *(*lastError)();
+  const char *(*lastError)(int *);
   find("mgpuModuleLoad", moduleLoad);
   find("mgpuModuleUnload", moduleUnload);
   find("mgpuModuleGetFunction", getFunction);
@@ -223,7 +223,7 @@ TEST(Wrappers, HostCode) {
   find("mgpuMemcpy", memCopy);
   find("mgpuMemset32", memSet32);
   find("mgpuMemset16", memSet16);
-  find("ecf8_simt_last_error", lastError);
+  find("ecf8_gpu_last_error", lastError);
   for (const char *name : {"mgpuModuleLoadJIT", "mgpuLaunchClusterKernel", "mgpuStreamDestroy", "mgpuStreamWaitEvent",
                            "mgpuEventCreate", "mgpuEventDestroy", "mgpuEventSynchronize", "mgpuEventRecord",
                            "mgpuMemHostRegister", "mgpuMemHostUnregister", "mgpuSetDefaultDevice"})
@@ -240,7 +240,7 @@ define ptx_kernel void @k(ptr addrspace(1) %a, i32 %n) {
   ret void
 }
 )");
-  EXPECT_STREQ(lastError(), "");
+  EXPECT_STREQ(lastError(nullptr), "");
   void *module = moduleLoad(text.data(), text.size());
   ASSERT_NE(module, nullptr);
   void *kernel = getFunction(module, "k"), *stream = streamCreate();
@@ -256,7 +256,7 @@ define ptx_kernel void @k(ptr addrspace(1) %a, i32 %n) {
   EXPECT_EQ(host[0], 0x00010001u + 100);
   EXPECT_EQ(host[1], 0x00010001u + 100);
   EXPECT_EQ(host[31], 105u);
-  EXPECT_STREQ(lastError(), "");
+  EXPECT_STREQ(lastError(nullptr), "");
 
   testing::internal::CaptureStderr();
   EXPECT_EQ(getFunction(module, "other"), nullptr);
@@ -264,14 +264,14 @@ define ptx_kernel void @k(ptr addrspace(1) %a, i32 %n) {
   EXPECT_NE(
       testing::internal::GetCapturedStderr().find("ecf8-simt: mgpuModuleGetFunction: module: no kernel 'other'\n"),
       std::string::npos);
-  EXPECT_STREQ(lastError(), "module: no kernel 'other'");
-  EXPECT_STREQ(lastError(), "");
+  EXPECT_STREQ(lastError(nullptr), "module: no kernel 'other'");
+  EXPECT_STREQ(lastError(nullptr), "");
   testing::internal::CaptureStderr();
   launchKernel(kernel, 1, 1, 1, 32, 1, 1, 0, stream, parameters, nullptr, 1);
   EXPECT_EQ(moduleLoad(text.data(), 40), nullptr);
   launchKernel(kernel, -1, 1, 1, 32, 1, 1, 0, stream, parameters, nullptr, 2);
   testing::internal::GetCapturedStderr();
-  EXPECT_STREQ(lastError(), "kernel 'k': expected 2 parameters, got 1");
+  EXPECT_STREQ(lastError(nullptr), "kernel 'k': expected 2 parameters, got 1");
   memFree(memory, stream);
   moduleUnload(module);
 }
