@@ -433,3 +433,13 @@ def test_differences(tmp_path: Path) -> None:
     save_file({"x": torch.ones(2)}, tmp_path / "2.safetensors")
     out = run_pack("diff", tmp_path / "1.safetensors", tmp_path / "2.safetensors", status=1).stdout
     assert "the same tensors behind different headers (metadata, order or spaces)" in out
+
+
+def test_report_of_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    three_shards(tmp_path / "a")
+    with open(os.path.join(os.fsencode(tmp_path / "a"), b"\xff.txt"), "wb") as file:
+        file.write(b"carried")
+    report = json.loads(run_pack("compress", tmp_path / "a", tmp_path / "b", "--json").stdout)
+    assert "\N{REPLACEMENT CHARACTER}.txt" in [entry["name"] for entry in report["files"]]
+    with open(os.path.join(os.fsencode(tmp_path / "b"), b"\xff.txt"), "rb") as file:
+        assert file.read() == b"carried"

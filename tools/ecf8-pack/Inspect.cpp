@@ -13,10 +13,8 @@ using namespace ecf8::pack;
 using nlohmann::json;
 
 Status pack::printJsonLine(const json &value) {
-  Result<std::string> text = printJson(value, /*pretty=*/true);
-  if (!text)
-    return text.status();
-  std::printf("%s\n", text->c_str());
+  // Names of files may be any bytes, and JSON is UTF-8: what is none shows as U+FFFD.
+  std::printf("%s\n", value.dump(2, ' ', false, json::error_handler_t::replace).c_str());
   return Status::ok();
 }
 
