@@ -26,6 +26,9 @@ typedef struct EcfGpuDevice {
  * this process is reset. On failure ecf8_gpu_last_error says why. */
 ECF8_API EcfStatusCode ecf8_gpu_open(int32_t ordinal, EcfGpuDevice *device);
 
+/* How often GPU number `ordinal` was reset in this process so far; 0 also for one that was never opened. */
+ECF8_API uint64_t ecf8_gpu_resets(int32_t ordinal);
+
 /* The first error of the calling thread in an mgpu function or ecf8_gpu_open since the last call of this function; an
  * empty text for none. Valid until the next call. `code` gets the kind of error, and may be NULL. mgpu functions print
  * errors on stderr, too, unless the process has called ecf8_gpu_open. */

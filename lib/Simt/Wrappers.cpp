@@ -75,6 +75,8 @@ EcfStatusCode ecf8_gpu_open(int32_t ordinal, EcfGpuDevice *device) {
   return ECF8_OK;
 }
 
+uint64_t ecf8_gpu_resets(int32_t) { return 0; } // a fault ends a launch and nothing else
+
 void *mgpuModuleLoad(void *data, size_t sizeBytes) {
   LoadOptions options;
   options.check = isEnabled("ECF8_SIMT_CHECK");

@@ -351,7 +351,7 @@ def test_one_import_for_several_variants(tmp_path):
     ("options", "message"),
     [
         ({"codec": "zip"}, "ecf8-compile failed with status 1: .*zip"),
-        ({"target": "toaster"}, "expected --target=cpu or cuda, got 'toaster'"),
+        ({"target": "toaster"}, "expected --target=cpu, cuda or simt, got 'toaster'"),
         ({"target_cpu": "z80"}, "z80"),
         ({"output": "/nowhere/model.ecf8"}, "expected a folder at '/nowhere' to write the bundle 'model.ecf8' into"),
         ({"output": "/proc/model.ecf8"}, "/proc"),

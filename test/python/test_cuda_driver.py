@@ -103,7 +103,7 @@ try:
 except ImportError:
     import torch
     x = torch.zeros(2, 1100).bfloat16()
-model = ecf8.load(sys.argv[1])
+model, other = ecf8.load(sys.argv[1]), ecf8.load(sys.argv[1])
 for attempt in range(2):
     try:
         model(x)
@@ -111,6 +111,11 @@ for attempt in range(2):
     except ecf8.Error as error:
         print(error)
 print("again:", ecf8.load(sys.argv[1])(x).shape)
+try:
+    other(x)
+    print("no error")
+except ecf8.Error as error:
+    print(error)
 """
 
 
@@ -119,11 +124,12 @@ def test_process_goes_on_after_a_fault(cuda_bundle):
     command = [sys.executable, "-c", AFTER_FAULT, str(cuda_bundle)]
     run = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    first, second, again = run.stdout.splitlines()
+    first, second, again, other = run.stdout.splitlines()
     assert "CUDA_ERROR_ILLEGAL_ADDRESS" in first
     assert "ECF8_GPU_SYNC=1" in first
     assert "lose what was on it; load the model again" in second
     assert "(2, 64)" in again or "[2, 64]" in again
+    assert "load the model again" in other  # what it had there was lost, too
 
 
 def test_memory_that_is_kept_is_given_back_for_more(cuda_bundle):

@@ -14,6 +14,8 @@ using namespace ecf8;
 using namespace ecf8::run;
 using nlohmann::json;
 
+static bool isOnGpu(const EcfModel *model) { return std::string_view(ecf8_model_device(model)) != "cpu"; }
+
 [[gnu::format(printf, 2, 3)]] static void append(std::string &text, const char *format, ...) {
   char line[512];
   va_list arguments;
@@ -62,6 +64,7 @@ static std::string listAsJson(const EcfModel *model) {
     return result;
   };
   json root = {{"cpu", ecf8_model_cpu(model)},
+               {"device", ecf8_model_device(model)},
                {"producer", ecf8_model_producer(model)},
                {"entry_points", json::array()},
                {"weights", json::array()}};
@@ -90,7 +93,10 @@ std::string run::listModel(const EcfModel *model, bool asJson) {
   if (asJson)
     return listAsJson(model);
   std::string text;
-  append(text, "cpu       %s\nproducer  %s\n\nentry points\n", ecf8_model_cpu(model), ecf8_model_producer(model));
+  append(text, "cpu       %s\n", ecf8_model_cpu(model));
+  if (isOnGpu(model))
+    append(text, "device    %s\n", ecf8_model_device(model));
+  append(text, "producer  %s\n\nentry points\n", ecf8_model_producer(model));
   for (size_t i = 0; i < ecf8_model_entry_count(model); ++i) {
     Entry entry = readEntry(model, i);
     text += "  " + entry.name + "(";
@@ -144,12 +150,22 @@ Timing run::summarize(std::vector<double> milliseconds) {
 std::string run::reportTiming(const Timing &timing, const EcfModel *model, const char *function, size_t runs,
                               bool asJson) {
   if (asJson)
-    return json{{"function", function}, {"cpu", ecf8_model_cpu(model)}, {"threads", ecf8_get_threads()},
-                {"runs", runs},         {"min_ms", timing.minimum},     {"median_ms", timing.median},
+    return json{{"function", function},
+                {"cpu", ecf8_model_cpu(model)},
+                {"device", ecf8_model_device(model)},
+                {"threads", ecf8_get_threads()},
+                {"runs", runs},
+                {"min_ms", timing.minimum},
+                {"median_ms", timing.median},
                 {"p99_ms", timing.p99}}
                .dump(2) +
            "\n";
   std::string text;
+  if (isOnGpu(model)) {
+    append(text, "%s: %zu runs on %s, with copies of inputs and outputs: min %.4f ms, median %.4f ms, p99 %.4f ms\n",
+           function, runs, ecf8_model_device(model), timing.minimum, timing.median, timing.p99);
+    return text;
+  }
   append(text, "%s: %zu runs, %d threads, %s: min %.4f ms, median %.4f ms, p99 %.4f ms\n", function, runs,
          ecf8_get_threads(), ecf8_model_cpu(model), timing.minimum, timing.median, timing.p99);
   return text;

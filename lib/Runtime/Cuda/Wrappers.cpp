@@ -180,12 +180,18 @@ EcfStatusCode ecf8_gpu_open(int32_t ordinal, EcfGpuDevice *device) {
       return recovered;
     if (Status described = describe(**driver, *device); !described.isOk())
       return described;
-    std::lock_guard<std::mutex> lock(devices().mutex);
-    device->resets = devices().resets[static_cast<size_t>(ordinal)];
+    device->resets = ecf8_gpu_resets(ordinal);
     return Status::ok();
   }();
   note("ecf8_gpu_open", status);
   return static_cast<EcfStatusCode>(status.code());
+}
+
+uint64_t ecf8_gpu_resets(int32_t ordinal) {
+  Devices &all = devices();
+  std::lock_guard<std::mutex> lock(all.mutex);
+  return ordinal >= 0 && static_cast<size_t>(ordinal) < all.resets.size() ? all.resets[static_cast<size_t>(ordinal)]
+                                                                          : 0;
 }
 
 void mgpuSetDefaultDevice(int32_t ordinal) { threadDevice = ordinal; }

@@ -28,6 +28,7 @@ static Result<GpuLibrary> openLibrary(const std::string &target) {
   auto place = [](auto &function) { return reinterpret_cast<void **>(&function); };
   const std::pair<const char *, void **> entries[] = {
       {"ecf8_gpu_open", place(library.open)},
+      {"ecf8_gpu_resets", place(library.resets)},
       {"ecf8_gpu_last_error", place(library.lastError)},
       {"mgpuSetDefaultDevice", place(library.setDefaultDevice)},
       {"mgpuModuleLoad", place(library.moduleLoad)},

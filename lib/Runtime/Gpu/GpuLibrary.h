@@ -15,6 +15,7 @@ namespace ecf8 {
 /// The functions are those that MLIR's lowering of GPU programs calls. Each keeps what went wrong for `lastStatus`.
 struct GpuLibrary {
   EcfStatusCode (*open)(int32_t ordinal, EcfGpuDevice *device);
+  uint64_t (*resets)(int32_t ordinal);
   const char *(*lastError)(EcfStatusCode *code);
   void (*setDefaultDevice)(int32_t ordinal);
   void *(*moduleLoad)(void *data, size_t bytes);

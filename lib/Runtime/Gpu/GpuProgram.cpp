@@ -202,9 +202,9 @@ Status GpuProgram::checkDevice() {
 Status GpuProgram::begin() {
   library.setDefaultDevice(gpu.ordinal);
   (void)library.lastStatus();
-  if (isLost)
-    return checkDevice();
-  return Status::ok();
+  // Also where another program has lost the GPU: its memory may hold something else by now.
+  isLost |= library.resets(gpu.ordinal) != resets;
+  return isLost ? checkDevice() : Status::ok();
 }
 
 Status GpuProgram::lastStatus(Status status) const {
