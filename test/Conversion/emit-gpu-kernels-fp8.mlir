@@ -5,12 +5,13 @@
 
 // SM80: error: {{.*}}expected activations of f16 or bf16, since sm_80 has no products of FP8 (sm_89 is the first with them), got 'f8E4M3FN'
 
+// Warps are a multiple of four, so that one host works with the kernels of all architectures.
+// MMA: arith.constant -4 : index
 // MMA: llvm.mlir.global external @ecf8_shared() {addr_space = 3 : i32, alignment = 16 : i64}
 // MMA-NOT: wgmma
 // MMA: gpu.func @contract_n8(
 // MMA: llvm.nvvm.mma.m16n8k32.row.col.f32.e5m2.e4m3.f32
 
-// Warps are a multiple of four.
 // WGMMA: arith.constant -4 : index
 // WGMMA: llvm.mlir.global external @ecf8_shared() {addr_space = 3 : i32, alignment = 1024 : i64}
 // WGMMA: gpu.func @contract_n16(

@@ -7,13 +7,24 @@ using namespace mlir::ecf8;
 
 static constexpr int64_t kGroup = DeviceSpec::columnsPerGroup;
 
+static constexpr int64_t kWarpgroup = 4;
+/// A matrix descriptor with 128-byte swizzle wants addresses whose bits below this are those of rows and pieces.
+static constexpr int64_t kSwizzleBytes = 1024;
+
 ActivationLayout ActivationLayout::of(const DeviceSpec &spec, Type activations) {
   // Rows that are read by single lanes lie so that these read different banks.
   if (activations.getIntOrFloatBitWidth() == 16)
     return {ProductKind::Half, 2, spec.tileColumns * 2 + 32, 16};
   if (spec.architecture->hasWarpgroups)
-    return {ProductKind::Warpgroup, 1, spec.tileColumns, 1024};
+    return {ProductKind::Warpgroup, 1, spec.tileColumns, kSwizzleBytes};
   return {ProductKind::Byte, 1, spec.tileColumns + 16, 16};
+}
+
+LaunchLayout LaunchLayout::of(const DeviceSpec &spec, Type activations, int64_t columnBlocks) {
+  if (activations.getIntOrFloatBitWidth() == 16)
+    return {ActivationLayout::of(spec, activations).endIn(spec, columnBlocks), 1};
+  return {int64_t(llvm::alignTo(spec.tableBytes(), kSwizzleBytes)) + 8 * columnBlocks * (spec.tileColumns + 16),
+          kWarpgroup};
 }
 
 namespace {
