@@ -24,4 +24,4 @@
 !x = memref<?x?xf8E4M3FN, strided<[?, 1], offset: ?>>
 !y = memref<?x?xf32, strided<[?, 1], offset: ?>>
 func.func private @contract(memref<?xi8>, !x, !y, index) attributes {ecf8.contraction = !ecf8.compressed<64x2048xf8E5M2,
-  #ecf8.huffman<group = 4, raw_exponent_bits = 2, max_code_length = 11, stream = segments, order = mma>>}
+  #ecf8.huffman<group = 4, raw_exponent_bits = 3, max_code_length = 11, stream = segments, order = mma>>}
