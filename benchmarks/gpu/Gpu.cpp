@@ -41,8 +41,6 @@ void Gpu::load(const std::string &moduleName, const std::string &ptxPath) {
   while (size_t count = std::fread(buffer, 1, sizeof buffer, file))
     ptx.append(buffer, count);
   std::fclose(file);
-  if (ptx.find("wgmma.mma_async") != std::string::npos)
-    withWarpgroups.insert(moduleName);
   check(driver->moduleLoadData(&modules[moduleName], ptx.c_str()), ("cuModuleLoadData of " + ptxPath).c_str());
 }
 

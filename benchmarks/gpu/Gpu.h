@@ -6,7 +6,6 @@
 
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -21,8 +20,6 @@ public:
   /// Loads a PTX file as the module `name`.
   void load(const std::string &name, const std::string &ptxPath);
   bool has(const std::string &moduleName) const { return modules.contains(moduleName); }
-  /// Whether a module's kernels multiply by wgmma.
-  bool usesWarpgroups(const std::string &moduleName) const { return withWarpgroups.contains(moduleName); }
 
   cuda::Address allocate(size_t bytes);
   void free(cuda::Address address) { check(driver->memFree(address), "cuMemFree"); }
@@ -50,7 +47,6 @@ private:
 
   const cuda::Driver *driver;
   std::map<std::string, cuda::Module> modules;
-  std::set<std::string> withWarpgroups;
   cuda::Event begin, end;
 };
 

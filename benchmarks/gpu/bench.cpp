@@ -108,13 +108,12 @@ public:
     if (path.isScaled)
       arguments.insert(arguments.end(), {&scales, &scaleStride, &block, &block});
     arguments.insert(arguments.end(), {&partials, &counters});
-    // docs/guides/gpu.md: where activations lie in shared memory.
-    const bool isWarpgroup = path.isFP8 && gpu.usesWarpgroups(moduleOf(path.program));
-    unsigned begin = isWarpgroup ? (tableBytes() + 1023) / 1024 * 1024 : tableBytes();
-    unsigned rowBytes = isWarpgroup ? tileColumns() : path.isFP8 ? tileColumns() + 16 : 2 * tileColumns() + 32;
+    // docs/guides/gpu.md: table and activations in shared memory.
+    unsigned activations = 8 * blocks * (path.isFP8 ? tileColumns() + 16 : 2 * tileColumns() + 32);
+    unsigned table = path.isFP8 ? (tableBytes() + 1023) / 1024 * 1024 : tableBytes();
     launch(path.program,
            "ecf8_contract_" + encoded.mangledName() + "_" + path.kernelSuffix() + "_n" + std::to_string(8 * blocks),
-           begin + 8 * blocks * rowBytes, 0, (count + 8 * blocks - 1) / (8 * blocks), isWarpgroup ? 4 : 1, arguments);
+           table + activations, 0, (count + 8 * blocks - 1) / (8 * blocks), path.isFP8 ? 4 : 1, arguments);
   }
 
   Gpu &gpu;
@@ -131,10 +130,10 @@ private:
   }
   std::string moduleOf(const std::string &program) const { return encoded.name + "-" + program; }
   void launch(const std::string &program, const std::string &kernel, unsigned fixedBytes, unsigned warpBytes,
-              unsigned gridY, unsigned warpsInStep, const std::vector<void *> &arguments) {
+              unsigned gridY, unsigned warpMultiple, const std::vector<void *> &arguments) {
     unsigned perWarp = warpBytes + 2 * encoded.slotBytes;
     unsigned warps = perWarp ? std::min(16u, (gpu.sharedBytes - fixedBytes) / perWarp) : 16;
-    warps = warps / warpsInStep * warpsInStep;
+    warps = warps / warpMultiple * warpMultiple;
     unsigned grid = std::min<unsigned>(tiles(), gpu.processors);
     gpu.launch({gpu.find(moduleOf(program), kernel), grid, gridY, warps * 32, fixedBytes + warps * perWarp}, arguments);
   }

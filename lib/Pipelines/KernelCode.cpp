@@ -8,6 +8,7 @@
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/IR/Instructions.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -48,6 +49,15 @@ static std::unique_ptr<llvm::TargetMachine> createMachine(const Architecture &ar
   return std::unique_ptr<llvm::TargetMachine>(
       target->createTargetMachine(triple, architecture.name, architecture.ptxFeature, options, llvm::Reloc::PIC_,
                                   std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+}
+
+/// Lanes of a warp have to come to inline assembly together, as to instructions that LLVM knows.
+static void markAssemblyConvergent(llvm::Module &module) {
+  for (llvm::Function &function : module)
+    for (llvm::BasicBlock &block : function)
+      for (llvm::Instruction &instruction : block)
+        if (auto *call = llvm::dyn_cast<llvm::CallInst>(&instruction); call && call->isInlineAsm())
+          call->setConvergent();
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -142,6 +152,7 @@ LogicalResult mlir::ecf8::emitKernels(ModuleOp module, const Architecture &archi
   translated->setSourceFileName("ecf8");
   translated->setTargetTriple(machine->getTargetTriple());
   translated->setDataLayout(machine->createDataLayout());
+  markAssemblyConvergent(*translated);
   optimize(*translated, *machine);
   if (format == KernelFormat::LLVMIR) {
     translated->print(stream, nullptr);

@@ -57,8 +57,8 @@ func.func private @single(memref<?xi8>, !x, !x, index) attributes {ecf8.contract
 // CHECK:       gpu.func @bytes_n8(
 // CHECK:         llvm.nvvm.mma.m16n8k32.row.col.f32.e4m3.e5m2.f32
 // CHECK:         arith.mulf
-// CHECK-NEXT:    arith.truncf {{.*}} : f32 to bf16
-// CHECK-NEXT:    llvm.store {{.*}} : bf16, !llvm.ptr<1>
+// CHECK:         arith.trunci {{.*}} : i32 to i16
+// CHECK:         llvm.store {{.*}} : bf16, !llvm.ptr<1>
 !x = memref<?x?xf8E5M2, strided<[?, 1], offset: ?>>
 !y = memref<?x?xbf16, strided<[?, 1], offset: ?>>
 !e = memref<?x1xf32, strided<[?, 1], offset: ?>>

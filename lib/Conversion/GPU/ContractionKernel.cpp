@@ -50,10 +50,10 @@ public:
     products = GroupProducts::create(b, spec, contraction.activations, columnBlocks, area, feed.lane);
     firstActivation = b.mul(b.blockRow(), 8 * columnBlocks);
     if (hasBlockScales()) {
-      // A number of groups divided by those of a block is the upper half of its product with ceil(2^32 / divisor):
-      // exact where the number times the divisor is below 2^32. For the divisor 1 the reciprocal does not fit.
-      groupsPerScale = b.ceilDivU(blockColumns, DeviceSpec::columnsPerGroup);
-      reciprocal = b.add(b.divU(b.word(-1), groupsPerScale), 1);
+      // A number of groups divided by those of a block is the upper half of twice the number times ceil(2^31 /
+      // divisor): exact where the number times the divisor is below 2^31.
+      Value groups = b.ceilDivU(blockColumns, DeviceSpec::columnsPerGroup);
+      reciprocal = b.add(b.divU(b.word((int64_t(1) << 31) - 1), groups), 1);
     }
     std::tie(firstJob, lastJob) = feed.jobsOfBlock();
     b.when(b.isLess(firstJob, lastJob), [&] { emitBlock(); });
@@ -126,10 +126,10 @@ private:
 
   int64_t scaleBytes() const { return contraction.scale.getIntOrFloatBitWidth() / 8; }
 
-  /// Where the rows of scales of the lane's two rows begin.
+  /// Where the rows of scales of the lane's two rows begin. Blocks have whole tiles of rows, so that it is one row.
   SmallVector<Value> scaleRowsOf(Value rowTile) {
     SmallVector<Value> result;
-    for (int64_t i = 0; i < 2; ++i) {
+    for (int64_t i = 0; i < (hasBlockScales() ? 1 : 2); ++i) {
       Value row = b.minS(b.add(firstRowOf(rowTile), b.word(8 * i)), b.sub(weight.rows, b.word(1)));
       Value index = hasBlockScales() ? b.divU(row, blockRows) : row;
       result.push_back(b.at(scales, b.mul(b.mul(b.wide(index), scaleStride), scaleBytes())));
@@ -145,15 +145,13 @@ private:
   /// The scales of the lane's two rows for the columns of a group.
   SmallVector<Value> loadScales(ArrayRef<Value> scaleRows, Value chunk, Value group) {
     SmallVector<Value> result;
-    Value offset;
-    if (hasBlockScales()) {
+    if (hasBlockScales() && !scaleRows.empty()) {
       Value at = b.add(b.mul(chunk, spec.groupsPerTile()), group);
-      Value quotient = b.truncate(b.shrU(b.mul(b.wide(at), b.wide(reciprocal)), 32), b.i32());
-      Value isOne = b.compare(arith::CmpIPredicate::eq, groupsPerScale, 1);
-      offset = b.mul(b.select(isOne, at, quotient), scaleBytes());
+      Value block = b.truncate(b.shrU(b.mul(b.wide(b.mul(at, 2)), b.wide(reciprocal)), 32), b.i32());
+      return SmallVector<Value>(2, loadScale(b.at(scaleRows[0], b.mul(block, scaleBytes()))));
     }
     for (Value row : scaleRows)
-      result.push_back(loadScale(offset ? b.at(row, offset) : row));
+      result.push_back(loadScale(row));
     return result;
   }
 
@@ -304,7 +302,7 @@ private:
   Value scales, scaleStride, blockRows, blockColumns;
   SmallVector<std::pair<Value, Value>> extras; ///< matrices and their row strides
   Value partials, counters;
-  Value groupsPerScale, reciprocal;
+  Value reciprocal;
   Value firstActivation, firstJob, lastJob;
 };
 } // namespace

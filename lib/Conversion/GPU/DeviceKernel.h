@@ -37,8 +37,8 @@ inline constexpr int64_t kDecodeStagingBytes = DeviceSpec::rowsPerTile * kDecode
 /// elements (i64), M (i32); output and its row stride; where scaled: scales, their row stride, rows and columns of a
 /// block (i32); each extra operand of the epilogue and its row stride; sums of single chunks and counters of finished
 /// ones for each tile of rows, which are zero before and after (both unused for a single chunk). Shared memory: the
-/// table, the activations of a chunk (ActivationLayout), two slots for each warp; warps are a multiple of
-/// `warpsInStep`. A block row (ctaid.y) has 8 * `columnBlocks` rows of activations.
+/// table, the activations of a chunk (LaunchLayout), two slots for each warp. A block row (ctaid.y) has 8 *
+/// `columnBlocks` rows of activations.
 gpu::GPUFuncOp createContractionKernel(gpu::GPUModuleOp module, StringRef name, const DeviceSpec &spec,
                                        const ContractionSpec &contraction, int64_t columnBlocks);
 

@@ -49,10 +49,10 @@ public:
     auto y = memref::ExtractStridedMetadataOp::create(b, out);
     Value count = x.getSizes()[0], columns = x.getSizes()[1], rows = y.getSizes()[1];
     Value row = function.getArguments().back();
-    auto layout = ActivationLayout::of(spec, contraction.activations);
+    const int64_t elementBytes = contraction.activations.getIntOrFloatBitWidth() / 8;
     ifNotEmpty({count, columns, rows}, [&] {
       SmallVector<Value> operands = weightOperands(payload, row, b.index(0), rows, columns);
-      operands.append({addressOf(activations, layout.elementBytes), asI64(x.getStrides()[0]), asI32(count),
+      operands.append({addressOf(activations, elementBytes), asI64(x.getStrides()[0]), asI32(count),
                        addressOf(out, contraction.result.getIntOrFloatBitWidth() / 8), asI64(y.getStrides()[0])});
       if (contraction.scaleKind != ScaleKind::None) {
         Value scale = function.getArgument(3);
@@ -65,7 +65,7 @@ public:
         auto strides = memref::ExtractStridedMetadataOp::create(b, extra).getStrides();
         operands.append({addressOf(extra, type.getElementTypeBitWidth() / 8), asI64(strides[0])});
       }
-      emitForSizes(0, layout, count, operands, rows, columns, kernelFor);
+      emitForSizes(0, contraction.activations, count, operands, rows, columns, kernelFor);
     });
     func::ReturnOp::create(b);
   }
@@ -74,8 +74,8 @@ private:
   static constexpr int64_t kColumnBlocks[] = {1, 2, 4, 8};
 
   /// The smallest kernel that takes all rows of activations in one go, or the largest.
-  void emitForSizes(size_t index, const ActivationLayout &layout, Value count, ArrayRef<Value> operands, Value rows,
-                    Value columns, llvm::function_ref<gpu::GPUFuncOp(int64_t)> kernelFor) {
+  void emitForSizes(size_t index, Type activations, Value count, ArrayRef<Value> operands, Value rows, Value columns,
+                    llvm::function_ref<gpu::GPUFuncOp(int64_t)> kernelFor) {
     int64_t blocks = kColumnBlocks[index];
     auto emitThis = [&] {
       Value blockRows = b.ceilDivU(count, 8 * blocks);
@@ -88,8 +88,8 @@ private:
         Value address = callRuntime(kRuntimeGpuWorkspace, {b.constant(b.getI64Type(), which), asI64(bytes)});
         all.push_back(LLVM::IntToPtrOp::create(b, globalPointer(), address));
       }
-      Value fixed = b.index(layout.endIn(spec, blocks));
-      launch(kernelFor(blocks), all, rows, columns, fixed, 0, blockRows, layout.warpsInStep());
+      LaunchLayout layout = LaunchLayout::of(spec, activations, blocks);
+      launch(kernelFor(blocks), all, rows, columns, b.index(layout.sharedBytes), 0, blockRows, layout.warps);
     };
     if (index + 1 == std::size(kColumnBlocks))
       return emitThis();
@@ -98,7 +98,7 @@ private:
     b.setInsertionPointToStart(branch.thenBlock());
     emitThis();
     b.setInsertionPointToStart(branch.elseBlock());
-    emitForSizes(index + 1, layout, count, operands, rows, columns, kernelFor);
+    emitForSizes(index + 1, activations, count, operands, rows, columns, kernelFor);
   }
 
   Type globalPointer() { return LLVM::LLVMPointerType::get(b.getContext(), DeviceBuilder::globalSpace); }
@@ -141,11 +141,12 @@ private:
 
   /// Launches `kernel` on as many blocks as the device runs at once, `blockRows` times.
   void launch(gpu::GPUFuncOp kernel, ArrayRef<Value> operands, Value rows, Value columns, Value fixedBytes,
-              int64_t bytesPerWarp, Value blockRows, int64_t warpsInStep = 1) {
+              int64_t bytesPerWarp, Value blockRows, int64_t warpMultiple = 1) {
     Value perWarp = b.add(b.mul(b.toIndex(slot), 2), bytesPerWarp + 1);
     Value room = b.sub(b.toIndex(callRuntime(kRuntimeGpuSharedBytes, {})), fixedBytes);
     Value warps = b.minU(arith::DivUIOp::create(b, room, perWarp), b.index(kMaxBlockThreads / DeviceSpec::warpSize));
-    warps = b.andI(warps, ~(warpsInStep - 1));
+    if (warpMultiple > 1)
+      warps = b.andI(warps, ~(warpMultiple - 1));
     cf::AssertOp::create(b, b.compare(arith::CmpIPredicate::ne, warps, 0),
                          b.getStringAttr("expected a weight whose codes fit the shared memory of the GPU"));
     Value shared = b.add(fixedBytes, b.mul(warps, b.sub(perWarp, b.index(1))));

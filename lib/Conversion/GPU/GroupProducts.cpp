@@ -7,13 +7,24 @@ using namespace mlir::ecf8;
 
 static constexpr int64_t kGroup = DeviceSpec::columnsPerGroup;
 
+static constexpr int64_t kWarpgroup = 4;
+/// A matrix descriptor with 128-byte swizzle wants addresses whose bits below this are those of rows and pieces.
+static constexpr int64_t kSwizzleBytes = 1024;
+
 ActivationLayout ActivationLayout::of(const DeviceSpec &spec, Type activations) {
   // Rows that are read by single lanes lie so that these read different banks.
   if (activations.getIntOrFloatBitWidth() == 16)
     return {ProductKind::Half, 2, spec.tileColumns * 2 + 32, 16};
   if (spec.architecture->hasWarpgroups)
-    return {ProductKind::Warpgroup, 1, spec.tileColumns, 1024};
+    return {ProductKind::Warpgroup, 1, spec.tileColumns, kSwizzleBytes};
   return {ProductKind::Byte, 1, spec.tileColumns + 16, 16};
+}
+
+LaunchLayout LaunchLayout::of(const DeviceSpec &spec, Type activations, int64_t columnBlocks) {
+  if (activations.getIntOrFloatBitWidth() == 16)
+    return {ActivationLayout::of(spec, activations).endIn(spec, columnBlocks), 1};
+  return {int64_t(llvm::alignTo(spec.tableBytes(), kSwizzleBytes)) + 8 * columnBlocks * (spec.tileColumns + 16),
+          kWarpgroup};
 }
 
 namespace {
@@ -132,12 +143,15 @@ public:
     for (int64_t i = 0; i < 16; ++i)
       constraints += "r,";
     constraints += "l,l,l,l";
+    // PTX ISA, "Matrix Descriptor Format": address and strides in units of 16 bytes.
+    Value address = LLVM::PtrToIntOp::create(b, b.i32(), b.at(area, b.word(layout.beginIn(spec))));
+    low = b.orI(b.shrU(b.andI(address, 0x3FFFF), 4), b.word(1 << 16));
   }
 
   Value offsetOf(Value row, Value column) override {
     Value block = b.add(b.mul(b.shrU(column, 7), columnBlocks), b.shrU(row, 3)), inBlock = b.andI(row, 7);
     Value inRow = b.xorI(b.andI(column, kGroup - 1), b.mul(inBlock, 16));
-    return b.add(b.add(b.mul(block, 1024), b.mul(inBlock, kGroup)), b.add(inRow, layout.beginIn(spec)));
+    return b.add(b.add(b.mul(block, kSwizzleBytes), b.mul(inBlock, kGroup)), b.add(inRow, layout.beginIn(spec)));
   }
 
   void publish() override { b.callVoid("llvm.nvvm.fence.proxy.async.shared_cta", {}); }
@@ -148,15 +162,12 @@ public:
     SmallVector<Value> operands;
     for (const SmallVector<Value> &stepQuads : quads)
       operands.append(stepQuads);
-    Value first = b.at(area, b.add(b.mul(group, 1024 * columnBlocks), layout.beginIn(spec)));
-    Value address = LLVM::PtrToIntOp::create(b, b.i32(), first);
-    // PTX ISA, "Matrix Descriptor Format": address and strides in units of 16 bytes; groups of 8 rows are 1024 bytes
-    // apart, the other stride is not used; 1 << 62 is the swizzle.
-    Value low = b.shrU(b.andI(address, 0x3FFFF), 4);
-    Value descriptor =
-        b.orI(b.wide(low), b.constant(b.i64(), int64_t(1) << 62 | int64_t(1024 / 16) << 32 | int64_t(1) << 16));
+    // In the upper half groups of 8 rows are 1024 bytes apart, and 1 << 30 is the swizzle; the other stride is not
+    // used.
+    Value upper = b.constant(b.i64(), int64_t(1) << 62 | int64_t(kSwizzleBytes / 16) << 32);
+    Value first = b.add(low, b.mul(group, kSwizzleBytes / 16 * columnBlocks));
     for (int64_t step = 0; step < DeviceSpec::stepsPerGroup; ++step)
-      operands.push_back(b.add(descriptor, 2 * step));
+      operands.push_back(b.orI(b.wide(b.add(first, 2 * step)), upper));
     SmallVector<Type> types(4 * columnBlocks, b.getF32Type());
     Type result = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
     Value all = LLVM::InlineAsmOp::create(b, TypeRange{result}, operands, assembly, constraints,
@@ -178,6 +189,7 @@ private:
   }
 
   std::string assembly, constraints;
+  Value low; ///< lower half of the descriptor of the first group
 };
 
 } // namespace

@@ -17,12 +17,12 @@ namespace mlir::ecf8 {
 
 enum class ProductKind { Half, Byte, Warpgroup };
 
-/// What the host has to know of the products with activations of a type.
+/// How the activations of a chunk lie in shared memory, behind the table.
 struct ActivationLayout {
   ProductKind kind;
   int64_t elementBytes;
-  int64_t rowBytes;  ///< of a chunk in shared memory, on an average
-  int64_t alignment; ///< of the first activation in shared memory; what lies before is the table
+  int64_t rowBytes;  ///< of a chunk, on an average
+  int64_t alignment; ///< of the first activation
 
   static ActivationLayout of(const DeviceSpec &spec, Type activations);
 
@@ -33,6 +33,14 @@ struct ActivationLayout {
   int64_t endIn(const DeviceSpec &spec, int64_t columnBlocks) const {
     return beginIn(spec) + 8 * columnBlocks * rowBytes;
   }
+};
+
+/// How a kernel is launched, whatever the architecture: the host's code of a bundle is one for all of them.
+struct LaunchLayout {
+  int64_t sharedBytes; ///< for table and activations, at least as many as the kernels of any architecture use
+  int64_t warps;       ///< their number is a multiple of this
+
+  static LaunchLayout of(const DeviceSpec &spec, Type activations, int64_t columnBlocks);
 };
 
 class GroupProducts {

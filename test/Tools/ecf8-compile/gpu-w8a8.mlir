@@ -24,7 +24,7 @@
 // MMA: .target sm_89
 // MMA-NOT: wgmma
 // MMA: mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32
-// MMA: cvt.rn.bf16.f32
+// MMA: st.global.b16
 
 // OLD: [Missed] NotFused {{.*}} Reason="target: activations of FP8, which GPUs multiply from sm_89 on"
 

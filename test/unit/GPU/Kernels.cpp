@@ -64,8 +64,7 @@ static std::string compile(const std::string &program, const std::string &archit
 
 Kernels::Kernels(const Layout &layout, const std::string &activations, const Scaling &scaling,
                  const std::string &architecture, const std::string &epilogue)
-    : layout(layout), scaling(scaling), isByte(activations.starts_with("f8")),
-      isWarpgroup(isByte && architecture == "sm_90a"), hasEpilogue(!epilogue.empty()) {
+    : layout(layout), scaling(scaling), isByte(activations.starts_with("f8")), hasEpilogue(!epilogue.empty()) {
   auto matrix = [](const std::string &element) { return "memref<?x?x" + element + ", strided<[?, 1], offset: ?>>"; };
   std::string type = "!ecf8.compressed<64x64x" + layout.elementName() + ", " + layout.attribute() + ">";
   std::string scale = scaling.kind.empty() ? "" : matrix("f32") + ", index, index, ";
@@ -177,11 +176,11 @@ std::vector<float> Kernels::contract(Matrix shape, const std::vector<uint8_t> &e
     arguments.insert(arguments.end(), {&extraMemory.back()->pointer, &strides[i]});
   }
   arguments.insert(arguments.end(), {&partials.pointer, &counters.pointer});
-  // docs/guides/gpu.md: where activations lie in shared memory.
-  uint32_t begin = isWarpgroup ? (weight.tableBytes + 1023) / 1024 * 1024 : weight.tableBytes;
-  uint32_t rowBytes = isWarpgroup ? layout.tileColumns : isByte ? layout.tileColumns + 16 : 2 * layout.tileColumns + 32;
-  launch("contract_n" + std::to_string(8 * columnBlocks), weight, arguments, begin + 8 * columnBlocks * rowBytes, 0,
-         blocks, blockRows, isWarpgroup ? 8 : 4);
+  // docs/guides/gpu.md: table and activations in shared memory.
+  uint32_t table = isByte ? (weight.tableBytes + 1023) / 1024 * 1024 : weight.tableBytes;
+  uint32_t rowBytes = isByte ? layout.tileColumns + 16 : 2 * layout.tileColumns + 32;
+  launch("contract_n" + std::to_string(8 * columnBlocks), weight, arguments, table + 8 * columnBlocks * rowBytes, 0,
+         blocks, blockRows, isByte ? 8 : 4);
   for (uint64_t i = 0; i < blockRows * tiles; ++i)
     EXPECT_EQ(reinterpret_cast<uint32_t *>(counters.pointer)[i], 0u) << "counter " << i;
   std::memcpy(result.data(), out.pointer, result.size() * 4);

@@ -77,7 +77,7 @@ private:
 
   Layout layout;
   Scaling scaling;
-  bool isByte, isWarpgroup, hasEpilogue; ///< activations of FP8; multiplied by wgmma
+  bool isByte, hasEpilogue; ///< activations of FP8
   std::unique_ptr<simt::Module> module;
 };
 
