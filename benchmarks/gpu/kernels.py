@@ -1,4 +1,4 @@
-"""Makes the PTX of the kernels in kernels.mlir (whole decode, W8A16) and w8a8.mlir: one file for each codec."""
+"""Makes the PTX of the kernels in kernels.mlir (whole decode, W8A16), w8a8.mlir and scaled.mlir, for each codec."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CODECS = ("raw", "quads", "pairs")
-PROGRAMS = ("kernels", "w8a8")
+MEASURED = ("kernels", "w8a8")
+# The file and the arithmetic of each program whose kernels are counted.
+PROGRAMS = {
+    "kernels": ("kernels.mlir", "epilogue"),
+    "w8a8": ("w8a8.mlir", "epilogue"),
+    "scaled-sums": ("scaled.mlir", "epilogue"),
+    "as-written": ("scaled.mlir", "as-written"),
+}
 
 
 def architecture_of(program: str, architecture: str) -> str | None:
     """What a program's kernels are compiled for: with wgmma where GPUs have it; None where they do not multiply FP8."""
-    if program == "kernels":
+    if program != "w8a8":
         return architecture
     return {"sm_80": None, "sm_90": "sm_90a"}.get(architecture, architecture)
 
@@ -37,14 +44,15 @@ def write_ptx(build: Path, program: str, codec: str, architecture: str, tile_col
     with tempfile.TemporaryDirectory() as name:
         weights = Path(name) / "weights.safetensors"
         write_weights(weights)
-        command = [build / "bin/ecf8-compile", HERE / f"{program}.mlir", "--weights", weights, "--target=cuda"]
+        source, arithmetic = PROGRAMS[program]
+        command = [build / "bin/ecf8-compile", HERE / source, "--weights", weights, "--target=cuda"]
         subprocess.run(
             [
                 *command,
                 f"--gpu-arch={architecture}",
                 f"--codec={codec}",
                 f"--tile-columns={tile_columns}",
-                "--arithmetic=epilogue",
+                f"--arithmetic={arithmetic}",
                 "--emit=ptx",
                 "-q",
                 "-o",

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kernels import CODECS, PROGRAMS, architecture_of, write_ptx
+from kernels import CODECS, MEASURED, architecture_of, write_ptx
 
 HERE = Path(__file__).resolve().parent
 SHAPES = (
@@ -41,7 +41,7 @@ echo ']'
 def pack(build: Path, architecture: str, tile_columns: int, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for codec in CODECS:
-        for program in PROGRAMS:
+        for program in MEASURED:
             if compiled_for := architecture_of(program, architecture):
                 path = folder / f"{codec}-{program}.ptx"
                 write_ptx(build, program, codec, compiled_for, tile_columns, path)

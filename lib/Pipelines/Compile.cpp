@@ -57,7 +57,7 @@ private:
   LogicalResult emitFirstLevel(llvm::SmallVectorImpl<char> &output);
   LogicalResult lowerToKernels(ModuleOp target, const Architecture &gpu);
   LogicalResult emitGpuKernels(llvm::SmallVectorImpl<char> &output);
-  std::string getKernelsMark() const;
+  Result<std::string> getKernelsMark() const;
   LogicalResult addKernelsToBundle();
   LogicalResult emitBundle();
 
@@ -270,11 +270,18 @@ LogicalResult Compiler::emitGpuKernels(llvm::SmallVectorImpl<char> &output) {
   });
 }
 
-std::string Compiler::getKernelsMark() const {
-  std::vector<std::string> layouts;
-  for (auto [weight, code] : llvm::zip_equal(weights, encoded))
-    layouts.push_back(code.encoding ? getLayout(getStoredBytes(weight, code)) : "");
-  return mlir::ecf8::getKernelsMark(layouts);
+Result<std::string> Compiler::getKernelsMark() const {
+  std::vector<std::optional<BundleGpuWeight>> described;
+  for (auto [weight, code] : llvm::zip_equal(weights, encoded)) {
+    described.emplace_back();
+    if (!code.encoding)
+      continue;
+    Result<BundleGpuWeight> gpu = describeForGpu(getStoredBytes(weight, code));
+    if (!gpu)
+      return gpu.status().in("weight '" + weight.name + "'");
+    described.back() = gpu.take();
+  }
+  return mlir::ecf8::getKernelsMark(described);
 }
 
 /// The messages of the assertions in `kernels`, by number.
@@ -288,14 +295,16 @@ static std::vector<std::string> getAssertions(gpu::GPUModuleOp kernels) {
 
 /// Puts the kernels of copies of `module`, for each architecture, into the bundle. What launches them stays in `host`.
 LogicalResult Compiler::addKernelsToBundle() {
-  std::string mark = getKernelsMark();
+  Result<std::string> mark = getKernelsMark();
+  if (!mark)
+    return report(mark.status());
   std::vector<std::string> assertions;
   for (const Architecture *gpu : options.gpus) {
     host = module->clone(); // `weights` name ops of the module
     if (failed(timed("lower", [&] { return lowerToKernels(*host, *gpu); })))
       return failure();
     if (gpu::GPUModuleOp kernels = findKernels(*host)) {
-      addMark(kernels, mark);
+      addMark(kernels, *mark);
       llvm::SmallVector<char, 0> code;
       KernelFormat format = options.isForSimt ? KernelFormat::LLVMIR : KernelFormat::PTX;
       if (failed(timed("generate kernels", [&] { return emitKernels(*host, *gpu, format, code); })))

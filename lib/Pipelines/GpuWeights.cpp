@@ -12,14 +12,20 @@ using ::ecf8::Status;
 
 namespace mlir::ecf8 {
 
-std::string getLayout(ByteSpan payload) {
-  return toHex(ArrayRef<uint8_t>(payload.data(), payload.size()).slice(40, 12), /*LowerCase=*/true);
+Result<BundleGpuWeight> describeForGpu(ByteSpan bytes) {
+  Result<::ecf8::Payload> payload = ::ecf8::readPayload(bytes);
+  if (!payload)
+    return payload.status();
+  BundleGpuWeight weight;
+  weight.layout = toHex(ArrayRef<uint8_t>(bytes.data(), bytes.size()).slice(40, 12), /*LowerCase=*/true);
+  weight.slotBytes = ::ecf8::getLongestStreamBytes(*payload);
+  return weight;
 }
 
-std::string getKernelsMark(ArrayRef<std::string> layouts) {
+std::string getKernelsMark(ArrayRef<std::optional<BundleGpuWeight>> weights) {
   std::string text;
-  for (const std::string &layout : layouts)
-    text += layout + "\n";
+  for (const std::optional<BundleGpuWeight> &weight : weights)
+    text += (weight ? weight->layout + " " + std::to_string(weight->slotBytes) : "") + "\n";
   ByteSpan bytes(reinterpret_cast<const uint8_t *>(text.data()), text.size());
   return "ecf8_weights_" + ::ecf8::hashToHex(::ecf8::hashBytes(bytes));
 }
@@ -35,11 +41,10 @@ Status addGpuTables(ArrayRef<EncodedWeight> encoded, std::vector<BundleWeight> &
     if (!encoded[index].encoding)
       continue;
     Result<::ecf8::Payload> payload = ::ecf8::readPayload(weights[index].content);
-    if (!payload)
-      return payload.status().in("weight '" + weights[index].name + "'");
-    BundleGpuWeight gpu;
-    gpu.layout = getLayout(weights[index].content);
-    gpu.slotBytes = ::ecf8::getLongestStreamBytes(*payload);
+    Result<BundleGpuWeight> described = describeForGpu(weights[index].content);
+    if (!payload || !described)
+      return (payload ? described.status() : payload.status()).in("weight '" + weights[index].name + "'");
+    BundleGpuWeight gpu = described.take();
     if (std::vector<uint32_t> table = ::ecf8::buildSegmentTable(payload->header); !table.empty()) {
       BundleWeight entry;
       entry.name = weights[index].name + ".ecf8_table";

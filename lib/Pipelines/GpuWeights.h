@@ -7,12 +7,11 @@
 
 namespace mlir::ecf8 {
 
-/// The layout of a payload, as far as kernels rely on it: bytes [40, 52) of its header, as hexadecimal digits.
-std::string getLayout(::ecf8::ByteSpan payload);
+/// What kernels and their launches rely on of a compressed weight, but for its table. Fails where the payload does.
+::ecf8::Result<BundleGpuWeight> describeForGpu(::ecf8::ByteSpan payload);
 
-/// The name of the kernel that says for which layouts of weights kernels were made: `ecf8_weights_` and the XXH3-64 of
-/// the layouts of all weights, in order, a line each, empty for weights that are not compressed.
-std::string getKernelsMark(llvm::ArrayRef<std::string> layouts);
+/// The name of the kernel that says for which weights kernels were made (docs/Bundle.md): none for a plain one.
+std::string getKernelsMark(llvm::ArrayRef<std::optional<BundleGpuWeight>> weights);
 
 /// Fills in what kernels need of each compressed weight of `weights`, and appends the tables of their codes as weights
 /// of their own, with contents in `tables`.

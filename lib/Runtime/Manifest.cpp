@@ -286,6 +286,16 @@ public:
     }
   }
 
+  /// sm_, a number of two or three digits, and perhaps an a.
+  static bool isArchitecture(std::string_view gpu) {
+    if (!gpu.starts_with("sm_"))
+      return false;
+    gpu.remove_prefix(3);
+    if (gpu.ends_with('a'))
+      gpu.remove_suffix(1);
+    return (gpu.size() == 2 || gpu.size() == 3) && gpu.find_first_not_of("0123456789") == std::string_view::npos;
+  }
+
   void kernels(const json &root, Manifest &manifest) {
     for (const json &item : array(root, "manifest", "kernels")) {
       std::string where = "kernels[" + std::to_string(manifest.kernels.size()) + "]";
@@ -293,6 +303,8 @@ public:
       if (isObject(item, where)) {
         info.path = relativePath(item, where);
         info.gpu = string(item, where, "gpu");
+        if (!isArchitecture(info.gpu))
+          fail(where, "expected an architecture such as sm_90 or sm_90a in 'gpu', got '" + info.gpu + "'");
         std::string expected = manifest.target == "simt" ? "llvm-ir" : "ptx";
         if (std::string format = string(item, where, "format"); format != expected)
           fail(StatusCode::Unsupported, where, "expected format '" + expected + "', got '" + format + "'");

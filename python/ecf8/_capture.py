@@ -153,6 +153,10 @@ def _check_tensors(name: str, entry: EntryPoint, module: nn.Module) -> None:
     for kind, named in (("parameter", module.named_parameters()), ("buffer", module.named_buffers())):
         for tensor_name, tensor in named:
             _check_device(f"{kind} '{tensor_name}'", tensor)
+            if tensor.numel() == 0:  # for the same reason
+                raise ModelImportError(
+                    f"expected sizes of 1 at least in {kind} '{tensor_name}', got {list(tensor.shape)}"
+                )
 
 
 def _check_device(what: str, tensor: Tensor) -> None:

@@ -296,6 +296,7 @@ def test_kernels_for_other_encodings_are_refused(gpu_bundle, tmp_path):
         (lambda w: w.pop("gpu"), "expected an object 'gpu'"),
         (lambda w: w["gpu"].update(table=0), "expected a 'table' that is a plain weight of i32"),
         (lambda w: w["gpu"].update(slot_bytes=1 << 40), "expected at most"),
+        (lambda w: w["gpu"].update(slot_bytes=w["gpu"]["slot_bytes"] // 2), "expected kernels for the encodings"),
     ],
 )
 def test_wrong_manifests_of_weights(gpu_bundle, tmp_path, change, message):
@@ -304,6 +305,20 @@ def test_wrong_manifests_of_weights(gpu_bundle, tmp_path, change, message):
 
     with pytest.raises(ecf8.ExecutionError, match=message):
         ecf8.load(edited(gpu_bundle / "simt.ecf8", tmp_path / "b.ecf8", edit))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.update(kernels=[]), "expected kernels for GPUs in the manifest, got none"),
+        (lambda m: m["kernels"][0].update(gpu="sm_9"), "expected an architecture such as sm_90 or sm_90a"),
+        (lambda m: m["kernels"][0].update(format="ptx"), "expected format 'llvm-ir', got 'ptx'"),
+    ],
+)
+def test_wrong_manifests_of_kernels(gpu_bundle, tmp_path, change, message):
+    bundle = edited(gpu_bundle / "simt.ecf8", tmp_path / "b.ecf8", lambda manifest, folder: change(manifest))
+    with pytest.raises(ecf8.ExecutionError, match=message):
+        ecf8.load(bundle)
 
 
 def test_damaged_kernels_are_refused(gpu_bundle, tmp_path):
@@ -341,6 +356,7 @@ def test_faulting_kernel_is_named_and_the_process_goes_on(gpu_bundle, tmp_path):
     ("bundle", "device", "message"),
     [
         ("simt", "cuda:0", "expected a device for a bundle of target simt, got 'cuda:0'; compile with --target=cuda"),
+        ("simt", "cpu", "expected a GPU for a bundle of target cuda or simt, got 'cpu'"),
         ("simt", "gpu", "expected a device cpu, cuda:<number> or simt, got 'gpu'"),
         ("simt", "cuda:-1", "expected a device"),
         ("simt", "cuda:1x", "expected a device"),

@@ -76,7 +76,8 @@ struct Flags {
       cl::init(0), cl::value_desc("bits"), cl::cat(category)};
   cl::opt<uint32_t> tileColumns{"tile-columns",
                                 cl::desc("Columns that decode as one piece, a multiple of 16 (default: 1024 for "
-                                         "huffman; 256 for planes, which takes up to 1024)"),
+                                         "huffman; 256 for planes, which takes up to 1024); for GPUs a multiple of "
+                                         "128 up to 1024 (default: 1024)"),
                                 cl::value_desc("columns"), cl::cat(category)};
   cl::opt<uint64_t> minElements{"min-elements", cl::desc("FP8 weights with fewer elements stay plain (default: 1024)"),
                                 cl::init(1024), cl::value_desc("count"), cl::cat(category)};
@@ -289,11 +290,11 @@ int main(int argc, char **argv) {
                 "--target=" +
                 flags.target);
   if (!isForGpu && isKernelStage)
-    return fail("expected --target=cuda with --emit=nvvm, kernel-ir, ptx and cubin, got cpu");
+    return fail("expected --target=cuda or simt with --emit=nvvm, kernel-ir, ptx and cubin, got cpu");
   llvm::SmallVector<const Architecture *> architectures;
   std::vector<std::string> wantedArchitectures = flags.gpuArch;
   if (!isForGpu && !wantedArchitectures.empty())
-    return fail("expected --target=cuda with --gpu-arch, got cpu");
+    return fail("expected --target=cuda or simt with --gpu-arch, got cpu");
   if (isForGpu && wantedArchitectures.empty())
     wantedArchitectures.push_back("sm_90");
   for (const std::string &name : wantedArchitectures) {
@@ -309,7 +310,7 @@ int main(int argc, char **argv) {
     return fail("expected one architecture in --gpu-arch with this --emit, got several");
   const bool isGpuCodec = flags.codec == Codec::Quads || flags.codec == Codec::Pairs || flags.codec == Codec::Classic;
   if (isGpuCodec != isForGpu && flags.codec != Codec::Auto && flags.codec != Codec::Raw)
-    return fail(isForGpu ? "expected --codec=auto, raw, quads, pairs or classic for a GPU, got another"
+    return fail(isForGpu ? "expected --codec=auto, raw, quads, pairs or classic for a GPU, got huffman or planes"
                          : "expected --target=cuda with the codecs quads, pairs and classic, got cpu");
   if (flags.arithmetic != "as-written" && flags.arithmetic != "epilogue")
     return fail("expected --arithmetic=as-written or epilogue, got '" + llvm::Twine(flags.arithmetic.getValue()) + "'");
@@ -334,7 +335,7 @@ int main(int argc, char **argv) {
     options.codec.automatic = architectures.front()->looksUpQuads ? Codec::Quads : Codec::Pairs;
   if (flags.maxCodeLength.getNumOccurrences() != 0) {
     if (flags.codec != Codec::Huffman && !isGpuCodec)
-      return fail("expected --codec=huffman, quads, pairs or classic with --max-code-length, got another codec");
+      return fail("expected --codec=huffman, quads, pairs or classic with --max-code-length, got none of these");
     options.codec.maxCodeLength = flags.maxCodeLength;
   }
   if (flags.tileColumns.getNumOccurrences() != 0)

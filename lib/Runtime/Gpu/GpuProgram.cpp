@@ -14,6 +14,9 @@ static constexpr uint64_t tableAlignment = 256;
 
 Result<GpuName> GpuName::parse(const std::string &text) {
   GpuName name;
+  if (text == "cpu")
+    return Status(StatusCode::InvalidArgument, "expected a GPU for a bundle of target cuda or simt, got 'cpu'; compile "
+                                               "with --target=cpu");
   size_t colon = text.find(':');
   name.target = text.substr(0, colon);
   bool isKnown = name.target == "cuda" || (name.target == "simt" && colon == std::string::npos);
@@ -60,12 +63,12 @@ static Result<const KernelInfo *> chooseKernels(const Manifest &manifest, const 
                                              std::to_string(description.minor) + "; compile with --gpu-arch for it");
 }
 
-/// bundle_g3: the name of the kernel that is there for exactly these layouts of weights.
+/// bundle_g3: the name of the kernel that is there for exactly these weights.
 static std::string kernelsMark(const Manifest &manifest) {
   std::string text;
   for (const WeightInfo &weight : manifest.weights)
     if (!weight.isTable)
-      text += (weight.isCompressed ? weight.gpu.layout : "") + "\n";
+      text += (weight.isCompressed ? weight.gpu.layout + " " + std::to_string(weight.gpu.slotBytes) : "") + "\n";
   return "ecf8_weights_" + hashToHex(hashBytes({reinterpret_cast<const uint8_t *>(text.data()), text.size()}));
 }
 
