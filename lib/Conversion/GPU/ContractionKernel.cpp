@@ -47,7 +47,6 @@ public:
 
   void emit() {
     feed.enter(weight, area, b.word(layout.endIn(spec, columnBlocks)));
-    products = GroupProducts::create(b, spec, contraction.activations, columnBlocks, area, feed.lane);
     firstActivation = b.mul(b.blockRow(), 8 * columnBlocks);
     if (hasBlockScales()) {
       // A number of groups divided by those of a block is the upper half of its product with ceil(2^32 / divisor):
@@ -56,7 +55,20 @@ public:
       reciprocal = b.add(b.divU(b.word(-1), groupsPerScale), 1);
     }
     std::tie(firstJob, lastJob) = feed.jobsOfBlock();
-    b.when(b.isLess(firstJob, lastJob), [&] { emitBlock(); });
+    b.when(b.isLess(firstJob, lastJob), [&] {
+      if (!GroupProducts::isFasterWithoutNaN(spec, contraction.activations))
+        return emitBlock(/*mayHaveNaN=*/true);
+      b.choose(
+          feed.hasNaN(), {},
+          [&] {
+            emitBlock(/*mayHaveNaN=*/true);
+            return SmallVector<Value>();
+          },
+          [&] {
+            emitBlock(/*mayHaveNaN=*/false);
+            return SmallVector<Value>();
+          });
+    });
   }
 
 private:
@@ -66,7 +78,8 @@ private:
   bool scalesGroups() const { return contraction.scalesSums && hasBlockScales(); }
   bool scalesWeights() const { return contraction.scaleKind != ScaleKind::None && !contraction.scalesSums; }
 
-  void emitBlock() {
+  void emitBlock(bool mayHaveNaN) {
+    products = GroupProducts::create(b, spec, contraction.activations, columnBlocks, area, feed.lane, mayHaveNaN);
     TileFeed::Position first = feed.begin(firstJob, lastJob);
     Value lastChunk = feed.chunkOf(b.sub(lastJob, b.word(1)));
     b.loop(feed.chunkOf(firstJob), b.add(lastChunk, b.word(1)), b.word(1), first.pack(),
@@ -169,6 +182,8 @@ private:
         return products->multiply(group, quads, ofWeights, SmallVector<Value>(carried));
       SmallVector<Value> totals(carried), zeros(totals.size(), b.zeroFloat());
       SmallVector<Value> groupSums = products->multiply(group, quads, ofWeights, zeros);
+      if (scalesGroups())
+        applyFactor(groupSums);
       for (auto [i, total] : llvm::enumerate(totals)) {
         if (scalesGroups())
           total = LLVM::FMAOp::create(b, groupSums[i], scaleValues[i % 4 / 2], total);
@@ -177,10 +192,20 @@ private:
       }
       return totals;
     });
+    if (!scalesGroups())
+      applyFactor(sums);
     if (layout.warpsInStep() == 1)
       finish(rowTile, chunk, sums);
     else
       b.when(feed.hasOwnTile(job), [&] { finish(rowTile, chunk, sums); });
+  }
+
+  void applyFactor(MutableArrayRef<Value> sums) {
+    double factor = scalesWeights() ? 1 : products->sumFactor();
+    if (factor == 1)
+      return;
+    for (Value &sum : sums)
+      sum = arith::MulFOp::create(b, sum, arith::ConstantOp::create(b, b.getF32FloatAttr(float(factor))));
   }
 
   void finish(Value rowTile, Value chunk, ArrayRef<Value> sums) {

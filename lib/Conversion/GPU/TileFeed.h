@@ -30,6 +30,9 @@ public:
   /// `streams` and behind it.
   void enter(const WeightArguments &weight, Value area, Value streams);
 
+  /// Whether some element of the weight is NaN.
+  Value hasNaN();
+
   /// A *job* is one tile; jobs are numbered chunk by chunk, a chunk being the tiles of all rows in the same columns.
   Value jobCount() { return b.mul(rowTiles, chunks); }
 
@@ -72,11 +75,11 @@ public:
 private:
   Value ownJob(Value job);
   Value tileOf(Value job);
-  Value planeOf(Value job);
+  Value firstGroupOf(Value job);
   Value nextJob(Value job);
   void issueCopies(const Position &position, Value stage, Value exists);
   void loadBlockRange(Position &position, Value job);
-  SmallVector<Value> loadGroup(Value plane);
+  SmallVector<Value> loadGroup(Value group);
 
   DeviceBuilder &b;
   const DeviceSpec &spec;
@@ -84,7 +87,7 @@ private:
   Value firstWarp, place; ///< the first of the warps in step, and this one's place among them
   WeightArguments weight;
   Value area, streams, offsetWord;
-  Value plane, codes, tileTable; ///< addresses
+  Value lanePlane, codes, tileTable; ///< addresses; the plane from the lane's part of slots on
   Value stripTiles, stripGroups; ///< of the whole payload
   Value firstRowTile, firstChunk, lastJob;
 };
