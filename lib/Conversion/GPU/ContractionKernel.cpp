@@ -80,18 +80,28 @@ private:
 
   void emitBlock(bool mayHaveNaN) {
     products = GroupProducts::create(b, spec, contraction.activations, columnBlocks, area, feed.lane, mayHaveNaN);
-    TileFeed::Position first = feed.begin(firstJob, lastJob);
-    Value lastChunk = feed.chunkOf(b.sub(lastJob, b.word(1)));
-    b.loop(feed.chunkOf(firstJob), b.add(lastChunk, b.word(1)), b.word(1), first.pack(),
-           [&](Value chunk, ValueRange values) {
-             b.blockBarrier(); // the activations before are done with
-             stageActivations(chunk);
-             products->publish();
-             b.blockBarrier();
-             Value end = b.minS(lastJob, b.mul(b.add(chunk, b.word(1)), feed.rowTiles));
-             return feed.forJobsBefore(end, values,
-                                       [&](TileFeed::Position &position) { multiplyTile(position, chunk); });
-           });
+    auto stage = [&](Value chunk) {
+      stageActivations(chunk);
+      products->publish();
+    };
+    SmallVector<Value> carried{feed.chunkOf(firstJob)};
+    carried.append(feed.begin(firstJob, lastJob, [&] { stage(carried[0]); }).pack());
+    // The jobs of a chunk, and the activations of the next one where there are jobs of it.
+    scf::WhileOp::create(
+        b, ValueRange(carried).getTypes(), carried,
+        [&](OpBuilder &, Location, ValueRange values) {
+          Value chunk = values[0], end = b.mul(b.add(chunk, b.word(1)), feed.rowTiles);
+          SmallVector<Value> next{b.add(chunk, b.word(1))};
+          next.append(feed.forJobsBefore(b.minS(lastJob, end), values.drop_front(),
+                                         [&](TileFeed::Position &position) { multiplyTile(position, chunk); }));
+          scf::ConditionOp::create(b, b.isLess(b.mul(next[0], feed.rowTiles), lastJob), next);
+        },
+        [&](OpBuilder &, Location, ValueRange values) {
+          b.blockBarrier(); // the activations before are done with
+          stage(values[0]);
+          b.blockBarrier();
+          scf::YieldOp::create(b, values);
+        });
   }
 
   /// Copies the activations of a chunk to shared memory, rows and columns that do not exist as zeros.
@@ -337,10 +347,14 @@ private:
 gpu::GPUFuncOp mlir::ecf8::createContractionKernel(gpu::GPUModuleOp module, StringRef name, const DeviceSpec &spec,
                                                    const ContractionSpec &contraction, int64_t columnBlocks) {
   SmallVector<Type> types = ContractionKernel::getTypes(module.getContext(), contraction);
-  return createKernel(
+  gpu::GPUFuncOp kernel = createKernel(
       module, name, types,
       [&](DeviceBuilder &b, ValueRange arguments, Value area) {
         ContractionKernel(b, spec, contraction, columnBlocks, arguments, area).emit();
       },
       ActivationLayout::of(spec, contraction.activations).alignment);
+  // A launch has one block for each multiprocessor. For so few values ptxas would spill to make room for a second.
+  if (!spec.hasCodes())
+    kernel->setAttr("nvvm.minctasm", OpBuilder(kernel).getI32IntegerAttr(1));
+  return kernel;
 }

@@ -45,11 +45,11 @@ void TileFeed::enter(const WeightArguments &arguments, Value sharedArea, Value s
     offset = arith::ExtSIOp::create(b, b.i32(), offset);
     offsetWord = b.sub(b.word(0), b.mul(offset, spec.isE4M3 ? 0x08080808 : 0x04040404));
   }
-  Type vector = b.vectorOf(4, b.i32());
   b.loop(b.mul(thread, 16), b.word(spec.tableBytes()), b.mul(threads, 16), {}, [&](Value at, ValueRange) {
-    b.store(b.loadConstant(vector, b.at(weight.table, at), 16), b.at(area, at), 16);
+    b.copyAsync16(b.at(area, at), b.at(weight.table, at));
     return SmallVector<Value>();
   });
+  b.commitCopies();
 }
 
 Value TileFeed::hasNaN() {
@@ -142,7 +142,7 @@ TileFeed::Position TileFeed::Position::unpack(const TileFeed &feed, ValueRange v
   return position;
 }
 
-TileFeed::Position TileFeed::begin(Value firstJob, Value last) {
+TileFeed::Position TileFeed::begin(Value firstJob, Value last, llvm::function_ref<void()> meanwhile) {
   lastJob = last;
   // The first run may be too short for this warp.
   Value mine = b.add(firstJob, firstWarp), end = runEnd(firstJob), inNextRun = b.add(end, firstWarp);
@@ -150,22 +150,29 @@ TileFeed::Position TileFeed::begin(Value firstJob, Value last) {
   Position position;
   position.job = b.select(b.isLess(mine, end), mine, b.select(exists, inNextRun, lastJob));
   position.stage = b.word(0);
+  // Loads first, and what waits for them last.
   loadBlockRange(position, position.job);
-  issueCopies(position, position.stage, b.isLess(position.job, lastJob));
-  loadBlockRange(position, nextJob(position.job));
   Value valid = b.minS(position.job, b.sub(lastJob, b.word(1)));
   Value groups = groupsOf(chunkOf(valid));
   Value first = firstGroupOf(valid);
   position.words = loadGroup(first);
   position.words.append(loadGroup(b.add(first, b.minS(b.word(1), b.sub(groups, b.word(1))))));
+  meanwhile();
+  issueCopies(position, position.stage, b.isLess(position.job, lastJob));
+  loadBlockRange(position, nextJob(position.job));
+  if (spec.hasCodes())
+    b.waitForCopies(1); // the table
+  b.blockBarrier();
   return position;
 }
 
 std::pair<Value, Value> TileFeed::jobsOfBlock() {
-  Value jobs = b.wide(jobCount()), blocks = b.wide(b.blockCount());
-  auto share = [&](Value index) { return b.truncate(b.divU(b.mul(jobs, b.wide(index)), blocks), b.i32()); };
-  Value first = share(b.block());
-  return {first, share(b.add(b.block(), b.word(1)))};
+  // The first blocks take one more where the jobs do not divide evenly.
+  Value jobs = jobCount(), blocks = b.blockCount(), block = b.block();
+  Value each = b.divU(jobs, blocks), rest = b.sub(jobs, b.mul(each, blocks));
+  Value first = b.add(b.mul(each, block), b.minS(block, rest));
+  Value isLonger = b.isLess(block, rest);
+  return {first, b.add(first, b.select(isLonger, b.add(each, 1), each))};
 }
 
 SmallVector<Value> TileFeed::forJobsBefore(Value end, ValueRange packed, llvm::function_ref<void(Position &)> body) {

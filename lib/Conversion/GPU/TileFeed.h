@@ -26,8 +26,8 @@ public:
   TileFeed(DeviceBuilder &b, const DeviceSpec &spec, int64_t warpsInStep = 1)
       : b(b), spec(spec), warpsInStep(warpsInStep) {}
 
-  /// Reads the header and copies the table to the beginning of `area`; a barrier must follow. The codes will lie at
-  /// `streams` and behind it.
+  /// Reads the header and begins to copy the table to the beginning of `area`, where it is after `begin`. The codes
+  /// will lie at `streams` and behind it.
   void enter(const WeightArguments &weight, Value area, Value streams);
 
   /// Whether some element of the weight is NaN.
@@ -48,8 +48,9 @@ public:
     SmallVector<Value> pack() const;
     static Position unpack(const TileFeed &feed, ValueRange values);
   };
-  /// Begins with jobs firstJob to lastJob, those of the block.
-  Position begin(Value firstJob, Value lastJob);
+  /// Begins with jobs firstJob to lastJob, those of the block. `meanwhile` emits what there is to do until the first
+  /// loads are there. Ends with a barrier for the block.
+  Position begin(Value firstJob, Value lastJob, llvm::function_ref<void()> meanwhile);
 
   /// The block's jobs, firstJob to lastJob: its share of all.
   std::pair<Value, Value> jobsOfBlock();
