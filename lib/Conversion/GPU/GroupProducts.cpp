@@ -204,8 +204,7 @@ bool GroupProducts::isFasterWithoutNaN(const DeviceSpec &spec, Type activations)
 }
 
 std::unique_ptr<GroupProducts> GroupProducts::create(DeviceBuilder &b, const DeviceSpec &spec, Type activations,
-                                                     int64_t columnBlocks, Value area, Value lane,
-                                                     bool mayHaveNaN) {
+                                                     int64_t columnBlocks, Value area, Value lane, bool mayHaveNaN) {
   ActivationLayout layout = ActivationLayout::of(spec, activations);
   switch (layout.kind) {
   case ProductKind::Half:

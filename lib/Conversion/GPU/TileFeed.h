@@ -89,7 +89,7 @@ private:
   WeightArguments weight;
   Value area, streams, offsetWord;
   Value lanePlane, codes, tileTable; ///< addresses; the plane from the lane's part of slots on
-  Value stripTiles, stripGroups; ///< of the whole payload
+  Value stripTiles, stripGroups;     ///< of the whole payload
   Value firstRowTile, firstChunk, lastJob;
 };
 

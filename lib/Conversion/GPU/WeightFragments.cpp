@@ -3,9 +3,9 @@
 using namespace mlir;
 using namespace mlir::ecf8;
 
-/// The elements 1 and 3 or 0 and 2 of a quad of E4M3FN by integers. The lower seven bits, taken as those of exponent and
-/// mantissa, are 2^-8 of the value in f16 and 2^-120 in bf16, subnormals included. What is missing of f16 is left to
-/// `sumFactor`, where there is no scale; products with bf16 would underflow. Only NaN does not fit: it becomes 480.
+/// The elements 1 and 3 or 0 and 2 of a quad of E4M3FN by integers. The lower seven bits, taken as those of exponent
+/// and mantissa, are 2^-8 of the value in f16 and 2^-120 in bf16, subnormals included. What is missing of f16 is left
+/// to `sumFactor`, where there is no scale; products with bf16 would underflow. Only NaN does not fit: it becomes 480.
 Value WeightFragments::extendE4M3(Value quad, bool isOdd, bool isScaled) {
   const bool isBF16 = type.isBF16() && !isScaled;
   Type element = isBF16 ? b.getBF16Type() : b.getF16Type(), pair = b.pairOf(element);
