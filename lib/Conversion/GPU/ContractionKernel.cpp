@@ -47,7 +47,6 @@ public:
 
   void emit() {
     feed.enter(weight, area, b.word(layout.endIn(spec, columnBlocks)));
-    products = GroupProducts::create(b, spec, contraction.activations, columnBlocks, area, feed.lane);
     firstActivation = b.mul(b.blockRow(), 8 * columnBlocks);
     if (hasBlockScales()) {
       // A number of groups divided by those of a block is the upper half of twice the number times ceil(2^31 /
@@ -56,7 +55,20 @@ public:
       reciprocal = b.add(b.divU(b.word((int64_t(1) << 31) - 1), groups), 1);
     }
     std::tie(firstJob, lastJob) = feed.jobsOfBlock();
-    b.when(b.isLess(firstJob, lastJob), [&] { emitBlock(); });
+    b.when(b.isLess(firstJob, lastJob), [&] {
+      if (!GroupProducts::isFasterWithoutNaN(spec, contraction.activations))
+        return emitBlock(/*mayHaveNaN=*/true);
+      b.choose(
+          feed.hasNaN(), {},
+          [&] {
+            emitBlock(/*mayHaveNaN=*/true);
+            return SmallVector<Value>();
+          },
+          [&] {
+            emitBlock(/*mayHaveNaN=*/false);
+            return SmallVector<Value>();
+          });
+    });
   }
 
 private:
@@ -66,19 +78,30 @@ private:
   bool scalesGroups() const { return contraction.scalesSums && hasBlockScales(); }
   bool scalesWeights() const { return contraction.scaleKind != ScaleKind::None && !contraction.scalesSums; }
 
-  void emitBlock() {
-    TileFeed::Position first = feed.begin(firstJob, lastJob);
-    Value lastChunk = feed.chunkOf(b.sub(lastJob, b.word(1)));
-    b.loop(feed.chunkOf(firstJob), b.add(lastChunk, b.word(1)), b.word(1), first.pack(),
-           [&](Value chunk, ValueRange values) {
-             b.blockBarrier(); // the activations before are done with
-             stageActivations(chunk);
-             products->publish();
-             b.blockBarrier();
-             Value end = b.minS(lastJob, b.mul(b.add(chunk, b.word(1)), feed.rowTiles));
-             return feed.forJobsBefore(end, values,
-                                       [&](TileFeed::Position &position) { multiplyTile(position, chunk); });
-           });
+  void emitBlock(bool mayHaveNaN) {
+    products = GroupProducts::create(b, spec, contraction.activations, columnBlocks, area, feed.lane, mayHaveNaN);
+    auto stage = [&](Value chunk) {
+      stageActivations(chunk);
+      products->publish();
+    };
+    SmallVector<Value> carried{feed.chunkOf(firstJob)};
+    carried.append(feed.begin(firstJob, lastJob, [&] { stage(carried[0]); }).pack());
+    // The jobs of a chunk, and the activations of the next one where there are jobs of it.
+    scf::WhileOp::create(
+        b, ValueRange(carried).getTypes(), carried,
+        [&](OpBuilder &, Location, ValueRange values) {
+          Value chunk = values[0], end = b.mul(b.add(chunk, b.word(1)), feed.rowTiles);
+          SmallVector<Value> next{b.add(chunk, b.word(1))};
+          next.append(feed.forJobsBefore(b.minS(lastJob, end), values.drop_front(),
+                                         [&](TileFeed::Position &position) { multiplyTile(position, chunk); }));
+          scf::ConditionOp::create(b, b.isLess(b.mul(next[0], feed.rowTiles), lastJob), next);
+        },
+        [&](OpBuilder &, Location, ValueRange values) {
+          b.blockBarrier(); // the activations before are done with
+          stage(values[0]);
+          b.blockBarrier();
+          scf::YieldOp::create(b, values);
+        });
   }
 
   /// Copies the activations of a chunk to shared memory, rows and columns that do not exist as zeros.
@@ -167,6 +190,8 @@ private:
         return products->multiply(group, quads, ofWeights, SmallVector<Value>(carried));
       SmallVector<Value> totals(carried), zeros(totals.size(), b.zeroFloat());
       SmallVector<Value> groupSums = products->multiply(group, quads, ofWeights, zeros);
+      if (scalesGroups())
+        applyFactor(groupSums);
       for (auto [i, total] : llvm::enumerate(totals)) {
         if (scalesGroups())
           total = LLVM::FMAOp::create(b, groupSums[i], scaleValues[i % 4 / 2], total);
@@ -175,10 +200,20 @@ private:
       }
       return totals;
     });
+    if (!scalesGroups())
+      applyFactor(sums);
     if (layout.warpsInStep() == 1)
       finish(rowTile, chunk, sums);
     else
       b.when(feed.hasOwnTile(job), [&] { finish(rowTile, chunk, sums); });
+  }
+
+  void applyFactor(MutableArrayRef<Value> sums) {
+    double factor = scalesWeights() ? 1 : products->sumFactor();
+    if (factor == 1)
+      return;
+    for (Value &sum : sums)
+      sum = arith::MulFOp::create(b, sum, arith::ConstantOp::create(b, b.getF32FloatAttr(float(factor))));
   }
 
   void finish(Value rowTile, Value chunk, ArrayRef<Value> sums) {
@@ -310,10 +345,14 @@ private:
 gpu::GPUFuncOp mlir::ecf8::createContractionKernel(gpu::GPUModuleOp module, StringRef name, const DeviceSpec &spec,
                                                    const ContractionSpec &contraction, int64_t columnBlocks) {
   SmallVector<Type> types = ContractionKernel::getTypes(module.getContext(), contraction);
-  return createKernel(
+  gpu::GPUFuncOp kernel = createKernel(
       module, name, types,
       [&](DeviceBuilder &b, ValueRange arguments, Value area) {
         ContractionKernel(b, spec, contraction, columnBlocks, arguments, area).emit();
       },
       ActivationLayout::of(spec, contraction.activations).alignment);
+  // A launch has one block for each multiprocessor. For so few values ptxas would spill to make room for a second.
+  if (!spec.hasCodes())
+    kernel->setAttr("nvvm.minctasm", OpBuilder(kernel).getI32IntegerAttr(1));
+  return kernel;
 }

@@ -23,8 +23,7 @@ public:
     std::tie(firstJob, lastJob) = feed.jobsOfBlock();
     staging = b.add(b.word(stagingAt), b.mul(feed.warp, kDecodeStagingBytes));
     b.when(b.isLess(firstJob, lastJob), [&] {
-      b.blockBarrier();
-      SmallVector<Value> position = feed.begin(firstJob, lastJob).pack();
+      SmallVector<Value> position = feed.begin(firstJob, lastJob, [] {}).pack();
       feed.forJobsBefore(lastJob, position, [&](TileFeed::Position &at) { decode(at); });
     });
   }

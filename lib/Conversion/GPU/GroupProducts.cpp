@@ -29,15 +29,32 @@ LaunchLayout LaunchLayout::of(const DeviceSpec &spec, Type activations, int64_t 
 
 namespace {
 
-/// mma.m16n8k16. The k of a product are the columns in another order: a lane has four neighbours (WeightFragments).
+/// mma.m16n8k16. The k of a product are the columns in another order: a lane has four neighbours, of which the second
+/// and the third change places where weights have that order (WeightFragments).
 class HalfProducts : public GroupProducts {
 public:
   HalfProducts(DeviceBuilder &b, const DeviceSpec &spec, Type type, const ActivationLayout &layout,
-               int64_t columnBlocks, Value area, Value lane)
-      : GroupProducts(b, spec, layout, columnBlocks, area, lane), fragments(b, spec, type) {}
+               int64_t columnBlocks, Value area, Value lane, bool mayHaveNaN)
+      : GroupProducts(b, spec, layout, columnBlocks, area, lane), fragments(b, spec, type, mayHaveNaN) {}
+
+  double sumFactor() const override { return fragments.sumFactor(); }
 
   Value offsetOf(Value row, Value column) override {
+    if (WeightFragments::usesIntegers(spec))
+      column = b.orI(b.andI(column, ~int64_t(3)), b.orI(b.shl(b.andI(column, 1), 1), b.andI(b.shrU(column, 1), 1)));
     return b.add(b.add(b.mul(row, layout.rowBytes), b.mul(column, 2)), layout.beginIn(spec));
+  }
+
+  void storePiece(Value row, Value column, Value bytes) override {
+    if (WeightFragments::usesIntegers(spec)) {
+      Value pieces = bytes;
+      for (int64_t i : {0, 2}) {
+        Value low = b.element(pieces, i), high = b.element(pieces, i + 1);
+        bytes = LLVM::InsertElementOp::create(b, bytes, b.permute(low, high, 0x5410), b.word(i));
+        bytes = LLVM::InsertElementOp::create(b, bytes, b.permute(low, high, 0x7632), b.word(i + 1));
+      }
+    }
+    GroupProducts::storePiece(row, column, bytes);
   }
 
   /// Lane 4n + t reads the activations 4t to 4t + 3 of row n: 8 bytes.
@@ -194,12 +211,16 @@ private:
 
 } // namespace
 
+bool GroupProducts::isFasterWithoutNaN(const DeviceSpec &spec, Type activations) {
+  return ActivationLayout::of(spec, activations).kind == ProductKind::Half && WeightFragments::usesIntegers(spec);
+}
+
 std::unique_ptr<GroupProducts> GroupProducts::create(DeviceBuilder &b, const DeviceSpec &spec, Type activations,
-                                                     int64_t columnBlocks, Value area, Value lane) {
+                                                     int64_t columnBlocks, Value area, Value lane, bool mayHaveNaN) {
   ActivationLayout layout = ActivationLayout::of(spec, activations);
   switch (layout.kind) {
   case ProductKind::Half:
-    return std::make_unique<HalfProducts>(b, spec, activations, layout, columnBlocks, area, lane);
+    return std::make_unique<HalfProducts>(b, spec, activations, layout, columnBlocks, area, lane, mayHaveNaN);
   case ProductKind::Byte:
     return std::make_unique<ByteProducts>(b, spec, activations, layout, columnBlocks, area, lane);
   case ProductKind::Warpgroup:

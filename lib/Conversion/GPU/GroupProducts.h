@@ -46,9 +46,10 @@ struct LaunchLayout {
 class GroupProducts {
 public:
   /// For 8 * `columnBlocks` rows of activations of a type. `area` is the shared memory, `lane` the thread's in its
-  /// warp.
+  /// warp. Without `mayHaveNaN`, where `isFasterWithoutNaN`, sums of products with a weight that is NaN are any.
   static std::unique_ptr<GroupProducts> create(DeviceBuilder &b, const DeviceSpec &spec, Type activations,
-                                               int64_t columnBlocks, Value area, Value lane);
+                                               int64_t columnBlocks, Value area, Value lane, bool mayHaveNaN);
+  static bool isFasterWithoutNaN(const DeviceSpec &spec, Type activations);
   virtual ~GroupProducts() = default;
 
   const ActivationLayout layout;
@@ -64,6 +65,8 @@ public:
 
   /// Whether `multiply` can begin with other sums than zeros.
   virtual bool canContinue() const { return true; }
+  /// What sums are to be multiplied by in the end, where `multiply` had no scales.
+  virtual double sumFactor() const { return 1; }
   /// Sums of four f32 for each 8 rows of activations: those that it begins with, and the products of a group. Sum i of
   /// four is that of the tile's row lane / 4 + 8 * (i / 2) and the row of activations lane % 4 * 2 + i % 2. `scales`
   /// are those of the lane's two rows, or none.

@@ -35,7 +35,7 @@ void TileFeed::enter(const WeightArguments &arguments, Value sharedArea, Value s
   Value columns = b.truncate(headerField(field::columns), b.i32());
   stripTiles = b.ceilDivU(columns, spec.tileColumns);
   stripGroups = b.ceilDivU(columns, DeviceSpec::columnsPerGroup);
-  plane = b.at(weight.payload, headerField(field::restOffset));
+  lanePlane = b.at(b.at(weight.payload, headerField(field::restOffset)), b.mul(lane, 16));
   if (!spec.hasCodes())
     return;
   codes = b.at(weight.payload, headerField(field::codesOffset));
@@ -45,11 +45,16 @@ void TileFeed::enter(const WeightArguments &arguments, Value sharedArea, Value s
     offset = arith::ExtSIOp::create(b, b.i32(), offset);
     offsetWord = b.sub(b.word(0), b.mul(offset, spec.isE4M3 ? 0x08080808 : 0x04040404));
   }
-  Type vector = b.vectorOf(4, b.i32());
   b.loop(b.mul(thread, 16), b.word(spec.tableBytes()), b.mul(threads, 16), {}, [&](Value at, ValueRange) {
-    b.store(b.loadConstant(vector, b.at(weight.table, at), 16), b.at(area, at), 16);
+    b.copyAsync16(b.at(area, at), b.at(weight.table, at));
     return SmallVector<Value>();
   });
+  b.commitCopies();
+}
+
+Value TileFeed::hasNaN() {
+  Value flags = b.loadConstant(b.i32(), b.at(weight.payload, int32_t(field::dataFlags)), 4);
+  return b.compare(arith::CmpIPredicate::ne, b.andI(flags, ::ecf8::DataHasNaN), 0);
 }
 
 Value TileFeed::ownJob(Value job) {
@@ -61,11 +66,10 @@ Value TileFeed::tileOf(Value job) {
   return b.add(b.mul(strip, stripTiles), b.add(firstChunk, chunkOf(job)));
 }
 
-/// Where the job's stored plane begins.
-Value TileFeed::planeOf(Value job) {
+/// The first group of the job in the stored plane.
+Value TileFeed::firstGroupOf(Value job) {
   Value strip = b.add(firstRowTile, rowTileOf(job));
-  Value group = b.add(b.mul(strip, stripGroups), b.mul(b.add(firstChunk, chunkOf(job)), spec.groupsPerTile()));
-  return b.at(plane, b.mul(b.wide(group), spec.bytesPerGroup()));
+  return b.add(b.mul(strip, stripGroups), b.mul(b.add(firstChunk, chunkOf(job)), spec.groupsPerTile()));
 }
 
 Value TileFeed::groupsOf(Value chunk) {
@@ -108,9 +112,9 @@ void TileFeed::issueCopies(const Position &position, Value stage, Value exists) 
   b.commitCopies();
 }
 
-SmallVector<Value> TileFeed::loadGroup(Value from) {
+SmallVector<Value> TileFeed::loadGroup(Value group) {
   SmallVector<Value> words;
-  Value mine = b.at(from, b.mul(lane, 16));
+  Value mine = b.at(lanePlane, b.mul(b.wide(group), spec.bytesPerGroup()));
   for (int64_t slot = 0; slot * 4 < spec.wordsPerGroup(); ++slot) {
     Value vector = b.loadConstant(b.vectorOf(4, b.i32()), b.at(mine, int32_t(512 * slot)), 16);
     for (int64_t i = 0; i < 4; ++i)
@@ -138,7 +142,7 @@ TileFeed::Position TileFeed::Position::unpack(const TileFeed &feed, ValueRange v
   return position;
 }
 
-TileFeed::Position TileFeed::begin(Value firstJob, Value last) {
+TileFeed::Position TileFeed::begin(Value firstJob, Value last, llvm::function_ref<void()> meanwhile) {
   lastJob = last;
   // The first run may be too short for this warp.
   Value mine = b.add(firstJob, firstWarp), end = runEnd(firstJob), inNextRun = b.add(end, firstWarp);
@@ -146,23 +150,29 @@ TileFeed::Position TileFeed::begin(Value firstJob, Value last) {
   Position position;
   position.job = b.select(b.isLess(mine, end), mine, b.select(exists, inNextRun, lastJob));
   position.stage = b.word(0);
+  // Loads first, and what waits for them last.
   loadBlockRange(position, position.job);
-  issueCopies(position, position.stage, b.isLess(position.job, lastJob));
-  loadBlockRange(position, nextJob(position.job));
   Value valid = b.minS(position.job, b.sub(lastJob, b.word(1)));
   Value groups = groupsOf(chunkOf(valid));
-  Value from = planeOf(valid);
-  position.words = loadGroup(from);
-  Value second = b.mul(b.minS(b.word(1), b.sub(groups, b.word(1))), spec.bytesPerGroup());
-  position.words.append(loadGroup(b.at(from, second)));
+  Value first = firstGroupOf(valid);
+  position.words = loadGroup(first);
+  position.words.append(loadGroup(b.add(first, b.minS(b.word(1), b.sub(groups, b.word(1))))));
+  meanwhile();
+  issueCopies(position, position.stage, b.isLess(position.job, lastJob));
+  loadBlockRange(position, nextJob(position.job));
+  if (spec.hasCodes())
+    b.waitForCopies(1); // the table
+  b.blockBarrier();
   return position;
 }
 
 std::pair<Value, Value> TileFeed::jobsOfBlock() {
-  Value jobs = b.wide(jobCount()), blocks = b.wide(b.blockCount());
-  auto share = [&](Value index) { return b.truncate(b.divU(b.mul(jobs, b.wide(index)), blocks), b.i32()); };
-  Value first = share(b.block());
-  return {first, share(b.add(b.block(), b.word(1)))};
+  // The first blocks take one more where the jobs do not divide evenly.
+  Value jobs = jobCount(), blocks = b.blockCount(), block = b.block();
+  Value each = b.divU(jobs, blocks), rest = b.sub(jobs, b.mul(each, blocks));
+  Value first = b.add(b.mul(each, block), b.minS(block, rest));
+  Value isLonger = b.isLess(block, rest);
+  return {first, b.add(first, b.select(isLonger, b.add(each, 1), each))};
 }
 
 SmallVector<Value> TileFeed::forJobsBefore(Value end, ValueRange packed, llvm::function_ref<void(Position &)> body) {
@@ -192,8 +202,8 @@ SmallVector<Value> TileFeed::decodeTile(Position &position, ArrayRef<Value> carr
     state = lanes.open(slot, lane);
   }
   Value following = b.select(hasNext, next, position.job);
-  Value here = planeOf(position.job), after = planeOf(following);
-  Value lastAfter = b.sub(groupsOf(chunkOf(following)), b.word(1));
+  Value here = firstGroupOf(position.job), after = firstGroupOf(following);
+  Value secondAfter = b.add(after, b.minS(b.word(1), b.sub(groupsOf(chunkOf(following)), b.word(1))));
   unsigned half = spec.wordsPerGroup();
 
   // One group from `words`, which then get those of two groups further on: even groups use one half, odd ones the
@@ -205,9 +215,8 @@ SmallVector<Value> TileFeed::decodeTile(Position &position, ArrayRef<Value> carr
       quads.push_back(lanes.decodeStep(words, step, laneState));
     SmallVector<Value> result = use(group, quads, values);
     Value ahead = b.add(group, 2), isHere = b.isLess(ahead, groups);
-    Value index = b.select(isHere, ahead, b.minS(b.word(parity), lastAfter));
-    Value base = b.select(isHere, here, after);
-    llvm::copy(loadGroup(b.at(base, b.mul(b.wide(index), spec.bytesPerGroup()))), words.begin());
+    Value index = b.select(isHere, b.add(here, ahead), parity == 0 ? after : secondAfter);
+    llvm::copy(loadGroup(index), words.begin());
     return result;
   };
   unsigned stateSize = state.size();

@@ -26,9 +26,12 @@ public:
   TileFeed(DeviceBuilder &b, const DeviceSpec &spec, int64_t warpsInStep = 1)
       : b(b), spec(spec), warpsInStep(warpsInStep) {}
 
-  /// Reads the header and copies the table to the beginning of `area`; a barrier must follow. The codes will lie at
-  /// `streams` and behind it.
+  /// Reads the header and begins to copy the table to the beginning of `area`, where it is after `begin`. The codes
+  /// will lie at `streams` and behind it.
   void enter(const WeightArguments &weight, Value area, Value streams);
+
+  /// Whether some element of the weight is NaN.
+  Value hasNaN();
 
   /// A *job* is one tile; jobs are numbered chunk by chunk, a chunk being the tiles of all rows in the same columns.
   Value jobCount() { return b.mul(rowTiles, chunks); }
@@ -45,8 +48,9 @@ public:
     SmallVector<Value> pack() const;
     static Position unpack(const TileFeed &feed, ValueRange values);
   };
-  /// Begins with jobs firstJob to lastJob, those of the block.
-  Position begin(Value firstJob, Value lastJob);
+  /// Begins with jobs firstJob to lastJob, those of the block. `meanwhile` emits what there is to do until the first
+  /// loads are there. Ends with a barrier for the block.
+  Position begin(Value firstJob, Value lastJob, llvm::function_ref<void()> meanwhile);
 
   /// The block's jobs, firstJob to lastJob: its share of all.
   std::pair<Value, Value> jobsOfBlock();
@@ -72,11 +76,11 @@ public:
 private:
   Value ownJob(Value job);
   Value tileOf(Value job);
-  Value planeOf(Value job);
+  Value firstGroupOf(Value job);
   Value nextJob(Value job);
   void issueCopies(const Position &position, Value stage, Value exists);
   void loadBlockRange(Position &position, Value job);
-  SmallVector<Value> loadGroup(Value plane);
+  SmallVector<Value> loadGroup(Value group);
 
   DeviceBuilder &b;
   const DeviceSpec &spec;
@@ -84,8 +88,8 @@ private:
   Value firstWarp, place; ///< the first of the warps in step, and this one's place among them
   WeightArguments weight;
   Value area, streams, offsetWord;
-  Value plane, codes, tileTable; ///< addresses
-  Value stripTiles, stripGroups; ///< of the whole payload
+  Value lanePlane, codes, tileTable; ///< addresses; the plane from the lane's part of slots on
+  Value stripTiles, stripGroups;     ///< of the whole payload
   Value firstRowTile, firstChunk, lastJob;
 };
 

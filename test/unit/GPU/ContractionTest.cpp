@@ -135,6 +135,34 @@ TEST_P(Contract, AllWeightsGiveTheBytesOfRaw) {
   EXPECT_FALSE(std::isnan(a[shape.rows - 1]));
 }
 
+/// One column at a time, so that a result is one weight; kernels may differ for weights with NaN.
+TEST_P(Contract, EveryFiniteValueIsExact) {
+  const Case &test = GetParam();
+  Kernels kernels(test.layout, test.activations, test.scaling, test.architecture);
+  const Matrix shape{256, 8};
+  std::vector<uint8_t> activations;
+  for (uint64_t m = 0; m < shape.columns; ++m)
+    for (uint64_t k = 0; k < shape.columns; ++k)
+      append(activations, m == k, test.activations);
+  std::vector<float> scales(shape.rows * shape.columns, 1);
+  for (bool hasNaN : {false, true}) {
+    std::vector<uint8_t> elements(shape.rows * shape.columns);
+    for (uint64_t i = 0; i < elements.size(); ++i) {
+      uint8_t byte = uint8_t(i / shape.columns * 7 + i % shape.columns * 32);
+      elements[i] = std::isfinite(valueOf(test.layout.type, byte)) ? byte : 0;
+    }
+    if (hasNaN)
+      elements[0] = 0xFF;
+    std::vector<float> got = kernels.contract(shape, elements, activations, uint32_t(shape.columns), scales, 1, 2);
+    for (uint64_t m = 0; m < shape.columns; ++m)
+      for (uint64_t n = hasNaN; n < shape.rows; ++n) {
+        uint8_t byte = elements[n * shape.columns + m];
+        ASSERT_EQ(got[m * shape.rows + n], 1 + valueOf(test.layout.type, byte)) << int(byte) << ", " << hasNaN;
+      }
+    EXPECT_EQ(std::isnan(got[0]), hasNaN);
+  }
+}
+
 std::string nameOf(const testing::TestParamInfo<Case> &info) {
   const Case &test = info.param;
   return test.layout.codec + "_" + test.layout.elementName() + "_" + std::to_string(test.layout.tileColumns) + "_" +
@@ -147,7 +175,9 @@ constexpr uint32_t wholeRow = 1 << 20;
 INSTANTIATE_TEST_SUITE_P(Layouts, Contract,
                          testing::Values(Case{{"raw", e4m3}, "f16", "sm_90"}, Case{{"quads", e4m3}, "f16", "sm_90"},
                                          Case{{"quads", e4m3}, "bf16", "sm_90"}, Case{{"quads", e5m2}, "bf16", "sm_89"},
-                                         Case{{"quads", e4m3}, "f16", "sm_80"},
+                                         Case{{"quads", e4m3}, "f16", "sm_80"}, Case{{"raw", e4m3}, "f16", "sm_80"},
+                                         Case{{"quads", e4m3}, "bf16", "sm_80"},
+                                         Case{{"quads", e4m3}, "bf16", "sm_80", {"blocks", false, 32, 128}},
                                          Case{{"quads", e5m2, 512}, "f16", "sm_80"},
                                          Case{{"pairs", e4m3}, "bf16", "sm_80"},
                                          Case{{"pairs", e4m3, 256}, "f16", "sm_89"},
