@@ -84,23 +84,25 @@ private:
       stageActivations(chunk);
       products->publish();
     };
-    SmallVector<Value> carried{feed.chunkOf(firstJob)};
-    carried.append(feed.begin(firstJob, lastJob, [&] { stage(carried[0]); }).pack());
+    Value firstChunk = feed.chunkOf(firstJob);
+    SmallVector<Value> carried{b.mul(b.add(firstChunk, b.word(1)), feed.rowTiles)}; // where the chunk's jobs end
+    carried.append(feed.begin(firstJob, lastJob, [&] { stage(firstChunk); }).pack());
     // The jobs of a chunk, and the activations of the next one where there are jobs of it.
     scf::WhileOp::create(
         b, ValueRange(carried).getTypes(), carried,
         [&](OpBuilder &, Location, ValueRange values) {
-          Value chunk = values[0], end = b.mul(b.add(chunk, b.word(1)), feed.rowTiles);
-          SmallVector<Value> next{b.add(chunk, b.word(1))};
-          next.append(feed.forJobsBefore(b.minS(lastJob, end), values.drop_front(),
-                                         [&](TileFeed::Position &position) { multiplyTile(position, chunk); }));
-          scf::ConditionOp::create(b, b.isLess(b.mul(next[0], feed.rowTiles), lastJob), next);
+          SmallVector<Value> next{values[0]};
+          next.append(feed.forJobsBefore(b.minS(lastJob, values[0]), values.drop_front(),
+                                         [&](TileFeed::Position &position) { multiplyTile(position); }));
+          scf::ConditionOp::create(b, b.isLess(next[0], lastJob), next);
         },
         [&](OpBuilder &, Location, ValueRange values) {
           b.blockBarrier(); // the activations before are done with
-          stage(values[0]);
+          stage(feed.chunkOf(values[0]));
           b.blockBarrier();
-          scf::YieldOp::create(b, values);
+          SmallVector<Value> next(values);
+          next[0] = b.add(next[0], feed.rowTiles);
+          scf::YieldOp::create(b, next);
         });
   }
 
@@ -178,8 +180,8 @@ private:
     return result;
   }
 
-  void multiplyTile(TileFeed::Position &position, Value chunk) {
-    Value job = position.job, rowTile = feed.rowTileOf(job);
+  void multiplyTile(TileFeed::Position &position) {
+    Value job = position.job, rowTile = feed.rowTileOf(job), chunk = feed.chunkOf(job);
     SmallVector<Value> scaleRows, sums(4 * columnBlocks, b.zeroFloat());
     if (scalesWeights() || scalesGroups())
       scaleRows = scaleRowsOf(rowTile);
@@ -203,9 +205,9 @@ private:
     if (!scalesGroups())
       applyFactor(sums);
     if (layout.warpsInStep() == 1)
-      finish(rowTile, chunk, sums);
+      finish(job, rowTile, sums);
     else
-      b.when(feed.hasOwnTile(job), [&] { finish(rowTile, chunk, sums); });
+      b.when(feed.hasOwnTile(job), [&] { finish(job, rowTile, sums); });
   }
 
   void applyFactor(MutableArrayRef<Value> sums) {
@@ -216,7 +218,7 @@ private:
       sum = arith::MulFOp::create(b, sum, arith::ConstantOp::create(b, b.getF32FloatAttr(float(factor))));
   }
 
-  void finish(Value rowTile, Value chunk, ArrayRef<Value> sums) {
+  void finish(Value job, Value rowTile, ArrayRef<Value> sums) {
     Value isSingle = b.compare(arith::CmpIPredicate::eq, feed.chunks, 1);
     b.choose(
         isSingle, {},
@@ -225,21 +227,20 @@ private:
           return SmallVector<Value>();
         },
         [&] {
-          combine(rowTile, chunk, sums);
+          combine(job, rowTile, sums);
           return SmallVector<Value>();
         });
   }
 
-  /// Where the lane's sums of a tile are kept. Each chunk has all tiles of rows, each of these all blocks of columns.
-  Value partialOf(Value chunk, Value rowTile) {
-    Value tiles = b.mul(feed.chunks, feed.rowTiles);
-    Value index = b.add(b.mul(b.blockRow(), tiles), b.add(b.mul(chunk, feed.rowTiles), rowTile));
+  /// Where the lane's sums of a job are kept, for all blocks of columns.
+  Value partialOf(Value job) {
+    Value index = b.add(b.mul(b.blockRow(), feed.jobCount()), job);
     return b.at(b.at(partials, b.mul(b.wide(index), 512 * columnBlocks)), b.mul(feed.lane, 16));
   }
 
-  void combine(Value rowTile, Value chunk, ArrayRef<Value> sums) {
+  void combine(Value job, Value rowTile, ArrayRef<Value> sums) {
     Type vector = b.vectorOf(4, b.getF32Type());
-    Value mine = partialOf(chunk, rowTile);
+    Value mine = partialOf(feed.ownJob(job));
     for (int64_t n = 0; n < columnBlocks; ++n) {
       Value four = LLVM::UndefOp::create(b, vector);
       for (int64_t i = 0; i < 4; ++i)
@@ -265,7 +266,7 @@ private:
           b.loop(b.word(0), feed.chunks, b.word(1), SmallVector<Value>(sums.size(), b.zeroFloat()),
                  [&](Value part, ValueRange values) {
                    SmallVector<Value> next(values);
-                   Value from = partialOf(part, rowTile);
+                   Value from = partialOf(b.add(b.mul(part, feed.rowTiles), rowTile));
                    for (int64_t n = 0; n < columnBlocks; ++n) {
                      Value four =
                          LLVM::LoadOp::create(b, vector, b.at(from, int32_t(512 * n)), 16, /*isVolatile=*/true);

@@ -65,7 +65,8 @@ public:
 
   Value chunkOf(Value job) { return b.divU(job, rowTiles); }
   Value runEnd(Value job) { return b.minS(lastJob, b.mul(b.add(chunkOf(job), 1), rowTiles)); }
-  /// The tile of rows that this warp decodes.
+  /// The job that this warp takes while the first of the warps in step takes `job`, and its tile of rows.
+  Value ownJob(Value job);
   Value rowTileOf(Value job) { return b.remU(ownJob(job), rowTiles); }
   Value hasOwnTile(Value job) { return b.isLess(b.add(job, place), runEnd(job)); }
   Value groupsOf(Value chunk);
@@ -74,7 +75,6 @@ public:
   Value rowTiles, chunks;
 
 private:
-  Value ownJob(Value job);
   Value tileOf(Value job);
   Value firstGroupOf(Value job);
   Value nextJob(Value job);
