@@ -2,8 +2,8 @@
 // until somebody asks for it, and printed.
 #include "ecf8-c/GPU.h"
 #include "ecf8/Simt/Simt.h"
+#include "ecf8/Support/FirstError.h"
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -15,23 +15,9 @@ using namespace ecf8::simt;
 namespace {
 
 /// What ecf8_gpu_last_error has to tell the thread.
-struct ErrorState {
-  Status first;
-  std::string shown; ///< what it has handed out
-};
-thread_local ErrorState errors;
+thread_local FirstError errors;
 
-/// Nobody asks for errors unless the process has opened the device: they are printed.
-std::atomic<bool> isOpened{false};
-
-void note(const char *where, const Status &status) {
-  if (status.isOk())
-    return;
-  if (!isOpened)
-    std::fprintf(stderr, "ecf8-simt: %s: %s\n", where, status.message().c_str());
-  if (errors.first.isOk())
-    errors.first = status;
-}
+void note(const char *where, const Status &status) { (void)errors.note("ecf8-simt", where, status); }
 
 struct LoadedModule {
   Module module;
@@ -54,15 +40,15 @@ uint64_t numberOf(const char *variable) {
 extern "C" {
 
 const char *ecf8_gpu_last_error(EcfStatusCode *code) {
+  StatusCode kind;
+  const char *message = errors.take(kind);
   if (code)
-    *code = static_cast<EcfStatusCode>(errors.first.code());
-  errors.shown = errors.first.isOk() ? "" : errors.first.message();
-  errors.first = Status::ok();
-  return errors.shown.c_str();
+    *code = static_cast<EcfStatusCode>(kind);
+  return message;
 }
 
 EcfStatusCode ecf8_gpu_open(int32_t ordinal, EcfGpuDevice *device) {
-  isOpened = true;
+  FirstError::setAskedFor();
   if (ordinal != 0) {
     note("ecf8_gpu_open",
          Status(StatusCode::InvalidArgument, "expected device 0 of simt, got " + std::to_string(ordinal)));

@@ -3,8 +3,8 @@
 #include "Driver.h"
 
 #include "ecf8-c/GPU.h"
+#include "ecf8/Support/FirstError.h"
 
-#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -18,25 +18,10 @@ using namespace ecf8::cuda;
 namespace {
 
 /// What ecf8_gpu_last_error has to tell the thread.
-struct ErrorState {
-  Status first;
-  std::string shown; ///< what it has handed out
-};
-thread_local ErrorState errors;
-
-/// Nobody asks for errors unless the process has opened a device: they are printed.
-std::atomic<bool> isOpened{false};
+thread_local FirstError errors;
 
 /// Keeps what went wrong in `where`; true for nothing.
-bool note(const char *where, const Status &status) {
-  if (status.isOk())
-    return true;
-  if (!isOpened)
-    std::fprintf(stderr, "ecf8-cuda: %s: %s\n", where, status.message().c_str());
-  if (errors.first.isOk())
-    errors.first = status;
-  return false;
-}
+bool note(const char *where, const Status &status) { return errors.note("ecf8-cuda", where, status); }
 
 /// The GPUs of the process, whose primary contexts all its threads share.
 struct Devices {
@@ -151,15 +136,15 @@ Status recover(const Driver &driver) {
 extern "C" {
 
 const char *ecf8_gpu_last_error(EcfStatusCode *code) {
+  StatusCode kind;
+  const char *message = errors.take(kind);
   if (code)
-    *code = static_cast<EcfStatusCode>(errors.first.code());
-  errors.shown = errors.first.isOk() ? "" : errors.first.message();
-  errors.first = Status::ok();
-  return errors.shown.c_str();
+    *code = static_cast<EcfStatusCode>(kind);
+  return message;
 }
 
 EcfStatusCode ecf8_gpu_open(int32_t ordinal, EcfGpuDevice *device) {
-  isOpened = true;
+  FirstError::setAskedFor();
   Status status = [&] {
     Result<const Driver *> driver = loadDriver();
     if (!driver)
