@@ -231,8 +231,6 @@ Status Model::loadCode(const CodeInfo &code) {
   }
   init(&moduleImports());
   auto initGpu = reinterpret_cast<void (*)(const EcfGpuImports *)>(library.find("ecf8_module_init_gpu"));
-  if (initGpu && manifest.kernels.empty())
-    return Status(StatusCode::Corrupt, path + ": expected kernels for GPUs in the manifest, got none");
   if (initGpu)
     initGpu(&gpuImports());
   cpu = code.cpu;

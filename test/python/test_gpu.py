@@ -310,7 +310,6 @@ def test_wrong_manifests_of_weights(gpu_bundle, tmp_path, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m.update(kernels=[]), "expected kernels for GPUs in the manifest, got none"),
         (lambda m: m["kernels"][0].update(gpu="sm_9"), "expected an architecture such as sm_90 or sm_90a"),
         (lambda m: m["kernels"][0].update(format="ptx"), "expected format 'llvm-ir', got 'ptx'"),
     ],
@@ -319,6 +318,13 @@ def test_wrong_manifests_of_kernels(gpu_bundle, tmp_path, change, message):
     bundle = edited(gpu_bundle / "simt.ecf8", tmp_path / "b.ecf8", lambda manifest, folder: change(manifest))
     with pytest.raises(ecf8.ExecutionError, match=message):
         ecf8.load(bundle)
+
+
+def test_missing_kernels(gpu_bundle, tmp_path):
+    """A program may have none, one that reads and writes single elements; so it is known at the first launch."""
+    bundle = edited(gpu_bundle / "simt.ecf8", tmp_path / "b.ecf8", lambda manifest, folder: manifest.update(kernels=[]))
+    with pytest.raises(ecf8.ExecutionError, match=r"launches kernel '.*': expected kernels for GPUs in the manifest"):
+        ecf8.load(bundle)(torch.randn(2, 128).bfloat16())
 
 
 def test_damaged_kernels_are_refused(gpu_bundle, tmp_path):

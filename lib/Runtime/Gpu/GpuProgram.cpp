@@ -284,9 +284,12 @@ Status GpuProgram::launch(const char *kernel, int64_t gridX, int64_t gridY, int6
     const char *value = std::getenv("ECF8_GPU_SYNC");
     return value && *value && std::string_view(value) != "0";
   }();
+  if (!module)
+    return Status(StatusCode::Corrupt, "the code launches kernel '" + std::string(kernel) +
+                                           "': expected kernels for GPUs in the manifest, got none");
   void *&function = kernels[kernel];
   if (!function) {
-    function = module ? library.moduleGetFunction(module, kernel) : nullptr;
+    function = library.moduleGetFunction(module, kernel);
     if (Status status = library.lastStatus(); !function)
       return Status(StatusCode::Corrupt,
                     "the code launches kernel '" + std::string(kernel) + "', which is not there: " + status.message());
