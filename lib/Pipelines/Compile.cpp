@@ -57,7 +57,6 @@ private:
   LogicalResult emitFirstLevel(llvm::SmallVectorImpl<char> &output);
   LogicalResult lowerToKernels(ModuleOp target, const Architecture &gpu);
   LogicalResult emitGpuKernels(llvm::SmallVectorImpl<char> &output);
-  Result<std::string> getKernelsMark() const;
   LogicalResult addKernelsToBundle();
   LogicalResult emitBundle();
 
@@ -69,6 +68,7 @@ private:
   WeightFiles files;
   std::vector<ModuleWeight> weights;
   std::vector<EncodedWeight> encoded;
+  std::vector<GpuWeight> gpuWeights; ///< for GPUs
   std::vector<BundleEntryPoint> entryPoints;
   BundleWriter bundle;
   std::string linker;
@@ -270,20 +270,6 @@ LogicalResult Compiler::emitGpuKernels(llvm::SmallVectorImpl<char> &output) {
   });
 }
 
-Result<std::string> Compiler::getKernelsMark() const {
-  std::vector<std::optional<BundleGpuWeight>> described;
-  for (auto [weight, code] : llvm::zip_equal(weights, encoded)) {
-    described.emplace_back();
-    if (!code.encoding)
-      continue;
-    Result<BundleGpuWeight> gpu = describeForGpu(getStoredBytes(weight, code));
-    if (!gpu)
-      return gpu.status().in("weight '" + weight.name + "'");
-    described.back() = gpu.take();
-  }
-  return mlir::ecf8::getKernelsMark(described);
-}
-
 /// The messages of the assertions in `kernels`, by number.
 static std::vector<std::string> getAssertions(gpu::GPUModuleOp kernels) {
   std::vector<std::string> messages;
@@ -295,16 +281,18 @@ static std::vector<std::string> getAssertions(gpu::GPUModuleOp kernels) {
 
 /// Puts the kernels of copies of `module`, for each architecture, into the bundle. What launches them stays in `host`.
 LogicalResult Compiler::addKernelsToBundle() {
-  Result<std::string> mark = getKernelsMark();
-  if (!mark)
-    return report(mark.status());
+  Result<std::vector<GpuWeight>> described = describeForGpu(weights, encoded);
+  if (!described)
+    return report(described.status());
+  gpuWeights = described.take();
+  std::string mark = getKernelsMark(gpuWeights);
   std::vector<std::string> assertions;
   for (const Architecture *gpu : options.gpus) {
     host = module->clone(); // `weights` name ops of the module
     if (failed(timed("lower", [&] { return lowerToKernels(*host, *gpu); })))
       return failure();
     if (gpu::GPUModuleOp kernels = findKernels(*host)) {
-      addMark(kernels, *mark);
+      addMark(kernels, mark);
       llvm::SmallVector<char, 0> code;
       KernelFormat format = options.isForSimt ? KernelFormat::LLVMIR : KernelFormat::PTX;
       if (failed(timed("generate kernels", [&] { return emitKernels(*host, *gpu, format, code); })))
@@ -362,9 +350,8 @@ LogicalResult Compiler::emitBundle() {
         llvm::raw_string_ostream(entry.encoding) << code.encoding;
       entry.content = getStoredBytes(weight, code);
     }
-    std::vector<std::vector<uint32_t>> tables;
-    if (!options.gpus.empty() && failed(report(addGpuTables(encoded, bundleWeights, tables))))
-      return failure();
+    if (!options.gpus.empty())
+      addGpuTables(gpuWeights, bundleWeights);
     auto release = [&](size_t index) {
       if (index < weights.size())
         weights[index].releasePages();

@@ -7,16 +7,22 @@
 
 namespace mlir::ecf8 {
 
-/// What kernels and their launches rely on of a compressed weight, but for its table. Fails where the payload does.
-::ecf8::Result<BundleGpuWeight> describeForGpu(::ecf8::ByteSpan payload);
+/// What kernels need of one weight besides its payload.
+struct GpuWeight {
+  std::optional<BundleGpuWeight> bundled; ///< none: a plain weight
+  std::vector<uint32_t> table;            ///< of its code; empty where there is none
+};
 
-/// The name of the kernel that says for which weights kernels were made (docs/Bundle.md): none for a plain one.
-std::string getKernelsMark(llvm::ArrayRef<std::optional<BundleGpuWeight>> weights);
+/// That of each weight, with the contents of `weights`. Reads each payload once.
+::ecf8::Result<std::vector<GpuWeight>> describeForGpu(llvm::ArrayRef<ModuleWeight> weights,
+                                                      llvm::ArrayRef<EncodedWeight> encoded);
 
-/// Fills in what kernels need of each compressed weight of `weights`, and appends the tables of their codes as weights
-/// of their own, with contents in `tables`.
-::ecf8::Status addGpuTables(llvm::ArrayRef<EncodedWeight> encoded, std::vector<BundleWeight> &weights,
-                            std::vector<std::vector<uint32_t>> &tables);
+/// The name of the kernel that says for which weights kernels were made (docs/Bundle.md).
+std::string getKernelsMark(llvm::ArrayRef<GpuWeight> described);
+
+/// Fills in what kernels need of `weights`, and appends the tables of codes as weights of their own, whose contents are
+/// those in `described`.
+void addGpuTables(llvm::ArrayRef<GpuWeight> described, std::vector<BundleWeight> &weights);
 
 } // namespace mlir::ecf8
 
