@@ -75,7 +75,7 @@ private:
       fused << remark::metric("Weight", Type(candidate.chain.weight))
             << remark::metric("Scale", describe(candidate.chain));
       if (forGpu) {
-        Type activations = getElementTypeOrSelf(getContracted(candidate).getType());
+        Type activations = getMultipliedType(getContracted(candidate));
         fused << remark::metric("Path", ("W8A" + Twine(activations.getIntOrFloatBitWidth())).str());
       }
       Value before = candidate.op->getResult(0), result = rewrite(candidate, decode.getSource());
@@ -100,24 +100,41 @@ private:
     return chain.scale && arithmetic == "epilogue" && hasTilesWhenPlain(chain.weight);
   }
 
-  /// The activations of FP8 that those of the program are an extension from; null where there are none.
-  static Value getFP8Activations(const WeightContraction &candidate) {
-    Value activations = candidate.activations->get();
-    MLIRContext *context = activations.getContext();
-    for (Type type : {Type(Float8E4M3FNType::get(context)), Type(Float8E5M2Type::get(context))})
-      if (Value source = getBeforeExtension(activations, type))
+  /// The activations of one of these types that those of the program are an extension from; null where there are none.
+  static Value getNarrow(const WeightContraction &candidate, ArrayRef<Type> types) {
+    for (Type type : types)
+      if (Value source = getBeforeExtension(candidate.activations->get(), type))
         return source;
     return {};
+  }
+  static Value getFP8Activations(const WeightContraction &candidate) {
+    MLIRContext *context = candidate.activations->getOwner()->getContext();
+    return getNarrow(candidate, {Float8E4M3FNType::get(context), Float8E5M2Type::get(context)});
   }
 
   /// What `ecf8.contract` takes as activations: those of the program, or what they are an extension from.
   Value getContracted(const WeightContraction &candidate) const {
     const WeightChain &chain = candidate.chain;
-    if (fp8Activations && (!chain.scale || scalesSums(chain)))
-      if (Value source = getFP8Activations(candidate))
-        return source;
     Value activations = candidate.activations->get();
+    // FP8 is exact in f16 and bf16: without scales of weights the factors of a product are those before extensions.
+    if (forGpu && (!chain.scale || scalesSums(chain))) {
+      MLIRContext *context = activations.getContext();
+      Value fp8 = getFP8Activations(candidate);
+      if (fp8 && fp8Activations)
+        return fp8;
+      if (Value source = getNarrow(candidate, {BFloat16Type::get(context), Float16Type::get(context)}))
+        return source;
+      if (fp8 && getElementTypeOrSelf(activations).isF32())
+        return fp8;
+    }
     return chain.extendedFrom ? getBeforeExtension(activations, chain.extendedFrom) : activations;
+  }
+
+  /// The type of these activations where kernels of GPUs multiply them.
+  Type getMultipliedType(Value contracted) const {
+    Type type = getElementTypeOrSelf(contracted.getType());
+    bool extends = forGpu && !fp8Activations && CompressedType::isValidElementType(type);
+    return extends ? Float16Type::get(type.getContext()) : type;
   }
 
   static std::string describe(const WeightChain &chain) {
@@ -152,11 +169,12 @@ private:
       Type activations = getElementTypeOrSelf(getContracted(contraction).getType());
       if (activations.isF16() || activations.isBF16() || CompressedType::isValidElementType(activations))
         continue;
-      if (!getFP8Activations(contraction))
-        return llvm::formatv("target: activations of {0}, where kernels for GPUs take f16, bf16 and FP8", activations);
-      return fp8Activations ? "target: activations of FP8 with weights that are scaled before the product "
-                              "(arithmetic=epilogue scales sums)"
-                            : "target: activations of FP8, which GPUs multiply from sm_89 on";
+      if (contraction.chain.scale)
+        return llvm::formatv(
+            "target: activations of {0} with weights that are scaled before the product, where kernels "
+            "for GPUs take f16 and bf16 (arithmetic=epilogue scales sums)",
+            activations);
+      return llvm::formatv("target: activations of {0}, where kernels for GPUs take f16, bf16 and FP8", activations);
     }
     return "";
   }
@@ -281,6 +299,9 @@ private:
     Location loc = op.getLoc();
     OpBuilder builder(op);
     Value activations = getContracted(candidate);
+    if (Type type = getMultipliedType(activations); type != getElementTypeOrSelf(activations.getType()))
+      activations =
+          arith::ExtFOp::create(builder, loc, cast<RankedTensorType>(activations.getType()).clone(type), activations);
     activations = repeat(builder, loc, activations, op.getDpsInits()[0], candidate.repeatedDims);
     activations = inOrder(builder, loc, activations, candidate.activationsOrder);
     Value accumulator = inOrder(builder, loc, op.getDpsInits()[0], candidate.resultOrder);

@@ -107,19 +107,24 @@ static LogicalResult matchLayout(WeightContraction &candidate, OpOperand &use, O
 // Types
 //===----------------------------------------------------------------------===//
 
-Value mlir::ecf8::getBeforeExtension(Value value, Type type) {
+/// What `value` is an elementwise extension of; null where it is none.
+static Value getExtended(Value value) {
   Operation *op = value.getDefiningOp();
-  Value source;
-  if (auto extension = dyn_cast_or_null<arith::ExtFOp>(op)) {
-    source = extension.getIn();
-  } else if (auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
-             generic && generic.getNumDpsInputs() == 1 && generic.getNumDpsInits() == 1 &&
-             llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); })) {
-    auto extension = generic.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::ExtFOp>();
-    if (extension && extension.getIn() == generic.getBody()->getArgument(0))
-      source = generic.getInputs().front();
-  }
-  return source && getElementTypeOrSelf(source.getType()) == type ? source : Value();
+  if (auto extension = dyn_cast_or_null<arith::ExtFOp>(op))
+    return extension.getIn();
+  auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
+  if (!generic || generic.getNumDpsInputs() != 1 || generic.getNumDpsInits() != 1 ||
+      !llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
+    return {};
+  auto extension = generic.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::ExtFOp>();
+  return extension && extension.getIn() == generic.getBody()->getArgument(0) ? generic.getInputs().front() : Value();
+}
+
+Value mlir::ecf8::getBeforeExtension(Value value, Type type) {
+  do
+    value = getExtended(value);
+  while (value && getElementTypeOrSelf(value.getType()) != type);
+  return value;
 }
 
 static LogicalResult matchTypes(linalg::LinalgOp op, OpOperand &activations, OpOperand &accumulator,

@@ -1,11 +1,12 @@
 // RUN: ecf8-opt %s -ecf8-fuse-decode="for-gpu fp8-activations arithmetic=epilogue" -canonicalize | FileCheck %s
 // RUN: ecf8-opt %s -ecf8-fuse-decode="for-gpu fp8-activations" --remarks-filter=ecf8-fuse-decode --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=WRITTEN
-// RUN: ecf8-opt %s -ecf8-fuse-decode="for-gpu" --remarks-filter=ecf8-fuse-decode --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=OLD
+// RUN: ecf8-opt %s -ecf8-fuse-decode="for-gpu arithmetic=epilogue" --remarks-filter=ecf8-fuse-decode --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=OLD
 // RUN: ecf8-opt %s -ecf8-fuse-decode=arithmetic=epilogue -canonicalize | FileCheck %s --check-prefix=CPU
 
 // WRITTEN: [Passed] Fused | Category:ecf8-fuse-decode | Function=plain | Path=W8A8, Scale=none
-// WRITTEN: [Missed] NotFused {{.*}} Function=scaled {{.*}}Reason="target: activations of FP8 with weights that are scaled before the product (arithmetic=epilogue scales sums)"
-// OLD: [Missed] NotFused {{.*}} Function=plain {{.*}}Reason="target: activations of FP8, which GPUs multiply from sm_89 on"
+// WRITTEN: [Missed] NotFused {{.*}} Function=scaled {{.*}}Reason="target: activations of f32 with weights that are scaled before the product, where kernels for GPUs take f16 and bf16 (arithmetic=epilogue scales sums)"
+// OLD-DAG: [Passed] Fused | Category:ecf8-fuse-decode | Function=plain | Path=W8A16, Scale=none
+// OLD-DAG: [Passed] Fused | Category:ecf8-fuse-decode | Function=scaled | Path=W8A16
 
 !weight = !ecf8.compressed<64x128xf8E4M3FN, #ecf8.raw<order = mma, tile_columns = 1024>>
 #x = affine_map<(m, n, k) -> (m, k)>
@@ -17,6 +18,11 @@
 // CHECK-SAME:    %[[X:.*]]: tensor<?x128xf8E5M2>
 // CHECK-NOT:     arith.extf
 // CHECK:         ecf8.contract ins(%[[X]], %{{.*}} : tensor<?x128xf8E5M2>,
+// Without products of FP8: as f16, which holds them exactly.
+// OLD-LABEL: func.func @plain(
+// OLD-SAME:    %[[X:.*]]: tensor<?x128xf8E5M2>
+// OLD:         %[[H:.*]] = arith.extf %[[X]] : tensor<?x128xf8E5M2> to tensor<?x128xf16>
+// OLD:         ecf8.contract ins(%[[H]], %{{.*}} : tensor<?x128xf16>,
 // CPU-LABEL: func @plain(
 // CPU:         %[[E:.*]] = arith.extf
 // CPU:         ecf8.contract ins(%[[E]], %{{.*}} : tensor<?x128xf32>,

@@ -94,8 +94,8 @@ def FuseDecodePass : Pass<"ecf8-fuse-decode", "::mlir::func::FuncOp"> {
     with another rounding than the program's. What has no scale stays as written, and so do weights of fewer than 32 rows
     or 16 columns, and experts whose tiles would have padding: with `codec=raw` they are not in tiles and so not fused,
     and the mode has one result for all encodings.
-    With `fp8-activations` activations that are an extension from FP8 are taken as FP8 (for GPUs: W8A8), where the weight
-    has no scale or its scales are applied to sums. Else they are those that the program extends.
+    With `for-gpu`, where the weight has no scale or its scales are applied to sums, activations are taken before
+    extensions: as FP8 with `fp8-activations` (W8A8), else as f16 or bf16, which hold FP8 exactly (W8A16).
     Left alone: a decode with a reader that is none of these, weights of another rank than 2 and 3, and experts of a
     number of rows that is no multiple of 32, since only a tile can be the first.
     A weight with several readers: if all end in contractions, each of these decodes the weight for itself. Otherwise it
