@@ -10,7 +10,7 @@
 
 #include "../codec/Weights.h"
 #include "ecf8/Codec/Encoder.h"
-#include "ecf8/Codec/Reader.h"
+#include "ecf8/Codec/KernelPart.h"
 #include "ecf8/Codec/Segments.h"
 #include "nlohmann/json.hpp"
 
@@ -31,7 +31,7 @@ struct Encoded {
   Header header;
   Bytes payload;
   std::vector<uint32_t> table;
-  uint32_t slotBytes = 0; ///< the longest stream of a tile
+  KernelPart part = {}; ///< all of it
 
   /// As in the names of kernels.
   std::string mangledName() const {
@@ -44,7 +44,7 @@ struct Encoded {
 
 Encoded encodeAs(const std::string &name, const EncodeOptions &options, ElementType type, Shape shape,
                  const Bytes &weights) {
-  Encoded result{name, {}, {}, {}, 0};
+  Encoded result{name, {}, {}, {}, {}};
   uint64_t dims[] = {shape.rows, shape.columns};
   auto payload = encode(options, type, dims, weights, std::thread::hardware_concurrency());
   require(payload.status());
@@ -53,7 +53,7 @@ Encoded encodeAs(const std::string &name, const EncodeOptions &options, ElementT
   require(read.status());
   result.header = read->header;
   result.table = buildSegmentTable(result.header);
-  result.slotBytes = uint32_t(getLongestStreamBytes(*read));
+  result.part = describeWhole(*read);
   return result;
 }
 
@@ -75,7 +75,7 @@ constexpr uint32_t kScaleBlock = 128;
 /// A weight on the GPU, `copies` times, so that none stays in the cache.
 class DeviceWeight {
 public:
-  DeviceWeight(Gpu &gpu, const Encoded &encoded, unsigned copies) : gpu(gpu), encoded(encoded) {
+  DeviceWeight(Gpu &gpu, const Encoded &encoded, unsigned copies) : gpu(gpu), encoded(encoded), part(encoded.part) {
     payloads.push_back(gpu.upload(encoded.payload.data(), encoded.payload.size()));
     while (payloads.size() < copies)
       payloads.push_back(gpu.copy(payloads[0], encoded.payload.size()));
@@ -120,18 +120,23 @@ public:
   const Encoded &encoded;
   std::vector<cuda::Address> payloads;
   cuda::Address table;
-  uint32_t rows, columns, zero = 0;
+  uint32_t rows, columns;
 
 private:
+  KernelPart part;
+  cuda::Address plane, codes, tileTable; ///< of the copy that is used
   uint32_t tableBytes() const { return uint32_t(encoded.table.size() * 4); }
   std::vector<void *> weightArguments(unsigned copy) {
-    return {&payloads[copy % payloads.size()],         &table, &zero, &zero, &rows, &columns,
-            const_cast<uint32_t *>(&encoded.slotBytes)};
+    cuda::Address payload = payloads[copy % payloads.size()];
+    plane = payload + part.planeOffset, codes = payload + part.codesOffset, tileTable = payload + part.tileTableOffset;
+    return {&plane,          &codes,           &tileTable,   &table,           &part.rows,
+            &part.columns,   &part.rowTiles,   &part.chunks, &part.stripTiles, &part.stripGroups,
+            &part.slotBytes, &part.codeOffset, &part.hasNaN};
   }
   std::string moduleOf(const std::string &program) const { return encoded.name + "-" + program; }
   void launch(const std::string &program, const std::string &kernel, unsigned fixedBytes, unsigned warpBytes,
               unsigned gridY, unsigned warpMultiple, const std::vector<void *> &arguments) {
-    unsigned perWarp = warpBytes + 2 * encoded.slotBytes;
+    unsigned perWarp = warpBytes + 2 * part.slotBytes;
     unsigned warps = perWarp ? std::min(16u, (gpu.sharedBytes - fixedBytes) / perWarp) : 16;
     warps = warps / warpMultiple * warpMultiple;
     unsigned grid = std::min<unsigned>(tiles(), gpu.processors);

@@ -20,9 +20,9 @@ namespace {
 /// Functions of EcfModuleImports, in order.
 enum Import : unsigned { Allocate, Release, Fail, Weight, ParallelFor, ImportCount };
 /// Functions of EcfGpuImports, in order.
-constexpr llvm::StringLiteral kGpuFunctions[] = {kRuntimeGpuLaunch,      kRuntimeGpuCopy,      kRuntimeGpuRead,
-                                                 kRuntimeGpuWrite,       kRuntimeGpuConstant,  kRuntimeGpuProcessors,
-                                                 kRuntimeGpuSharedBytes, kRuntimeGpuWorkspace, kRuntimeGpuSlot};
+constexpr llvm::StringLiteral kGpuFunctions[] = {
+    kRuntimeGpuLaunch,     kRuntimeGpuCopy,        kRuntimeGpuRead,      kRuntimeGpuWrite, kRuntimeGpuConstant,
+    kRuntimeGpuProcessors, kRuntimeGpuSharedBytes, kRuntimeGpuWorkspace, kRuntimeGpuSlot,  kRuntimeGpuHeader};
 
 constexpr llvm::StringLiteral kImports = "ecf8_rt_imports", kGpuImports = "ecf8_rt_gpu_imports";
 constexpr llvm::StringLiteral kInterfacePrefix = "_mlir_ciface_";

@@ -3,7 +3,9 @@
 // The host checks what it launches with; blocks are as many as the GPU runs at once, and no more than there are tiles.
 // CHECK-LABEL: func.func private @decode(
 // CHECK:         scf.if
-// CHECK:           call @ecf8_rt_gpu_slot(
+// CHECK:           %[[HEADER:.*]] = func.call @ecf8_rt_gpu_header(
+// CHECK:           llvm.getelementptr %[[HEADER]][72]
+// CHECK:           func.call @ecf8_rt_gpu_slot(
 // CHECK:           cf.assert %{{.*}}, "expected a weight whose codes fit the shared memory of the GPU"
 // CHECK:           call @ecf8_rt_gpu_processors()
 // CHECK:           gpu.launch_func  @ecf8_kernels::@decode

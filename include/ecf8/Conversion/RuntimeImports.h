@@ -39,6 +39,8 @@ inline constexpr llvm::StringLiteral kRuntimeGpuSharedBytes = "ecf8_rt_gpu_share
 inline constexpr llvm::StringLiteral kRuntimeGpuWorkspace = "ecf8_rt_gpu_workspace";
 /// `(payload: i64) -> i64`: bytes of the longest stream of a tile of the weight at this address.
 inline constexpr llvm::StringLiteral kRuntimeGpuSlot = "ecf8_rt_gpu_slot";
+/// `(payload: i64) -> !llvm.ptr`: the header of the payload at this address, in the host's memory.
+inline constexpr llvm::StringLiteral kRuntimeGpuHeader = "ecf8_rt_gpu_header";
 
 // What a module exports (ecf8/Runtime/ModuleABI.h), besides one kEntryPrefix<n> for each entry point.
 inline constexpr llvm::StringLiteral kModuleAbi = "ecf8_module_abi";

@@ -65,6 +65,8 @@ typedef struct EcfGpuImports {
   void *(*workspace)(int64_t which, int64_t bytes);
   /* Bytes of the longest stream of a tile (docs/Format.md, section 15) of the weight whose image lies at `payload`. */
   int64_t (*slot)(const void *payload);
+  /* The header of that weight's payload (docs/Format.md, section 4), in the host's memory. */
+  const void *(*header)(const void *payload);
 } EcfGpuImports;
 
 #endif /* ECF8_RUNTIME_MODULEABI_H */

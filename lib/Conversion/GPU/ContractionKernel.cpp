@@ -352,9 +352,7 @@ gpu::GPUFuncOp mlir::ecf8::createContractionKernel(gpu::GPUModuleOp module, Stri
         ContractionKernel(b, spec, contraction, columnBlocks, arguments, area).emit();
       },
       ActivationLayout::of(spec, contraction.activations).alignment);
-  // A launch has one block for each multiprocessor. ptxas would spill to make room for a second, where a kernel keeps
-  // little, and where all of its code is there twice.
-  if (!spec.hasCodes() || !spec.architecture->convertsFP8)
-    kernel->setAttr("nvvm.minctasm", OpBuilder(kernel).getI32IntegerAttr(1));
+  // A launch has one block for each multiprocessor; ptxas would spill to make room for a second.
+  kernel->setAttr("nvvm.minctasm", OpBuilder(kernel).getI32IntegerAttr(1));
   return kernel;
 }

@@ -1,5 +1,6 @@
 // Gives the functions that `ecf8-lower-storage` declared bodies that launch GPU kernels, and generates these.
 #include "DeviceKernel.h"
+#include "ecf8/Codec/Format.h"
 #include "ecf8/Conversion/Decoders.h"
 #include "ecf8/Conversion/Passes.h"
 #include "ecf8/Conversion/RuntimeImports.h"
@@ -15,6 +16,7 @@ namespace mlir::ecf8 {
 
 using namespace mlir;
 using namespace mlir::ecf8;
+namespace field = ::ecf8::header_offset;
 
 namespace {
 
@@ -115,18 +117,47 @@ private:
     return LLVM::IntToPtrOp::create(b, globalPointer(), asI64(address));
   }
 
+  /// The WeightArguments of a part of the weight. What they say of the payload is in its header.
   SmallVector<Value> weightOperands(Value payload, Value row, Value column, Value rows, Value columns) {
     Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, payload);
-    Value size = b.mul(b.ceilDivU(memref::DimOp::create(b, payload, 0), kTableAlignment), kTableAlignment);
-    Value table = LLVM::IntToPtrOp::create(b, globalPointer(), asI64(b.add(base, size)));
-    slot = spec.hasCodes() ? callRuntime(kRuntimeGpuSlot, asI64(base)) : b.constant(b.getI64Type(), 0);
-    return {LLVM::IntToPtrOp::create(b, globalPointer(), asI64(base)),
-            table,
-            asI32(row),
-            asI32(column),
-            asI32(rows),
-            asI32(columns),
-            b.truncate(slot, b.getI32Type())};
+    Value header = callGpuRuntime(b, kRuntimeGpuHeader, asI64(base), LLVM::LLVMPointerType::get(b.getContext()));
+    auto read = [&](Type type, uint64_t offset) {
+      Value address = LLVM::GEPOp::create(b, header.getType(), b.getI8Type(), header, LLVM::GEPArg(int32_t(offset)));
+      return LLVM::LoadOp::create(b, type, address, type.getIntOrFloatBitWidth() / 8).getResult();
+    };
+    auto size = [&](uint64_t offset) { return b.toIndex(read(b.getI64Type(), offset)); };
+    auto address = [&](Value offset) {
+      return LLVM::IntToPtrOp::create(b, globalPointer(), asI64(b.add(base, offset))).getResult();
+    };
+    Value allColumns = size(field::columns);
+    Value stripTiles = b.ceilDivU(allColumns, spec.tileColumns);
+    Value stripGroups = b.ceilDivU(allColumns, DeviceSpec::columnsPerGroup);
+    Value firstRowTile = b.divU(row, DeviceSpec::rowsPerTile), firstChunk = b.divU(column, spec.tileColumns);
+    Value group = b.add(b.mul(firstRowTile, stripGroups), b.mul(firstChunk, spec.groupsPerTile()));
+    SmallVector<Value> operands{address(b.add(size(field::restOffset), b.mul(group, spec.bytesPerGroup())))};
+    Value codeOffset = b.constant(b.getI32Type(), 0);
+    slot = b.constant(b.getI64Type(), 0);
+    if (spec.hasCodes()) {
+      Value tile = b.add(b.mul(firstRowTile, stripTiles), firstChunk);
+      Value payloadBytes = memref::DimOp::create(b, payload, 0);
+      operands.push_back(address(size(field::codesOffset)));
+      operands.push_back(address(b.add(size(field::tileTableOffset), b.mul(tile, 4))));
+      operands.push_back(address(b.mul(b.ceilDivU(payloadBytes, kTableAlignment), kTableAlignment)));
+      slot = callRuntime(kRuntimeGpuSlot, asI64(base));
+    } else {
+      operands.append(3, operands[0]); // nothing reads it
+    }
+    if (spec.group == 4) {
+      Value offset = arith::ExtSIOp::create(b, b.getI32Type(), read(b.getI8Type(), field::exponentOffset));
+      codeOffset = b.mul(offset, -int64_t(spec.isE4M3 ? 0x08080808 : 0x04040404));
+    }
+    Value rowTiles = b.ceilDivU(rows, DeviceSpec::rowsPerTile), chunks = b.ceilDivU(columns, spec.tileColumns);
+    for (Value value : {rows, columns, rowTiles, chunks, stripTiles, stripGroups})
+      operands.push_back(asI32(value));
+    operands.push_back(b.truncate(slot, b.getI32Type()));
+    operands.push_back(codeOffset);
+    operands.push_back(b.andI(read(b.getI32Type(), field::dataFlags), ::ecf8::DataHasNaN));
+    return operands;
   }
 
   void ifNotEmpty(ValueRange sizes, llvm::function_ref<void()> then) {

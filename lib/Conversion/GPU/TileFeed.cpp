@@ -1,19 +1,18 @@
 #include "TileFeed.h"
-#include "ecf8/Codec/Format.h"
 
 using namespace mlir;
 using namespace mlir::ecf8;
-namespace field = ::ecf8::header_offset;
 
 SmallVector<Type> WeightArguments::getTypes(MLIRContext *context) {
   Type pointer = LLVM::LLVMPointerType::get(context, DeviceBuilder::globalSpace);
-  SmallVector<Type> types{pointer, pointer};
+  SmallVector<Type> types(4, pointer);
   types.append(count - types.size(), IntegerType::get(context, 32));
   return types;
 }
 
 WeightArguments WeightArguments::of(ValueRange arguments) {
-  return {arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5], arguments[6]};
+  ValueRange a = arguments;
+  return {a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12]};
 }
 
 void TileFeed::enter(const WeightArguments &arguments, Value sharedArea, Value streamsAt) {
@@ -26,25 +25,11 @@ void TileFeed::enter(const WeightArguments &arguments, Value sharedArea, Value s
   warps = b.shrU(threads, 5);
   firstWarp = warpsInStep == 1 ? warp : b.andI(warp, ~(warpsInStep - 1));
   place = warpsInStep == 1 ? b.word(0) : b.andI(warp, warpsInStep - 1);
-  rowTiles = b.ceilDivU(weight.rows, DeviceSpec::rowsPerTile);
-  chunks = b.ceilDivU(weight.columns, spec.tileColumns);
-  firstRowTile = b.divU(weight.row, DeviceSpec::rowsPerTile);
-  firstChunk = b.divU(weight.column, spec.tileColumns);
-
-  auto headerField = [&](uint64_t offset) { return b.loadConstant(b.i64(), b.at(weight.payload, int32_t(offset)), 8); };
-  Value columns = b.truncate(headerField(field::columns), b.i32());
-  stripTiles = b.ceilDivU(columns, spec.tileColumns);
-  stripGroups = b.ceilDivU(columns, DeviceSpec::columnsPerGroup);
-  lanePlane = b.at(b.at(weight.payload, headerField(field::restOffset)), b.mul(lane, 16));
+  rowTiles = weight.rowTiles;
+  chunks = weight.chunks;
+  lanePlane = b.at(weight.plane, b.mul(lane, 16));
   if (!spec.hasCodes())
     return;
-  codes = b.at(weight.payload, headerField(field::codesOffset));
-  tileTable = b.at(weight.payload, headerField(field::tileTableOffset));
-  if (spec.group == 4) {
-    Value offset = b.loadConstant(b.getI8Type(), b.at(weight.payload, int32_t(field::exponentOffset)), 1);
-    offset = arith::ExtSIOp::create(b, b.i32(), offset);
-    offsetWord = b.sub(b.word(0), b.mul(offset, spec.isE4M3 ? 0x08080808 : 0x04040404));
-  }
   b.loop(b.mul(thread, 16), b.word(spec.tableBytes()), b.mul(threads, 16), {}, [&](Value at, ValueRange) {
     b.copyAsync16(b.at(area, at), b.at(weight.table, at));
     return SmallVector<Value>();
@@ -52,24 +37,17 @@ void TileFeed::enter(const WeightArguments &arguments, Value sharedArea, Value s
   b.commitCopies();
 }
 
-Value TileFeed::hasNaN() {
-  Value flags = b.loadConstant(b.i32(), b.at(weight.payload, int32_t(field::dataFlags)), 4);
-  return b.compare(arith::CmpIPredicate::ne, b.andI(flags, ::ecf8::DataHasNaN), 0);
-}
+Value TileFeed::hasNaN() { return b.compare(arith::CmpIPredicate::ne, weight.hasNaN, 0); }
 
 Value TileFeed::ownJob(Value job) {
   return warpsInStep == 1 ? job : b.minS(b.add(job, place), b.sub(runEnd(job), b.word(1)));
 }
 
-Value TileFeed::tileOf(Value job) {
-  Value strip = b.add(firstRowTile, rowTileOf(job));
-  return b.add(b.mul(strip, stripTiles), b.add(firstChunk, chunkOf(job)));
-}
+Value TileFeed::tileOf(Value job) { return b.add(b.mul(rowTileOf(job), weight.stripTiles), chunkOf(job)); }
 
 /// The first group of the job in the stored plane.
 Value TileFeed::firstGroupOf(Value job) {
-  Value strip = b.add(firstRowTile, rowTileOf(job));
-  return b.add(b.mul(strip, stripGroups), b.mul(b.add(firstChunk, chunkOf(job)), spec.groupsPerTile()));
+  return b.add(b.mul(rowTileOf(job), weight.stripGroups), b.mul(chunkOf(job), spec.groupsPerTile()));
 }
 
 Value TileFeed::groupsOf(Value chunk) {
@@ -91,7 +69,7 @@ void TileFeed::loadBlockRange(Position &position, Value job) {
     return;
   // Of the last tile where there is no job: something that can be read.
   Value valid = b.minS(job, b.sub(lastJob, b.word(1)));
-  Value entry = b.at(tileTable, b.mul(b.wide(tileOf(valid)), 4));
+  Value entry = b.at(weight.tileTable, b.mul(b.wide(tileOf(valid)), 4));
   position.blockBegin = b.loadConstant(b.i32(), entry, 4);
   position.blockEnd = b.loadConstant(b.i32(), b.at(entry, 4), 4);
 }
@@ -102,7 +80,7 @@ void TileFeed::issueCopies(const Position &position, Value stage, Value exists) 
     return;
   b.when(exists, [&] {
     Value bytes = b.mul(b.sub(position.blockEnd, position.blockBegin), 16);
-    Value source = b.at(codes, b.mul(b.wide(position.blockBegin), 16));
+    Value source = b.at(weight.codes, b.mul(b.wide(position.blockBegin), 16));
     Value slot = b.add(streams, b.mul(b.add(b.mul(warp, 2), stage), weight.slotBytes));
     b.loop(b.mul(lane, 16), bytes, b.word(16 * DeviceSpec::warpSize), {}, [&](Value at, ValueRange) {
       b.copyAsync16(b.at(area, b.add(slot, at)), b.at(source, at));
@@ -190,7 +168,7 @@ SmallVector<Value> TileFeed::forJobsBefore(Value end, ValueRange packed, llvm::f
 SmallVector<Value> TileFeed::decodeTile(Position &position, ArrayRef<Value> carried, UseGroup use) {
   Value groups = groupsOf(chunkOf(position.job));
   Value next = nextJob(position.job), hasNext = b.isLess(next, lastJob);
-  SegmentLanes lanes(b, spec, area, offsetWord);
+  SegmentLanes lanes(b, spec, area, weight.codeOffset);
   SmallVector<Value> state;
   if (spec.hasCodes()) {
     Value slot = b.add(streams, b.mul(b.add(b.mul(warp, 2), position.stage), weight.slotBytes));

@@ -7,15 +7,21 @@
 
 namespace mlir::ecf8 {
 
-/// What kernels are called with for the weight. Sizes are words, addresses of global memory.
+/// What kernels are called with for a part of a weight. Sizes are words, addresses of global memory. All of it is known
+/// to the host, so that a block begins with its first loads, and the kernel needs no registers for it.
 struct WeightArguments {
-  Value payload;
-  Value table;         ///< entries of the code (buildSegmentTable); not read where nothing is coded
-  Value row, column;   ///< where the part of the weight begins: at a tile
-  Value rows, columns; ///< of the part
-  Value slotBytes;     ///< shared memory for the codes of one tile
+  Value plane;                   ///< the stored plane of the part's first tile
+  Value codes;                   ///< section `codes` of the payload
+  Value tileTable;               ///< entry of the part's first tile
+  Value table;                   ///< entries of the code (buildSegmentTable)
+  Value rows, columns;           ///< of the part, which begins at a tile
+  Value rowTiles, chunks;        ///< tiles above and beside each other that it has
+  Value stripTiles, stripGroups; ///< tiles and groups of 128 columns of the whole payload's columns
+  Value slotBytes;               ///< shared memory for the codes of one tile
+  Value codeOffset;              ///< what is added to decoded words of quads
+  Value hasNaN;                  ///< not zero where some element may be NaN
 
-  static constexpr unsigned count = 7;
+  static constexpr unsigned count = 13;
   static SmallVector<Type> getTypes(MLIRContext *context);
   static WeightArguments of(ValueRange arguments);
 };
@@ -26,8 +32,8 @@ public:
   TileFeed(DeviceBuilder &b, const DeviceSpec &spec, int64_t warpsInStep = 1)
       : b(b), spec(spec), warpsInStep(warpsInStep) {}
 
-  /// Reads the header and begins to copy the table to the beginning of `area`, where it is after `begin`. The codes
-  /// will lie at `streams` and behind it.
+  /// Begins to copy the table to the beginning of `area`, where it is after `begin`. The codes will lie at `streams`
+  /// and behind it.
   void enter(const WeightArguments &weight, Value area, Value streams);
 
   /// Whether some element of the weight is NaN.
@@ -87,10 +93,9 @@ private:
   int64_t warpsInStep;
   Value firstWarp, place; ///< the first of the warps in step, and this one's place among them
   WeightArguments weight;
-  Value area, streams, offsetWord;
-  Value lanePlane, codes, tileTable; ///< addresses; the plane from the lane's part of slots on
-  Value stripTiles, stripGroups;     ///< of the whole payload
-  Value firstRowTile, firstChunk, lastJob;
+  Value area, streams;
+  Value lanePlane; ///< address of the plane from the lane's part of slots on
+  Value lastJob;
 };
 
 } // namespace mlir::ecf8

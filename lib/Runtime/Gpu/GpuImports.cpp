@@ -65,6 +65,10 @@ int64_t slot(const void *payload) {
   return valueOf<int64_t>([&](GpuProgram &program) { return program.slot(payload); });
 }
 
+const void *header(const void *payload) {
+  return valueOf<const void *>([&](GpuProgram &program) { return program.header(payload); });
+}
+
 } // namespace
 
 const EcfGpuImports &ecf8::gpuImports() {
@@ -78,6 +82,7 @@ const EcfGpuImports &ecf8::gpuImports() {
                                         processors,
                                         sharedBytes,
                                         workspace,
-                                        slot};
+                                        slot,
+                                        header};
   return imports;
 }

@@ -140,7 +140,8 @@ Status GpuProgram::loadWeights(std::span<const WeightView> hostWeights) {
     library.memcpy(image, const_cast<void *>(payload.data), payloadBytes, stream);
     library.memcpy(static_cast<char *>(image) + tableOffset, const_cast<void *>(table.data), tableBytes, stream);
     images.push_back({image, payload.sizeBytes});
-    slots[image] = static_cast<int64_t>(info.gpu.slotBytes);
+    if (info.isCompressed)
+      compressed[image] = {static_cast<int64_t>(info.gpu.slotBytes), payload.data};
   }
   library.streamSynchronize(stream);
   return library.lastStatus();
@@ -346,9 +347,23 @@ Result<void *> GpuProgram::workspace(int64_t which, int64_t bytes) {
   return buffer.data;
 }
 
-Result<int64_t> GpuProgram::slot(const void *payload) const {
-  auto found = slots.find(payload);
-  if (found == slots.end())
+Result<const GpuProgram::CompressedImage *> GpuProgram::find(const void *payload) const {
+  auto found = compressed.find(payload);
+  if (found == compressed.end())
     return Status(StatusCode::Corrupt, "the code uses a weight that is none of the bundle");
-  return found->second;
+  return &found->second;
+}
+
+Result<int64_t> GpuProgram::slot(const void *payload) const {
+  Result<const CompressedImage *> image = find(payload);
+  if (!image)
+    return image.status();
+  return (*image)->slotBytes;
+}
+
+Result<const void *> GpuProgram::header(const void *payload) const {
+  Result<const CompressedImage *> image = find(payload);
+  if (!image)
+    return image.status();
+  return (*image)->header;
 }

@@ -33,6 +33,7 @@ struct GpuName {
 ///  * bundle_g4: a payload has the layout of the manifest, and where its codes need a table that is there
 class GpuProgram {
 public:
+  /// `hostWeights` have to stay where they are.
   static Result<std::unique_ptr<GpuProgram>> load(const Manifest &manifest, const std::string &folder,
                                                   std::span<const WeightView> hostWeights, const GpuName &gpu);
   ~GpuProgram();
@@ -67,6 +68,7 @@ public:
   Result<const void *> constant(const void *host, int64_t bytes);
   Result<void *> workspace(int64_t which, int64_t bytes);
   Result<int64_t> slot(const void *payload) const;
+  Result<const void *> header(const void *payload) const;
   int64_t processors() const { return processorCount; }
   int64_t sharedBytes() const { return sharedByteCount; }
 
@@ -79,6 +81,13 @@ private:
   /// What went wrong. A kernel that has failed is known at a later call only.
   Status lastStatus(Status status) const;
   Status lastStatus() const { return lastStatus(library.lastStatus()); }
+
+  /// What code asks for of a compressed weight.
+  struct CompressedImage {
+    int64_t slotBytes;
+    const void *header; ///< of the payload in the host's memory
+  };
+  Result<const CompressedImage *> find(const void *payload) const;
 
   struct Buffer {
     void *data = nullptr;
@@ -96,8 +105,8 @@ private:
   void *stream = nullptr, *module = nullptr;
   std::vector<Buffer> owned; ///< of images and constants
   std::vector<WeightView> images;
-  std::unordered_map<const void *, int64_t> slots;
-  std::unordered_map<const char *, void *> kernels; ///< by the address of their name in the code
+  std::unordered_map<const void *, CompressedImage> compressed; ///< by address
+  std::unordered_map<const char *, void *> kernels;             ///< by the address of their name in the code
   std::unordered_map<const void *, const void *> constants;
   Buffer workspaces[3];
   std::string lastKernel;

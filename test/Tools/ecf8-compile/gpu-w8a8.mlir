@@ -26,7 +26,7 @@
 // MMA: mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32
 // MMA: st.global.b16
 
-// OLD: [Missed] NotFused {{.*}} Reason="target: activations of FP8, which GPUs multiply from sm_89 on"
+// OLD: remark: [Passed] Fused | Category:ecf8-fuse-decode | Function=main | Name=w, Path=W8A16, Scale=none
 
 // CPU: arith.extf %{{.*}} : f8E4M3FN to f32
 // CPU: ecf8.contract ins(%{{.*}}, %{{.*}} : memref<?x1280xf32>

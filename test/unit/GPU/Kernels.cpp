@@ -1,6 +1,6 @@
 #include "Kernels.h"
 
-#include "ecf8/Codec/Reader.h"
+#include "ecf8/Codec/KernelPart.h"
 #include "ecf8/Codec/Segments.h"
 #include "ecf8/InitAll.h"
 #include "ecf8/Pipelines/Compile.h"
@@ -91,7 +91,10 @@ Kernels::Kernels(const Layout &layout, const std::string &activations, const Sca
 }
 
 struct Kernels::Weight {
-  Weight(const Layout &layout, Matrix shape, const std::vector<uint8_t> &elements) {
+  Weight(const Layout &layout, Matrix shape, const std::vector<uint8_t> &elements)
+      : Weight(layout, shape, elements, {0, 0}, shape) {}
+  /// The part of `size` from row and column `first` on.
+  Weight(const Layout &layout, Matrix shape, const std::vector<uint8_t> &elements, Matrix first, Matrix size) {
     uint64_t dims[] = {shape.rows, shape.columns};
     auto encoded = encode(layout.options(), layout.type, dims, elements);
     EXPECT_TRUE(encoded.isOk()) << encoded.status().message();
@@ -103,14 +106,19 @@ struct Kernels::Weight {
     std::vector<uint32_t> entries = buildSegmentTable(header);
     tableBytes = uint32_t(entries.size() * 4);
     table = std::make_unique<DeviceMemory>(entries.data(), tableBytes);
-    slotBytes = uint32_t(getLongestStreamBytes(*read));
-    rows = uint32_t(shape.rows), columns = uint32_t(shape.columns);
+    part = describePart(*read, first.rows, first.columns, size.rows, size.columns);
+    plane = payload->data() + part.planeOffset, codes = payload->data() + part.codesOffset;
+    tileTable = payload->data() + part.tileTableOffset;
   }
   std::vector<void *> arguments() {
-    return {&payload->pointer, &table->pointer, &row, &column, &rows, &columns, &slotBytes};
+    return {&plane,          &codes,           &tileTable,   &table->pointer,  &part.rows,
+            &part.columns,   &part.rowTiles,   &part.chunks, &part.stripTiles, &part.stripGroups,
+            &part.slotBytes, &part.codeOffset, &part.hasNaN};
   }
   std::unique_ptr<DeviceMemory> payload, table;
-  uint32_t tableBytes = 0, slotBytes = 0, row = 0, column = 0, rows = 0, columns = 0;
+  KernelPart part;
+  uint8_t *plane, *codes, *tileTable;
+  uint32_t tableBytes = 0;
 };
 
 void Kernels::launch(const std::string &kernel, const Weight &weight, std::vector<void *> arguments,
@@ -118,7 +126,7 @@ void Kernels::launch(const std::string &kernel, const Weight &weight, std::vecto
   ASSERT_TRUE(module);
   auto found = module->kernel(kernel);
   ASSERT_TRUE(found.isOk()) << found.status().message();
-  uint32_t sharedBytes = fixedBytes + warps * (warpBytes + 2 * weight.slotBytes);
+  uint32_t sharedBytes = fixedBytes + warps * (warpBytes + 2 * weight.part.slotBytes);
   simt::LaunchOptions options;
   options.numWorkers = 1;
   Status status = simt::launch(*found, {blocks, blockRows, 1}, {32 * warps, 1, 1}, sharedBytes, arguments.data(),
@@ -127,7 +135,7 @@ void Kernels::launch(const std::string &kernel, const Weight &weight, std::vecto
 }
 
 std::vector<uint8_t> Kernels::decodeWeight(Weight &weight, uint64_t stride, unsigned blocks) {
-  std::vector<uint8_t> result(weight.rows * stride, 0xA5);
+  std::vector<uint8_t> result(weight.part.rows * stride, 0xA5);
   DeviceMemory out(result.data(), result.size());
   std::vector<void *> arguments = weight.arguments();
   arguments.insert(arguments.end(), {&out.pointer, &stride});
@@ -138,9 +146,7 @@ std::vector<uint8_t> Kernels::decodeWeight(Weight &weight, uint64_t stride, unsi
 
 std::vector<uint8_t> Kernels::decodePart(Matrix whole, const std::vector<uint8_t> &elements, Matrix part, uint32_t row,
                                          uint32_t column, unsigned blocks) {
-  Weight weight(layout, whole, elements);
-  weight.row = row, weight.column = column;
-  weight.rows = uint32_t(part.rows), weight.columns = uint32_t(part.columns);
+  Weight weight(layout, whole, elements, {row, column}, part);
   return decodeWeight(weight, part.columns, blocks);
 }
 
