@@ -17,7 +17,7 @@ import ecf8
 import numpy as np
 import pytest
 import torch
-from conftest import Block, mlp, same_bytes
+from conftest import Block, compile_for_gpus, mlp, same_bytes
 from ecf8._tools import find_compiler
 from ecf8.quantize import quantize_linears
 from torch import Tensor, nn
@@ -239,15 +239,7 @@ def test_calls_from_several_threads():
 
 @pytest.fixture(scope="module")
 def gpu_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(3)
-    module = quantize_linears(mlp(128, 64).to(torch.bfloat16)).eval()
-    folder = tmp_path_factory.mktemp("gpu")
-    program, weights = ecf8.export_mlir(module, (torch.zeros(2, 128).bfloat16(),), folder)
-    for target in ("simt", "cuda"):
-        command = [find_compiler(), program, f"--weights={weights}", f"--target={target}", *SMALL]
-        run = subprocess.run([*command, "--gpu-arch=sm_90a", "-o", folder / f"{target}.ecf8"], capture_output=True)
-        assert run.returncode == 0, run.stderr
-    return folder
+    return compile_for_gpus(tmp_path_factory.mktemp("gpu"), 128, 64, targets=("simt", "cuda"))
 
 
 def edited(bundle: Path, target: Path, edit: Any) -> Path:
