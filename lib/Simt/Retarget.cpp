@@ -450,6 +450,7 @@ private:
     } else if (llvm::isa<llvm::FenceInst>(instruction)) {
       if (check) {
         CallSite &site = newSite(instruction, "fence");
+        slot(0);
         callRuntime(reinterpret_cast<const void *>(findOp("membar.gl")->thread),
                     {context(), hostPointer(&site), slots});
       }

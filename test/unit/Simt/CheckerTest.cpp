@@ -203,6 +203,7 @@ end:)";
   expectFine(kTwoWarps, code("release", "acquire", ""), {.threads = 64});
   expectFine(kTwoWarps, code("monotonic", "monotonic", fence), {.threads = 64});
   expectFine(kTwoWarps, code("monotonic", "monotonic", "  fence seq_cst\n"), {.threads = 64});
+  expectFine("", "  fence seq_cst\n"); // in a function that calls nothing else of the runtime
   expectBug(kTwoWarps, code("monotonic", "monotonic", ""), "racing shared read", {.threads = 64});
   expectBug(kTwoWarps, code("release", "monotonic", ""), "racing shared read", {.threads = 64});
   // Atomics do not race with each other, but with plain accesses.
