@@ -304,9 +304,11 @@ def test_wrong_manifests_of_weights(gpu_bundle, tmp_path, change, message):
     [
         (lambda m: m["kernels"][0].update(gpu="sm_9"), "expected an architecture such as sm_90 or sm_90a"),
         (lambda m: m["kernels"][0].update(format="ptx"), "expected format 'llvm-ir', got 'ptx'"),
+        (lambda m: m["required_features"].append("later"), 'features that this runtime knows, got "later"'),
+        (lambda m: m["required_features"].clear(), "expected required feature \"gpu_kernels\" for target 'simt'"),
     ],
 )
-def test_wrong_manifests_of_kernels(gpu_bundle, tmp_path, change, message):
+def test_wrong_manifests(gpu_bundle, tmp_path, change, message):
     bundle = edited(gpu_bundle / "simt.ecf8", tmp_path / "b.ecf8", lambda manifest, folder: change(manifest))
     with pytest.raises(ecf8.ExecutionError, match=message):
         ecf8.load(bundle)
