@@ -180,22 +180,24 @@ EncodeOptions EncodeOptions::rawFor(std::span<const uint64_t> dims) {
   return isFilled ? rawRows32() : raw();
 }
 
+// Messages about options do not quote the rules of the format: they are for users of ecf8-compile, too.
+
 static Status checkMmaOptions(const EncodeOptions &options) {
   if (options.encoding == Encoding::Huffman) {
     std::optional<GroupLayout> group = getGroupLayout(ElementType::F8E4M3FN, options.group);
     if (!group)
       return Status(StatusCode::Unsupported,
-                    "expected group 1, 2 or 4 for order mma, got " + std::to_string(options.group) + " [group_c1]");
+                    "expected group 1, 2 or 4 for order mma, got " + std::to_string(options.group)); // group_c1
     if (options.maxCodeLength < group->minCodeLengthLimit || options.maxCodeLength > group->maxCodeLengthLimit)
       return Status(StatusCode::Unsupported, "expected code length limit " + std::to_string(group->minCodeLengthLimit) +
                                                  " to " + std::to_string(group->maxCodeLengthLimit) + " for group " +
                                                  std::to_string(options.group) + " in order mma, got " +
-                                                 std::to_string(options.maxCodeLength) + " [group_c1]");
+                                                 std::to_string(options.maxCodeLength)); // group_c1
   }
   if (options.tileColumns == 0 || options.tileColumns % mmaBlockColumns != 0 || options.tileColumns > maxMmaTileColumns)
     return Status(StatusCode::InvalidArgument, "expected tile columns that are a positive multiple of 128, at most "
                                                "1024, for order mma, got " +
-                                                   std::to_string(options.tileColumns) + " [header_c14]");
+                                                   std::to_string(options.tileColumns)); // header_c14
   return Status::ok();
 }
 
@@ -205,30 +207,29 @@ Status checkEncodeOptions(const EncodeOptions &options) {
   bool isPlanes = options.encoding == Encoding::Planes;
   std::string encoding(getName(options.encoding));
   if (!isRaw && !isHuffman && !isPlanes)
-    return unsupported("expected encoding raw, huffman or planes, got " + encoding + " [header_c8]");
+    return unsupported("expected encoding raw, huffman or planes, got " + encoding); // header_c8
   bool isOrderKnown = options.order == Order::Rows32 || (isRaw && options.order == Order::RowMajor) ||
                       (!isPlanes && options.order == Order::Mma);
   if (!isOrderKnown)
     return unsupported(std::string(isRaw       ? "expected order row_major, rows32 or mma for "
                                    : isHuffman ? "expected order rows32 or mma for "
                                                : "expected order rows32 for ") +
-                       encoding + ", got " + std::string(getName(options.order)) + " [header_c9]");
+                       encoding + ", got " + std::string(getName(options.order))); // header_c9
   if (options.order == Order::Mma)
     return checkMmaOptions(options);
   if (isHuffman && options.group != 1 && options.group != 2)
-    return unsupported("expected group 1 or 2, got " + std::to_string(options.group) + " [header_c12]");
+    return unsupported("expected group 1 or 2, got " + std::to_string(options.group)); // header_c12
   if (isHuffman && options.group == 2 && options.maxCodeLength != 12)
-    return unsupported("expected code length limit 12 for group 2, got " + std::to_string(options.maxCodeLength) +
-                       " [header_c12]");
+    return unsupported("expected code length limit 12 for group 2, got " +
+                       std::to_string(options.maxCodeLength)); // header_c12
   if (isHuffman && options.group == 1 && options.maxCodeLength != 7 && options.maxCodeLength != 8)
-    return unsupported("expected code length limit 7 or 8, got " + std::to_string(options.maxCodeLength) +
-                       " [header_c12]");
+    return unsupported("expected code length limit 7 or 8, got " + std::to_string(options.maxCodeLength)); // header_c12
   if (options.order == Order::Rows32 && (options.tileColumns == 0 || options.tileColumns % 16 != 0))
     return Status(StatusCode::InvalidArgument, "expected tile columns that are a positive multiple of 16, got " +
-                                                   std::to_string(options.tileColumns) + " [header_c14]");
+                                                   std::to_string(options.tileColumns)); // header_c14
   if (isPlanes && options.tileColumns > maxPlanesTileColumns)
     return Status(StatusCode::InvalidArgument, "expected at most 1024 tile columns for planes, got " +
-                                                   std::to_string(options.tileColumns) + " [header_c14]");
+                                                   std::to_string(options.tileColumns)); // header_c14
   return Status::ok();
 }
 

@@ -58,11 +58,21 @@ void separateExtensions(func::FuncOp function, IRRewriter &rewriter) {
   }
 }
 
+/// The ops in the bodies of named ops have no place. They get that of the named op, which messages about them point to.
+void locateBodies(func::FuncOp function) {
+  function.walk([](linalg::LinalgOp op) {
+    for (Operation &inner : *op.getBlock())
+      if (isa<UnknownLoc>(inner.getLoc()))
+        inner.setLoc(op.getLoc());
+  });
+}
+
 class FuseElementwisePass : public mlir::ecf8::impl::FuseElementwisePassBase<FuseElementwisePass> {
 public:
   using FuseElementwisePassBase::FuseElementwisePassBase;
 
   void runOnOperation() override {
+    locateBodies(getOperation());
     LogicalResult generalized = generalizeNamedOps(getOperation(), [](linalg::LinalgOp op) {
       return !isa<linalg::FillOp>(op) && hasOnlyParallelLoops(op) && op.hasPureTensorSemantics();
     });

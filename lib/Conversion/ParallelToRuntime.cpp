@@ -1,5 +1,6 @@
 // ecf8-parallel-to-runtime: the body of a parallel loop becomes a function that the runtime's threads call.
 #include "EqualFunctions.h"
+#include "LoopIndex.h"
 #include "ecf8/Conversion/Passes.h"
 #include "ecf8/Conversion/RuntimeImports.h"
 
@@ -13,7 +14,6 @@
 #include "mlir/Dialect/SCF/Transforms/Transforms.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
-#include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::ecf8 {
 #define GEN_PASS_DEF_PARALLELTORUNTIMEPASS
@@ -93,32 +93,11 @@ private:
   }
 
   LogicalResult outline(scf::ParallelOp op) {
-    llvm::SetVector<Value> captured;
-    getUsedValuesDefinedAbove(op.getRegion(), captured);
-    for (Value value : op.getLowerBound())
-      captured.insert(value);
-    for (Value value : op.getStep())
-      captured.insert(value);
-
     ImplicitLocOpBuilder builder(op.getLoc(), op);
-    // How many iterations each dimension has; the body takes the linear index apart, last dimension fastest.
-    SmallVector<Value> counts;
-    Value total = arith::ConstantIndexOp::create(builder, 1);
-    for (auto [lower, upper, step] : llvm::zip(op.getLowerBound(), op.getUpperBound(), op.getStep())) {
-      // Folded here: a constant count is made again in the body.
-      Value span = builder.createOrFold<arith::SubIOp>(upper, lower);
-      Value zero = arith::ConstantIndexOp::create(builder, 0);
-      Value positive = builder.createOrFold<arith::MaxSIOp>(span, zero);
-      Value count = builder.createOrFold<arith::CeilDivSIOp>(positive, step);
-      counts.push_back(count);
-      total = builder.createOrFold<arith::MulIOp>(total, count);
-    }
-    for (Value count : ArrayRef(counts).drop_front())
-      captured.insert(count);
-
+    IterationCounts iterations = countIterations(builder, op);
     SmallVector<Value> packed;
     SmallVector<Operation *> cloned;
-    for (Value value : captured) {
+    for (Value value : getCapturedValues(op, iterations.counts)) {
       if (isCheapToClone(value.getDefiningOp()))
         cloned.push_back(value.getDefiningOp());
       else
@@ -135,14 +114,14 @@ private:
     }
     auto contextType = LLVM::LLVMStructType::getLiteral(&getContext(), fields);
 
-    func::FuncOp body = deduplicated(createBody(op, packed, cloned, counts, contextType, converter));
+    func::FuncOp body = deduplicated(createBody(op, packed, cloned, iterations.counts, contextType, converter));
     Value context = packContext(builder, op->getParentOfType<func::FuncOp>(), packed, contextType, converter);
     Value function = func::ConstantOp::create(builder, body.getFunctionType(), SymbolRefAttr::get(body));
     auto runtimeType = builder.getFunctionType(
         {builder.getIndexType(), builder.getIndexType(), body.getFunctionType(), context.getType()}, {});
     func::FuncOp runtime = getOrCreateRuntimeFunction(getOperation(), kRuntimeParallelFor, runtimeType);
     Value grainValue = arith::ConstantIndexOp::create(builder, grainOf(op));
-    func::CallOp::create(builder, runtime, ValueRange{total, grainValue, function, context});
+    func::CallOp::create(builder, runtime, ValueRange{iterations.total, grainValue, function, context});
     op.erase();
     return success();
   }
@@ -210,18 +189,7 @@ private:
     func::ReturnOp::create(builder);
 
     builder.setInsertionPointToStart(loop.getBody());
-    Value linear = loop.getInductionVar();
-    for (size_t dimension = counts.size(); dimension-- > 0;) {
-      Value position = linear;
-      if (dimension > 0) {
-        Value count = mapping.lookup(counts[dimension]);
-        position = arith::RemUIOp::create(builder, linear, count);
-        linear = arith::DivUIOp::create(builder, linear, count);
-      }
-      Value scaled = arith::MulIOp::create(builder, position, mapping.lookup(op.getStep()[dimension]));
-      Value variable = arith::AddIOp::create(builder, scaled, mapping.lookup(op.getLowerBound()[dimension]));
-      mapping.map(op.getInductionVars()[dimension], variable);
-    }
+    mapInductionVariables(builder, op, counts, loop.getInductionVar(), mapping);
     for (Operation &inner : op.getBody()->without_terminator())
       builder.clone(inner, mapping);
     return function;

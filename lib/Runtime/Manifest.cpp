@@ -201,14 +201,21 @@ public:
       fail(StatusCode::Unsupported, "manifest",
            "expected module ABI " + std::to_string(ECF8_MODULE_ABI_VERSION) + ", got " + std::to_string(abi));
     // bundle_m2
-    for (const json &feature : array(root, "manifest", "required_features"))
+    bool hasGpuKernels = false;
+    for (const json &feature : array(root, "manifest", "required_features")) {
+      hasGpuKernels |= feature == "gpu_kernels";
       if (feature != "transposed_weights" && feature != "gpu_kernels")
         fail(StatusCode::Unsupported, "manifest",
              "expected required features that this runtime knows, got " +
                  feature.dump(-1, ' ', false, json::error_handler_t::replace));
-    if (std::string target = string(root, "manifest", "target");
-        target != "cpu" && target != "cuda" && target != "simt")
+    }
+    std::string target = string(root, "manifest", "target");
+    if (target != "cpu" && target != "cuda" && target != "simt")
       fail(StatusCode::Unsupported, "manifest", "expected target 'cpu', 'cuda' or 'simt', got '" + target + "'");
+    else if (hasGpuKernels != (target != "cpu"))
+      fail("manifest", "expected " + std::string(hasGpuKernels ? "no " : "") +
+                           "required feature \"gpu_kernels\" for target '" + target + "', got " +
+                           (hasGpuKernels ? "it" : "none"));
   }
 
   void entryPoints(const json &root, Manifest &manifest) {

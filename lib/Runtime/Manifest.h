@@ -92,8 +92,8 @@ struct Manifest {
 /// Reads `text`, the content of `path` (for messages). Rules:
 ///  * bundle_m1: "format" is "ecf8-bundle", "version" is 1, "module_abi" is the runtime's, "target" is "cpu",
 ///    "cuda" or "simt"
-///  * bundle_m2: every name in "required_features" is known to the runtime ("transposed_weights",
-///    "gpu_kernels")
+///  * bundle_m2: every name in "required_features" is known to the runtime ("transposed_weights", "gpu_kernels");
+///    "gpu_kernels" is there for "cuda" and "simt", and not for "cpu"
 ///  * bundle_m3: each field has its type; names of entry points and weights are unique; indices are 0, 1, 2 ...
 ///  * bundle_m4: paths stay inside the bundle
 ///  * bundle_m5: for GPUs a compressed weight has its "gpu" object, whose table is a plain weight of i32, of no other

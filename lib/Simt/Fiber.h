@@ -17,7 +17,7 @@ constexpr size_t kContextAreaBytes = 8192;
 constexpr size_t kContextBytes = 256;
 constexpr size_t kNumContextOffsets = kContextAreaBytes / kContextBytes;
 
-/// Address of the context of the slot that starts at `slot`. Retarget.cpp emits the same arithmetic.
+/// Address of the context of the slot that starts at `slot`. FunctionEmitter.cpp emits the same arithmetic.
 inline uintptr_t contextAddress(uintptr_t slot) {
   return slot + kStackSlotBytes - kContextAreaBytes + (slot / kStackSlotBytes % kNumContextOffsets) * kContextBytes;
 }

@@ -47,7 +47,8 @@ struct CallSite {
 
 enum class Wait : uint8_t { None, Collective, Barrier, ActiveMask, Yield, Exited };
 
-/// A simulated thread. Compiled code reads the first fields by their offsets (Retarget.cpp).
+/// A simulated thread. Compiled code reads the first fields by their offsets (SpecialRegisters.cpp,
+/// FunctionEmitter.cpp).
 struct Context {
   uint32_t tid[3], ntid[3], ctaid[3], nctaid[3];
   uint32_t laneId, warpId, numWarps;

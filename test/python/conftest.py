@@ -6,13 +6,14 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import ecf8
 import pytest
 import torch
+from ecf8._tools import find_compiler
 from torch import Tensor, nn
 
 # One instruction set and no lower limit: small weights are compressed, and a test compiles in a second.
@@ -54,6 +55,21 @@ def same_bytes(left: Tensor, right: Tensor) -> bool:
         and left.dtype == right.dtype
         and torch.equal(left.flatten().view(torch.uint8), right.flatten().view(torch.uint8))
     )
+
+
+def compile_for_gpus(folder: Path, *widths: int, targets: Sequence[str], codec: str = "auto") -> Path:
+    """`<target>.ecf8` in `folder`, which is returned: an MLP for two rows of bf16, with kernels for Hopper."""
+    torch.manual_seed(3)
+    module = ecf8.quantize.quantize_linears(mlp(*widths).to(torch.bfloat16)).eval()
+    program, weights = ecf8.export_mlir(module, (torch.zeros(2, widths[0]).bfloat16(),), folder)
+    command = [find_compiler(), program, f"--weights={weights}", "--min-elements=1", "--gpu-arch=sm_90a"]
+    for target in targets:
+        output = folder / f"{target}.ecf8"
+        run = subprocess.run(
+            [*command, f"--target={target}", f"--codec={codec}", "-o", output], capture_output=True, text=True
+        )
+        assert run.returncode == 0, run.stderr
+    return folder
 
 
 def load_for_each_cpu(bundle: Path) -> Iterator[tuple[str, ecf8.CompiledModel]]:

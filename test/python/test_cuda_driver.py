@@ -7,12 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import ecf8
 import pytest
-import torch
-from conftest import mlp
+from conftest import compile_for_gpus
 from ecf8._tools import find_compiler
-from ecf8.quantize import quantize_linears
 
 FAKE = find_compiler().parent.parent / "test" / "fake-cuda"
 pytestmark = pytest.mark.skipif(not FAKE.is_dir(), reason="built with the unit tests only")
@@ -20,14 +17,8 @@ pytestmark = pytest.mark.skipif(not FAKE.is_dir(), reason="built with the unit t
 
 @pytest.fixture(scope="module")
 def cuda_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(3)
-    module = quantize_linears(mlp(1100, 64).to(torch.bfloat16)).eval()
-    folder = tmp_path_factory.mktemp("cuda")
-    program, weights = ecf8.export_mlir(module, (torch.zeros(2, 1100).bfloat16(),), folder)
-    command = [find_compiler(), program, f"--weights={weights}", "--target=cuda", "--min-elements=1", "--codec=quads"]
-    run = subprocess.run([*command, "--gpu-arch=sm_90a", "-o", folder / "m.ecf8"], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    return folder / "m.ecf8"
+    folder = compile_for_gpus(tmp_path_factory.mktemp("cuda"), 1100, 64, targets=("cuda",), codec="quads")
+    return folder / "cuda.ecf8"
 
 
 def call(bundle: Path, driver: Path = FAKE, **settings: str) -> subprocess.CompletedProcess[str]:

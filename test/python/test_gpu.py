@@ -17,7 +17,7 @@ import ecf8
 import numpy as np
 import pytest
 import torch
-from conftest import Block, mlp, same_bytes
+from conftest import Block, compile_for_gpus, mlp, same_bytes
 from ecf8._tools import find_compiler
 from ecf8.quantize import quantize_linears
 from torch import Tensor, nn
@@ -107,9 +107,9 @@ class DynamicFP8(nn.Module):
         return (sums * scale * self.weight_scale.T).to(torch.bfloat16)
 
 
-@pytest.mark.parametrize(("architecture", "path"), [("sm_90a", "W8A8"), ("sm_89", "W8A8"), ("sm_80", "NotFused")])
+@pytest.mark.parametrize(("architecture", "path"), [("sm_90a", "W8A8"), ("sm_89", "W8A8"), ("sm_80", "W8A16")])
 def test_fp8_activations(architecture, path, tmp_path):
-    """GPUs that multiply FP8 take activations as they are; the remarks say so."""
+    """GPUs that multiply FP8 take activations as they are, others extend them; the remarks say so."""
     x = torch.randn(5, 256).bfloat16()
     module = DynamicFP8(96, 256)
     program, weights = ecf8.export_mlir(module, (x,), tmp_path)
@@ -239,15 +239,7 @@ def test_calls_from_several_threads():
 
 @pytest.fixture(scope="module")
 def gpu_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(3)
-    module = quantize_linears(mlp(128, 64).to(torch.bfloat16)).eval()
-    folder = tmp_path_factory.mktemp("gpu")
-    program, weights = ecf8.export_mlir(module, (torch.zeros(2, 128).bfloat16(),), folder)
-    for target in ("simt", "cuda"):
-        command = [find_compiler(), program, f"--weights={weights}", f"--target={target}", *SMALL]
-        run = subprocess.run([*command, "--gpu-arch=sm_90a", "-o", folder / f"{target}.ecf8"], capture_output=True)
-        assert run.returncode == 0, run.stderr
-    return folder
+    return compile_for_gpus(tmp_path_factory.mktemp("gpu"), 128, 64, targets=("simt", "cuda"))
 
 
 def edited(bundle: Path, target: Path, edit: Any) -> Path:
@@ -312,9 +304,11 @@ def test_wrong_manifests_of_weights(gpu_bundle, tmp_path, change, message):
     [
         (lambda m: m["kernels"][0].update(gpu="sm_9"), "expected an architecture such as sm_90 or sm_90a"),
         (lambda m: m["kernels"][0].update(format="ptx"), "expected format 'llvm-ir', got 'ptx'"),
+        (lambda m: m["required_features"].append("later"), 'features that this runtime knows, got "later"'),
+        (lambda m: m["required_features"].clear(), "expected required feature \"gpu_kernels\" for target 'simt'"),
     ],
 )
-def test_wrong_manifests_of_kernels(gpu_bundle, tmp_path, change, message):
+def test_wrong_manifests(gpu_bundle, tmp_path, change, message):
     bundle = edited(gpu_bundle / "simt.ecf8", tmp_path / "b.ecf8", lambda manifest, folder: change(manifest))
     with pytest.raises(ecf8.ExecutionError, match=message):
         ecf8.load(bundle)

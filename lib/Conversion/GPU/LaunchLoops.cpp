@@ -1,12 +1,12 @@
 // ecf8-launch-loops: a parallel loop becomes a GPU kernel with one thread for each iteration, and its launch.
 #include "../EqualFunctions.h"
 #include "../LaneBuilder.h"
+#include "../LoopIndex.h"
 #include "DeviceKernel.h"
 #include "ecf8/Conversion/Passes.h"
 #include "ecf8/Conversion/RuntimeImports.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
-#include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::ecf8 {
 #define GEN_PASS_DEF_LAUNCHLOOPSPASS
@@ -80,19 +80,8 @@ private:
     if (op.getNumResults() != 0)
       return op.emitOpError("expected a parallel loop without reductions for a GPU");
     LaneBuilder b(op.getLoc(), op);
-    SmallVector<Value> counts;
-    Value total = b.index(1);
-    for (auto [lower, upper, step] : llvm::zip(op.getLowerBound(), op.getUpperBound(), op.getStep())) {
-      Value span = b.createOrFold<arith::SubIOp>(upper, lower);
-      Value positive = b.createOrFold<arith::MaxSIOp>(span, b.index(0));
-      counts.push_back(b.createOrFold<arith::CeilDivSIOp>(positive, step));
-      total = b.createOrFold<arith::MulIOp>(total, counts.back());
-    }
-    llvm::SetVector<Value> captured;
-    getUsedValuesDefinedAbove(op.getRegion(), captured);
-    captured.insert_range(op.getLowerBound());
-    captured.insert_range(op.getStep());
-    captured.insert_range(ArrayRef(counts).drop_front());
+    auto [counts, total] = countIterations(b, op);
+    llvm::SetVector<Value> captured = getCapturedValues(op, counts);
     captured.insert(total);
     SmallVector<Value> passed, constants;
     for (Value value : captured)
@@ -152,16 +141,7 @@ private:
     gpu::ReturnOp::create(b);
 
     b.setInsertionPointToStart(branch.thenBlock());
-    for (size_t dimension = counts.size(); dimension-- > 0;) {
-      Value position = linear;
-      if (dimension > 0) {
-        Value count = mapping.lookup(counts[dimension]);
-        position = arith::RemUIOp::create(b, linear, count);
-        linear = arith::DivUIOp::create(b, linear, count);
-      }
-      Value scaled = b.mul(position, mapping.lookup(op.getStep()[dimension]));
-      mapping.map(op.getInductionVars()[dimension], b.add(scaled, mapping.lookup(op.getLowerBound()[dimension])));
-    }
+    mapInductionVariables(b, op, counts, linear, mapping);
     for (Operation &inner : op.getBody()->without_terminator())
       b.clone(inner, mapping);
     return kernel;

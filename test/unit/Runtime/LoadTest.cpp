@@ -114,6 +114,10 @@ TEST_F(Load, m2_required_features) {
             "manifest: expected required features that this runtime knows, got \"time-travel\"");
   EXPECT_EQ(manifestError("/required_features", {"transposed_weights", "later"}, ECF8_UNSUPPORTED),
             "manifest: expected required features that this runtime knows, got \"later\"");
+  EXPECT_EQ(manifestError("/required_features", {"gpu_kernels"}),
+            "manifest: expected no required feature \"gpu_kernels\" for target 'cpu', got it");
+  EXPECT_EQ(manifestError("/target", "cuda"),
+            "manifest: expected required feature \"gpu_kernels\" for target 'cuda', got none");
 }
 
 TEST_F(Load, m3_fields) {
@@ -142,6 +146,7 @@ TEST_F(Load, m3_fields) {
 }
 
 TEST_F(Load, m5_weights_on_gpus) {
+  bundle.manifest["required_features"] = {"gpu_kernels"};
   EXPECT_EQ(manifestError("/target", "cuda"), "weights[1]: expected an object 'gpu', got none");
 }
 
