@@ -106,6 +106,15 @@ private:
     return success();
   }
 
+  /// `name` as PTX takes it (PTX ISA, "Identifiers"): letters, digits and underscores, no digit first.
+  static std::string toIdentifier(StringRef name) {
+    std::string text = name.str();
+    for (char &letter : text)
+      if (!llvm::isAlnum(letter))
+        letter = '_';
+    return llvm::isDigit(text.front()) ? "_" + text : text;
+  }
+
   /// Parameters: `passed`, and where there are assertions the address of the status.
   gpu::GPUFuncOp createKernel(scf::ParallelOp op, ArrayRef<Value> passed, ArrayRef<Value> constants,
                               ArrayRef<Value> counts, Value total) {
@@ -121,9 +130,9 @@ private:
     if (hasAssertions)
       types.push_back(b.getI64Type());
     b.setInsertionPointToEnd(kernels.getBody());
-    std::string name;
+    std::string name, prefix = toIdentifier(op->getParentOfType<func::FuncOp>().getName());
     do
-      name = (op->getParentOfType<func::FuncOp>().getName() + "_loop_" + Twine(nextKernel++)).str();
+      name = prefix + "_loop_" + std::to_string(nextKernel++);
     while (kernels.lookupSymbol(name));
     auto kernel = gpu::GPUFuncOp::create(b, name, b.getFunctionType(types, {}));
     kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
