@@ -2,7 +2,7 @@
 
     make gpu-static            compare with the recorded table, benchmarks/results/gpu-static.json
     make gpu-static RECORD=1   record it
-    static.py --check          as a test: no kernel may have more instructions or spills than recorded
+    static.py --check          as a test: no kernel may have more instructions, registers or spills than recorded
 
 Counted is the smallest loop with the loads of two groups of 128 columns of a tile: 128 weights for each thread.
 Predicated instructions, and in whole decoders the loop over bytes of a ragged edge, count in full. Counts say how busy
@@ -66,7 +66,15 @@ GPUS = {
     "H200": {"bandwidth": 4.8e12, "processors": 132, "clock": 1.98e9, "arch": "sm_90"},
 }
 LANES = {"alu": 64, "fma": 64, "issue": 128}
-BITS_PER_WEIGHT = {"raw": 8.0, "quads": 6.785, "pairs": 6.634}  # benchmarks/gpu/bench.cpp, Gaussian weights
+# The shared memory that a block can have and the warps that a multiprocessor can hold (CUDA C++ Programming Guide,
+# "Technical Specifications per Compute Capability").
+PROCESSORS = {"sm_80": (163 << 10, 64), "sm_89": (99 << 10, 48), "sm_90": (227 << 10, 64)}
+# Gaussian weights with a scale for each 128 x 128 (benchmarks/gpu/bench.cpp): all bits, and the longest stream of a
+# tile of 1024 columns in bytes (slot_bytes of a bundle).
+BITS_PER_WEIGHT = {"raw": 8.0, "quads": 6.785, "pairs": 6.634}
+SLOT_BYTES = {"raw": 0, "quads": 1696, "pairs": 5456}
+TABLE_BYTES = {"raw": 0, "quads": 4 << 11, "pairs": 4 << 12}
+TILE_COLUMNS = 1024
 
 
 def find_tool(name: str) -> str:
@@ -127,6 +135,26 @@ def main_loop(section: str, mark: str) -> collections.Counter[str] | None:
     return count_opcodes(min(main, key=len)) if main else None
 
 
+def launch(kernel: str, codec: str, architecture: str) -> dict:
+    """Shared memory and warps of the one block that a multiprocessor gets (docs/guides/gpu.md), as the host computes
+    them, and the part of the warps it could hold."""
+    limit, most_warps = PROCESSORS[architecture.removesuffix("a")]
+    fixed, per_warp, multiple = TABLE_BYTES[codec], 2 * SLOT_BYTES[codec], 1
+    if "_decode_" in kernel:
+        per_warp += 16 * (128 + 16)
+    elif "f8E4M3FN_f8E4M3FN" in kernel:
+        fixed = (fixed + 1023) // 1024 * 1024 + rows_of(kernel) * (TILE_COLUMNS + 16)
+        multiple = 4
+    else:
+        fixed += rows_of(kernel) * (2 * TILE_COLUMNS + 32)
+    warps = min(16, (limit - fixed) // per_warp if per_warp else 16) // multiple * multiple
+    return {"shared_bytes": fixed + warps * per_warp, "warps": warps, "occupancy": round(warps / most_warps, 3)}
+
+
+def rows_of(kernel: str) -> int:
+    return int(kernel.rsplit("_n", 1)[1])
+
+
 def measure(ptx: Path, codec: str, architecture: str, disassembler: str, folder: Path) -> list[dict]:
     cubin = folder / "kernels.cubin"
     report = run([find_tool("ptxas"), f"-arch={architecture}", "-v", str(ptx), "-o", str(cubin)])
@@ -151,6 +179,7 @@ def measure(ptx: Path, codec: str, architecture: str, disassembler: str, folder:
             "kernel": name,
             "architecture": architecture,
             **used[name],
+            **launch(name, codec, architecture),
             "issue_per_weight": total / WEIGHTS_PER_LOOP,
         }
         row |= {f"{pipe}_per_weight": count / WEIGHTS_PER_LOOP for pipe, count in pipes.items()}
@@ -178,7 +207,7 @@ def short(kernel: str) -> str:
 
 def print_table(rows: list[dict], recorded: dict) -> int:
     changes = 0
-    columns = ["regs", "spill", "ALU/w", "FMA/w", "LSU/w", "issue/w"]
+    columns = ["regs", "spill", "shared", "warps", "occup.", "ALU/w", "FMA/w", "LSU/w", "issue/w"]
     print(f"{'codec':6} {'kernel':26} {'arch':7}", *(f"{column:>7}" for column in columns), " load of ALU, issue")
     for row in rows:
         before = recorded.get((row["kernel"], row["architecture"]))
@@ -190,7 +219,8 @@ def print_table(rows: list[dict], recorded: dict) -> int:
             changes += 1
             loads.append(f"(recorded: issue {before['issue_per_weight']}, registers {before['registers']})")
         counts = [row[f"{pipe}_per_weight"] for pipe in ("alu", "fma", "lsu", "issue")]
-        figures = [f"{row['registers']:7}", f"{row['spilled_bytes']:7}", *(f"{count:7.2f}" for count in counts)]
+        sizes = [f"{row[key]:7}" for key in ("registers", "spilled_bytes", "shared_bytes", "warps")]
+        figures = [*sizes, f"{row['occupancy']:7.0%}", *(f"{count:7.2f}" for count in counts)]
         print(f"{row['codec']:6} {short(row['kernel']):26} {row['architecture']:7}", *figures, "", ", ".join(loads))
     return changes
 
@@ -203,9 +233,19 @@ def check(rows: list[dict], recorded: dict) -> bool:
         if not before:
             worse[row["architecture"]].append(f"{row['kernel']} is not in the record")
             continue
-        for key, tolerance in (("alu_per_weight", 1.01), ("issue_per_weight", 1.01), ("spilled_bytes", 1)):
+        limits = {
+            "alu_per_weight": 1.01,
+            "issue_per_weight": 1.01,
+            "registers": 1,
+            "spilled_bytes": 1,
+            "shared_bytes": 1,
+        }
+        for key, tolerance in limits.items():
             if row[key] > before[key] * tolerance:
                 worse[row["architecture"]].append(f"{row['kernel']}: {key} {row[key]}, recorded {before[key]}")
+    there = {(row["kernel"], row["architecture"]) for row in rows}
+    for kernel, architecture in recorded.keys() - there:
+        worse[architecture].append(f"{kernel} is in the record, but there is none")
     for architecture in sorted({row["architecture"] for row in rows}):
         count = sum(row["architecture"] == architecture for row in rows)
         print(*worse[architecture], sep="\n", end="\n" if worse[architecture] else "")
