@@ -97,8 +97,8 @@ public:
     Value result = exp(exponent);
 
     Value isUnknown = b.both(b.less(x, 0), b.less(size, kInfinity));
-    Value ofNegative = b.select(b.isWhole(y), b.copySign(result, x), b.select(isUnknown, b.real(kNaN), result));
-    result = b.select(b.isWhole(b.mul(y, 0.5)), result, ofNegative);
+    Value ofWhole = b.select(b.isWhole(b.mul(y, 0.5)), result, b.copySign(result, x));
+    result = b.select(b.isWhole(y), ofWhole, b.select(isUnknown, b.real(kNaN), result));
     // Even where the other operand is NaN, and of -1 to an infinity.
     Value isOne = b.either(b.equal(x, 1), b.both(b.equal(x, -1), b.equal(b.size(y), kInfinity)));
     return b.select(b.either(isOne, b.equal(y, 0)), b.real(1), result);
@@ -106,11 +106,11 @@ public:
 
   Value sin(Value x) {
     Turn turn = reduceTurn(x);
-    return withSign(turn, b.select(turn.isOdd, turn.cos, turn.sin), turn.quarter);
+    return withSign(b.select(turn.isOdd, turn.cos, turn.sin), turn.quarter);
   }
   Value cos(Value x) {
     Turn turn = reduceTurn(x);
-    return withSign(turn, b.select(turn.isOdd, turn.sin, turn.cos), b.addInteger(turn.quarter, b.integer(1)));
+    return withSign(b.select(turn.isOdd, turn.sin, turn.cos), b.addInteger(turn.quarter, b.integer(1)));
   }
   Value tan(Value x) {
     Turn turn = reduceTurn(x);
@@ -273,7 +273,7 @@ private:
   }
 
   /// Sines are negative in the last two quarters of four.
-  Value withSign(const Turn &turn, Value result, Value quarter) {
+  Value withSign(Value result, Value quarter) {
     return b.select(b.hasBit(quarter, 2), b.negate(result), result);
   }
 
