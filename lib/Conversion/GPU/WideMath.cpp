@@ -273,9 +273,7 @@ private:
   }
 
   /// Sines are negative in the last two quarters of four.
-  Value withSign(Value result, Value quarter) {
-    return b.select(b.hasBit(quarter, 2), b.negate(result), result);
-  }
+  Value withSign(Value result, Value quarter) { return b.select(b.hasBit(quarter, 2), b.negate(result), result); }
 
   /// sqrt(1 - x * x)
   Value otherSide(Value x) { return b.sqrt(b.mul(b.sub(b.real(1), x), b.add(x, 1))); }
