@@ -6,7 +6,6 @@
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -29,7 +28,6 @@ void buildGPUKernelPipeline(OpPassManager &manager, const GPUPipelineOptions &op
   LowerLinalgPassOptions linalg;
   linalg.forThreads = true;
   loops.addPass(createLowerLinalgPass(linalg));
-  loops.addPass(math::createMathExpandOpsPass({{"powf", "fpowi"}}));
   loops.addPass(createExpandMathPass());
   addCleanup(loops);
   ExpandFP8PassOptions floats;

@@ -61,10 +61,12 @@ def LowerDeviceAssertsPass : Pass<"ecf8-lower-device-asserts", "::mlir::gpu::GPU
 def ExpandDeviceMathPass : Pass<"ecf8-expand-device-math", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Write out the functions of kernels that have no instruction";
   let description = [{
-    In: kernels with `math` ops on scalars. Out: intrinsics of LLVM for what has an instruction, such as `math.sqrt`; `math.sin` and `math.cos` on f32, f16 and bf16 as arithmetic in f64, exact but for the
-    last rounding where the argument is below 2^45 in size, and NaN from there on: no library of device code is needed.
-    Left alone: tests for infinities and NaN and counts of bits. Every other function is an error, and so is `arith.remf`: run
-    `ecf8-expand-math` first.
+    In: kernels with `math` ops on scalars. Out: intrinsics of LLVM for what has an instruction, such as `math.sqrt`; exponentials,
+    logarithms, powers, trigonometric and hyperbolic functions and their inverses as arithmetic in f64, rounded once to the type of the
+    result, f64, f32, f16 or bf16: no library of device code is needed. Errors in f64 are below 4 units in the last place; zeros,
+    infinities and NaN are as in C99, but sine, cosine and tangent are NaN from 2^45 on.
+    Left alone: tests for infinities and NaN and counts of bits. Every other function is an error, `math.erf`, `math.erfc` and
+    `arith.remf` among them. What is to have the bytes of the CPU is written out by `ecf8-expand-math` before.
     Place in the pipeline: after `ecf8-launch-loops`, before `convert-math-to-llvm`.
 
     Example: `test/Conversion/expand-device-math.mlir`.

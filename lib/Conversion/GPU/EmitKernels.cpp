@@ -6,7 +6,6 @@
 #include "ecf8/Conversion/RuntimeImports.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 
 namespace mlir::ecf8 {
@@ -252,7 +251,6 @@ private:
   /// Writes out what is left to other passes in loops: functions, and arithmetic on FP8.
   LogicalResult expandEpilogue(Operation *epilogue) {
     OpPassManager passes(epilogue->getName());
-    passes.addPass(math::createMathExpandOpsPass({{"powf", "fpowi"}}));
     passes.addPass(createExpandMathPass());
     ExpandFP8PassOptions floats;
     floats.expandF16 = false;
