@@ -74,14 +74,12 @@ class Group:
 def test_groups(build: Path) -> list[Group]:
     python = sys.executable
     script = lambda name, *options: [python, str(ROOT / "utils" / name), *options]
+    ctest = ["ctest", "--test-dir", str(build), "-j", str(os.cpu_count())]
     quickstart = ["--output", str(build / "quickstart")]
-    ctest = ["ctest", "--test-dir", str(build)]
     return [
         Group("style", [script("check-style.py"), script("check-layers.py", "--build", str(build))], count_checks),
         Group("docs", [script("update-docs.py", "--check", "--build", str(build))], count_checks),
-        Group(
-            "unit", [["ctest", "--test-dir", str(build), "-j", str(os.cpu_count()), "--output-on-failure"]], count_ctest
-        ),
+        Group("unit", [[*ctest, "--output-on-failure"]], count_ctest),
         Group("fuzz", [script("fuzz.py", "--seconds", "60", "--spare-small")], count_checks),
         Group("lit", [["ninja", "-C", str(build), "check-ecf8-lit"]], count_lit),
         Group("gpu-static", [[python, "benchmarks/gpu/static.py", "--check", "--build", str(build)]], count_checks),

@@ -99,8 +99,9 @@ public:
     launch("kernels", "ecf8_decode_" + encoded.mangledName(), tableBytes(), 16 * (128 + 16), 1, 1, arguments);
   }
 
-  void contract(unsigned copy, const Path &path, unsigned blocks, cuda::Address x, uint32_t count, cuda::Address out,
+  void contract(unsigned copy, const Path &path, cuda::Address x, uint32_t count, cuda::Address out,
                 cuda::Address scales, cuda::Address partials, cuda::Address counters) {
+    unsigned blocks = blocksFor(path, count);
     uint64_t xStride = columns, outStride = rows, scaleStride = (columns + kScaleBlock - 1) / kScaleBlock;
     uint32_t block = kScaleBlock;
     std::vector<void *> arguments = weightArguments(copy);
@@ -108,12 +109,9 @@ public:
     if (path.isScaled)
       arguments.insert(arguments.end(), {&scales, &scaleStride, &block, &block});
     arguments.insert(arguments.end(), {&partials, &counters});
-    // docs/guides/gpu.md: table and activations in shared memory.
-    unsigned activations = 8 * blocks * (path.isFP8 ? tileColumns() + 16 : 2 * tileColumns() + 32);
-    unsigned table = path.isFP8 ? (tableBytes() + 1023) / 1024 * 1024 : tableBytes();
     launch(path.program,
            "ecf8_contract_" + encoded.mangledName() + "_" + path.kernelSuffix() + "_n" + std::to_string(8 * blocks),
-           table + activations, 0, (count + 8 * blocks - 1) / (8 * blocks), path.isFP8 ? 4 : 1, arguments);
+           fixedBytes(path, blocks), 0, (count + 8 * blocks - 1) / (8 * blocks), path.isFP8 ? 4 : 1, arguments);
   }
 
   Gpu &gpu;
@@ -134,11 +132,31 @@ private:
             &part.slotBytes, &part.codeOffset, &part.hasNaN};
   }
   std::string moduleOf(const std::string &program) const { return encoded.name + "-" + program; }
+  /// docs/guides/gpu.md: table and activations in shared memory.
+  unsigned fixedBytes(const Path &path, unsigned blocks) const {
+    unsigned activations = 8 * blocks * (path.isFP8 ? tileColumns() + 16 : 2 * tileColumns() + 32);
+    return (path.isFP8 ? (tableBytes() + 1023) / 1024 * 1024 : tableBytes()) + activations;
+  }
+  unsigned warpsBeside(unsigned fixedBytes, unsigned warpBytes, unsigned multiple) const {
+    if (unsigned(gpu.sharedBytes) < fixedBytes)
+      return 0;
+    unsigned perWarp = warpBytes + 2 * part.slotBytes;
+    return (perWarp ? std::min(16u, (gpu.sharedBytes - fixedBytes) / perWarp) : 16) / multiple * multiple;
+  }
+  /// For how many blocks of 8 rows of activations the kernel is: the fewest passes for the warps of a block.
+  unsigned blocksFor(const Path &path, uint32_t count) const {
+    unsigned best = 1, bestPasses = ~0u, bestWarps = 0;
+    for (unsigned blocks : {1, 2, 4, 8}) {
+      unsigned passes = (count + 8 * blocks - 1) / (8 * blocks);
+      unsigned warps = warpsBeside(fixedBytes(path, blocks), 0, path.isFP8 ? 4 : 1);
+      if (warps && (!bestWarps || passes * bestWarps < bestPasses * warps))
+        best = blocks, bestPasses = passes, bestWarps = warps;
+    }
+    return best;
+  }
   void launch(const std::string &program, const std::string &kernel, unsigned fixedBytes, unsigned warpBytes,
               unsigned gridY, unsigned warpMultiple, const std::vector<void *> &arguments) {
-    unsigned perWarp = warpBytes + 2 * part.slotBytes;
-    unsigned warps = perWarp ? std::min(16u, (gpu.sharedBytes - fixedBytes) / perWarp) : 16;
-    warps = warps / warpMultiple * warpMultiple;
+    unsigned perWarp = warpBytes + 2 * part.slotBytes, warps = warpsBeside(fixedBytes, warpBytes, warpMultiple);
     unsigned grid = std::min<unsigned>(tiles(), gpu.processors);
     gpu.launch({gpu.find(moduleOf(program), kernel), grid, gridY, warps * 32, fixedBytes + warps * perWarp}, arguments);
   }
@@ -219,8 +237,6 @@ struct Scratch {
   cuda::Address counters;
 };
 
-unsigned blocksFor(uint32_t count) { return count <= 8 ? 1 : count <= 16 ? 2 : count <= 32 ? 4 : 8; }
-
 std::vector<float> contractOnce(Gpu &gpu, DeviceWeight &weight, const Path &path, const Activations &activations,
                                 uint32_t count) {
   Shape shape{weight.rows, weight.columns};
@@ -229,7 +245,7 @@ std::vector<float> contractOnce(Gpu &gpu, DeviceWeight &weight, const Path &path
   std::vector<float> result(size_t(count) * weight.rows, 1.0f), scaleValues = scalesOf(shape);
   cuda::Address out = gpu.upload(result.data(), result.size() * 4);
   cuda::Address scales = gpu.upload(scaleValues.data(), scaleValues.size() * 4);
-  weight.contract(0, path, blocksFor(count), x, count, out, scales, scratch.partials, scratch.counters);
+  weight.contract(0, path, x, count, out, scales, scratch.partials, scratch.counters);
   gpu.download(result.data(), out, result.size() * 4);
   gpu.free(x), gpu.free(out), gpu.free(scales);
   return result;
@@ -332,8 +348,7 @@ nlohmann::json measure(Gpu &gpu, Shape shape, uint32_t tileColumns) {
           add(path.name, m,
               gpu.time(
                   [&](unsigned i) {
-                    weight.contract(i, path, blocksFor(m), path.isFP8 ? x8 : x, m, out, scales, scratch.partials,
-                                    scratch.counters);
+                    weight.contract(i, path, path.isFP8 ? x8 : x, m, out, scales, scratch.partials, scratch.counters);
                   },
                   runs));
   }

@@ -137,7 +137,8 @@ def main_loop(section: str, mark: str) -> collections.Counter[str] | None:
 
 def launch(kernel: str, codec: str, architecture: str) -> dict:
     """Shared memory and warps of the one block that a multiprocessor gets (docs/guides/gpu.md), as the host computes
-    them, and the part of the warps it could hold."""
+    them, and the part of the warps it could hold. No warps: the activations do not fit, and the host takes a kernel for
+    fewer rows."""
     limit, most_warps = PROCESSORS[architecture.removesuffix("a")]
     fixed, per_warp, multiple = TABLE_BYTES[codec], 2 * SLOT_BYTES[codec], 1
     if "_decode_" in kernel:
@@ -147,7 +148,7 @@ def launch(kernel: str, codec: str, architecture: str) -> dict:
         multiple = 4
     else:
         fixed += rows_of(kernel) * (2 * TILE_COLUMNS + 32)
-    warps = min(16, (limit - fixed) // per_warp if per_warp else 16) // multiple * multiple
+    warps = min(16, (limit - fixed) // per_warp if per_warp else 16) // multiple * multiple if fixed <= limit else 0
     return {"shared_bytes": fixed + warps * per_warp, "warps": warps, "occupancy": round(warps / most_warps, 3)}
 
 

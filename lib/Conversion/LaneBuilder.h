@@ -49,6 +49,7 @@ public:
   Value divU(Value a, int64_t b) { return arith::DivUIOp::create(*this, a, literal(a, b)); }
   Value ceilDivU(Value a, int64_t b) { return divU(add(a, b - 1), b); }
   Value minU(Value a, Value b) { return arith::MinUIOp::create(*this, a, b); }
+  Value maxU(Value a, Value b) { return arith::MaxUIOp::create(*this, a, b); }
   Value andI(Value a, Value b) { return arith::AndIOp::create(*this, a, b); }
   Value andI(Value a, int64_t b) { return andI(a, literal(a, b)); }
   Value orI(Value a, Value b) { return arith::OrIOp::create(*this, a, b); }

@@ -57,11 +57,11 @@ def same_bytes(left: Tensor, right: Tensor) -> bool:
     )
 
 
-def compile_for_gpus(folder: Path, *widths: int, targets: Sequence[str], codec: str = "auto") -> Path:
-    """`<target>.ecf8` in `folder`, which is returned: an MLP for two rows of bf16, with kernels for Hopper."""
+def compile_for_gpus(folder: Path, *widths: int, targets: Sequence[str], codec: str = "auto", rows: int = 2) -> Path:
+    """`<target>.ecf8` in `folder`, which is returned: an MLP for `rows` of bf16, with kernels for Hopper."""
     torch.manual_seed(3)
     module = ecf8.quantize.quantize_linears(mlp(*widths).to(torch.bfloat16)).eval()
-    program, weights = ecf8.export_mlir(module, (torch.zeros(2, widths[0]).bfloat16(),), folder)
+    program, weights = ecf8.export_mlir(module, (torch.zeros(rows, widths[0]).bfloat16(),), folder)
     command = [find_compiler(), program, f"--weights={weights}", "--min-elements=1", "--gpu-arch=sm_90a"]
     for target in targets:
         output = folder / f"{target}.ecf8"

@@ -21,10 +21,12 @@ def cuda_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "cuda.ecf8"
 
 
-def call(bundle: Path, driver: Path = FAKE, **settings: str) -> subprocess.CompletedProcess[str]:
+def call(
+    bundle: Path, driver: Path = FAKE, value: str = "2x1100xbf16=1", **settings: str
+) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {f"FAKE_CUDA_{name.upper()}": value for name, value in settings.items()}
     environment["LD_LIBRARY_PATH"] = str(driver)
-    command = [find_compiler().with_name("ecf8-run"), bundle, "--input=2x1100xbf16=1"]
+    command = [find_compiler().with_name("ecf8-run"), bundle, f"--input={value}"]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
@@ -42,6 +44,34 @@ def test_launches(cuda_bundle, tmp_path):
     assert 0 < threads <= 512
     assert 8192 < int(contraction[3]) <= 232448
     assert all("_loop_" in launch[0] for launch in launches if launch is not contraction)
+
+
+@pytest.mark.parametrize(
+    ("codec", "shared", "kernel", "passes"),
+    [
+        ("quads", 232448, "_n64", 1),  # Hopper: 16 warps
+        ("quads", 150000, "_n32", 2),  # room for 3 warps beside 64 rows, for 16 beside 32
+        ("quads", 101376, "_n32", 2),  # sm_89: 64 rows of activations do not fit
+        ("pairs", 101376, "_n16", 4),  # 4 warps beside 16 rows, 1 beside 32
+        ("raw", 101376, "_n32", 2),
+    ],
+)
+def test_kernel_for_many_rows_fits_the_shared_memory(codec, shared, kernel, passes, tmp_path):
+    bundle = compile_for_gpus(tmp_path, 1100, 64, targets=("cuda",), codec=codec, rows=64) / "cuda.ecf8"
+    log = tmp_path / "log"
+    run = call(bundle, value="64x1100xbf16=1", log=str(log), shared=str(shared))
+    assert run.returncode == 0, run.stderr
+    launches = [line.split() for line in log.read_text().splitlines()]
+    contraction = next(launch for launch in launches if launch[0].startswith("ecf8_contract"))
+    assert contraction[0].endswith(kernel)
+    assert contraction[1] == f"8x{passes}x1"
+    assert int(contraction[3]) <= shared
+
+
+def test_weight_that_fits_no_block(cuda_bundle):
+    run = call(cuda_bundle, shared="16384")
+    assert run.returncode == 3
+    assert "expected a weight whose codes fit the shared memory of the GPU" in run.stderr
 
 
 def test_no_driver(cuda_bundle, tmp_path):

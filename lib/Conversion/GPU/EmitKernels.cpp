@@ -38,7 +38,8 @@ public:
       SmallVector<Value> operands =
           weightOperands(payload, function.getArgument(2), function.getArgument(3), rows, columns);
       operands.append({addressOf(out, 1), asI64(metadata.getStrides()[0])});
-      launch(kernel, operands, rows, columns, b.index(spec.tableBytes()), kDecodeStagingBytes, b.index(1));
+      launch(kernel, operands, rows, columns, spec.tableBytes(), kDecodeStagingBytes, b.index(1),
+             warpsBeside(spec.tableBytes(), kDecodeStagingBytes));
     });
     func::ReturnOp::create(b);
   }
@@ -66,7 +67,7 @@ public:
         auto strides = memref::ExtractStridedMetadataOp::create(b, extra).getStrides();
         operands.append({addressOf(extra, type.getElementTypeBitWidth() / 8), asI64(strides[0])});
       }
-      emitForSizes(0, contraction.activations, count, operands, rows, columns, kernelFor);
+      emitForSizes(contraction.activations, count, operands, rows, columns, kernelFor);
     });
     func::ReturnOp::create(b);
   }
@@ -74,32 +75,39 @@ public:
 private:
   static constexpr int64_t kColumnBlocks[] = {1, 2, 4, 8};
 
-  /// The smallest kernel that takes all rows of activations in one go, or the largest.
-  void emitForSizes(size_t index, Type activations, Value count, ArrayRef<Value> operands, Value rows, Value columns,
+  /// Launches one of the kernels for 8, 16, 32 and 64 rows of activations: that with the fewest passes over the weight
+  /// for the warps of a block, which have to share its shared memory with the activations.
+  void emitForSizes(Type activations, Value count, ArrayRef<Value> operands, Value rows, Value columns,
                     llvm::function_ref<gpu::GPUFuncOp(int64_t)> kernelFor) {
-    int64_t blocks = kColumnBlocks[index];
-    auto emitThis = [&] {
-      Value blockRows = b.ceilDivU(count, 8 * blocks);
+    Value best, bestPasses, bestWarps;
+    for (auto [index, blocks] : llvm::enumerate(kColumnBlocks)) {
+      LaunchLayout layout = LaunchLayout::of(spec, activations, blocks);
+      Value passes = b.ceilDivU(count, 8 * blocks), warps = warpsBeside(layout.sharedBytes, 0, layout.warps);
+      if (!best) {
+        best = b.index(0), bestPasses = passes, bestWarps = warps;
+        continue;
+      }
+      Value isBetter = b.compare(arith::CmpIPredicate::ult, b.mul(passes, bestWarps), b.mul(bestPasses, warps));
+      best = b.select(isBetter, b.index(int64_t(index)), best);
+      bestPasses = b.select(isBetter, passes, bestPasses);
+      bestWarps = b.select(isBetter, warps, bestWarps);
+    }
+    for (auto [index, blocks] : llvm::enumerate(kColumnBlocks)) {
+      auto branch = scf::IfOp::create(b, b.compare(arith::CmpIPredicate::eq, best, int64_t(index)), false);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
       Value tiles = b.ceilDivU(rows, DeviceSpec::rowsPerTile), chunks = b.ceilDivU(columns, spec.tileColumns);
-      Value partialBytes = b.mul(b.mul(b.mul(blockRows, tiles), chunks), 512 * blocks);
-      Value counterBytes = b.mul(b.mul(blockRows, tiles), 4);
+      Value partialBytes = b.mul(b.mul(b.mul(bestPasses, tiles), chunks), 512 * blocks);
+      Value counterBytes = b.mul(b.mul(bestPasses, tiles), 4);
       SmallVector<Value> all(operands);
       for (auto [which, bytes] :
            {std::pair<int64_t, Value>(0, partialBytes), std::pair<int64_t, Value>(1, counterBytes)}) {
         Value address = callRuntime(kRuntimeGpuWorkspace, {b.constant(b.getI64Type(), which), asI64(bytes)});
         all.push_back(LLVM::IntToPtrOp::create(b, globalPointer(), address));
       }
-      LaunchLayout layout = LaunchLayout::of(spec, activations, blocks);
-      launch(kernelFor(blocks), all, rows, columns, b.index(layout.sharedBytes), 0, blockRows, layout.warps);
-    };
-    if (index + 1 == std::size(kColumnBlocks))
-      return emitThis();
-    auto branch = scf::IfOp::create(b, b.compare(arith::CmpIPredicate::ule, count, 8 * blocks), true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    emitThis();
-    b.setInsertionPointToStart(branch.elseBlock());
-    emitForSizes(index + 1, activations, count, operands, rows, columns, kernelFor);
+      launch(kernelFor(blocks), all, rows, columns, LaunchLayout::of(spec, activations, blocks).sharedBytes, 0,
+             bestPasses, bestWarps);
+    }
   }
 
   Type globalPointer() { return LLVM::LLVMPointerType::get(b.getContext(), DeviceBuilder::globalSpace); }
@@ -169,17 +177,25 @@ private:
     then();
   }
 
+  /// Shared memory of a warp: two slots of codes, and `own`.
+  Value bytesPerWarp(int64_t own) { return b.add(b.mul(b.toIndex(slot), 2), own); }
+
+  /// How many warps of a block have room beside `fixedBytes` of shared memory: a multiple of `multiple`, and perhaps 0.
+  Value warpsBeside(int64_t fixedBytes, int64_t own, int64_t multiple = 1) {
+    Value all = b.toIndex(callRuntime(kRuntimeGpuSharedBytes, {}));
+    Value room = b.sub(b.maxU(all, b.index(fixedBytes)), b.index(fixedBytes));
+    // Without codes no warp needs any, but the block still has to fit.
+    Value fits = arith::DivUIOp::create(b, room, b.maxU(bytesPerWarp(own), b.index(1)));
+    Value warps = b.minU(fits, b.index(kMaxBlockThreads / DeviceSpec::warpSize));
+    return b.andI(warps, ~(multiple - 1));
+  }
+
   /// Launches `kernel` on as many blocks as the device runs at once, `blockRows` times.
-  void launch(gpu::GPUFuncOp kernel, ArrayRef<Value> operands, Value rows, Value columns, Value fixedBytes,
-              int64_t bytesPerWarp, Value blockRows, int64_t warpMultiple = 1) {
-    Value perWarp = b.add(b.mul(b.toIndex(slot), 2), bytesPerWarp + 1);
-    Value room = b.sub(b.toIndex(callRuntime(kRuntimeGpuSharedBytes, {})), fixedBytes);
-    Value warps = b.minU(arith::DivUIOp::create(b, room, perWarp), b.index(kMaxBlockThreads / DeviceSpec::warpSize));
-    if (warpMultiple > 1)
-      warps = b.andI(warps, ~(warpMultiple - 1));
+  void launch(gpu::GPUFuncOp kernel, ArrayRef<Value> operands, Value rows, Value columns, int64_t fixedBytes,
+              int64_t own, Value blockRows, Value warps) {
     cf::AssertOp::create(b, b.compare(arith::CmpIPredicate::ne, warps, 0),
                          b.getStringAttr("expected a weight whose codes fit the shared memory of the GPU"));
-    Value shared = b.add(fixedBytes, b.mul(warps, b.sub(perWarp, b.index(1))));
+    Value shared = b.add(b.mul(warps, bytesPerWarp(own)), fixedBytes);
     Value jobs = b.mul(b.ceilDivU(rows, DeviceSpec::rowsPerTile), b.ceilDivU(columns, spec.tileColumns));
     Value processors = b.toIndex(callRuntime(kRuntimeGpuProcessors, {}));
     Value one = b.index(1);

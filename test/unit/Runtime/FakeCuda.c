@@ -4,6 +4,7 @@
  *   FAKE_CUDA_VERSION     what cuDriverGetVersion says (default 12080)
  *   FAKE_CUDA_DEVICES     number of GPUs (default 1)
  *   FAKE_CUDA_CAPABILITY  compute capability times 10 (default 90)
+ *   FAKE_CUDA_SHARED      shared memory of a block in bytes (default 232448)
  *   FAKE_CUDA_FAIL        NAME:N:CODE: call number N (from 1) of NAME gives CODE
  *   FAKE_CUDA_FAULT       N: launch number N makes the context unusable, as an illegal address does, until it is reset
  *   FAKE_CUDA_LOG         a file that gets a line for each launch: kernel, grid, block, shared memory
@@ -61,7 +62,10 @@ int cuDeviceGetName(char *name, int length, int device) {
 }
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
   int capability = setting("FAKE_CUDA_CAPABILITY", 90);
-  *value = attribute == 16 ? 132 : attribute == 75 ? capability / 10 : attribute == 76 ? capability % 10 : 232448;
+  *value = attribute == 16   ? 132
+           : attribute == 75 ? capability / 10
+           : attribute == 76 ? capability % 10
+                             : setting("FAKE_CUDA_SHARED", 232448);
   return (void)device, SUCCESS;
 }
 int cuDeviceTotalMem_v2(size_t *bytes, int device) { return *bytes = 1u << 30, (void)device, SUCCESS; }
