@@ -1,4 +1,5 @@
-// ecf8-expand-math: exp, log, tanh and erf as multiplications and additions, in vectors where their operands are.
+// ecf8-expand-math: exp, log, their likes near 0, tanh and erf as multiplications and additions, in vectors where their
+// operands are.
 //
 // Reductions and polynomials of exp, log and tanh are those of Cephes (S. L. Moshier, netlib.org/cephes, expf.c, logf.c
 // and tanhf.c). Those of erf are minimax fits in the same manner, of erf(x) / x - 1 in x * x and of log(1 - erf(x)) / x
@@ -21,7 +22,7 @@ using namespace mlir;
 using namespace mlir::ecf8;
 
 bool mlir::ecf8::isExpandedMath(Operation *op) {
-  if (!isa<math::ExpOp, math::Exp2Op, math::LogOp, math::TanhOp, math::ErfOp>(op))
+  if (!isa<math::ExpOp, math::Exp2Op, math::ExpM1Op, math::LogOp, math::Log1pOp, math::TanhOp, math::ErfOp>(op))
     return false;
   Type type = op->getResult(0).getType(), element = getElementTypeOrSelf(type);
   auto vector = dyn_cast<VectorType>(type);
@@ -57,6 +58,29 @@ public:
     x = select(less(x, real(-151.0)), real(-151.0), x);
     auto [whole, power] = roundToWhole(x);
     return scaledExp(mul(sub(x, whole), real(kLog2)), power);
+  }
+
+  Value expM1(Value x) {
+    // 2^k * (e^r - 1) + (2^k - 1), where k is 0 near 0; beyond 17 the 1 is below half a unit, below -20 it is all.
+    Value bounded = select(less(real(20.0), x), real(20.0), x);
+    bounded = select(less(bounded, real(-20.0)), real(-20.0), bounded);
+    auto [whole, power] = roundToWhole(mul(bounded, real(kLog2E)));
+    Value rest = sub(sub(bounded, mul(whole, real(kLog2High))), mul(whole, real(kLog2Low)));
+    Value scale = powerOfTwo(power);
+    Value result = add(mul(restOfExp(rest), scale), sub(scale, real(1.0)));
+    result = select(less(real(17.0), x), exp(x), result);
+    return math::CopySignOp::create(builder, result, x); // also of zeros
+  }
+
+  Value log1p(Value x) {
+    // What 1 + x rounds off, divided by it, is what the logarithm lacks.
+    Value sum = add(x, real(1.0));
+    Value lost = sub(x, sub(sum, real(1.0)));
+    Value result = add(log(sum), arith::DivFOp::create(builder, lost, sum));
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    result = select(less(x, real(infinity)), result, x);
+    result = select(compare(arith::CmpFPredicate::OEQ, sum, real(0.0)), real(-infinity), result);
+    return math::CopySignOp::create(builder, result, x);
   }
 
   Value log(Value x) {
@@ -151,12 +175,17 @@ private:
     return toReal(shiftLeft(arith::AddIOp::create(builder, exponent, integer(127)), 23));
   }
 
+  /// exp(x) - 1 for |x| up to log(2) / 2.
+  Value restOfExp(Value x) {
+    Value sum = polynomial(
+        x, {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1});
+    return add(mul(sum, mul(x, x)), x);
+  }
+
   /// exp(x) * 2^power for |x| up to log(2) / 2. The power goes in two halves: only the second product rounds, where the
   /// result is subnormal.
   Value scaledExp(Value x, Value power) {
-    Value sum = polynomial(
-        x, {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1});
-    sum = add(add(mul(sum, mul(x, x)), x), real(1.0));
+    Value sum = add(restOfExp(x), real(1.0));
     Value half = arith::ShRSIOp::create(builder, power, integer(1));
     return mul(mul(sum, powerOfTwo(half)), powerOfTwo(subInteger(power, half)));
   }
@@ -196,7 +225,9 @@ private:
     return llvm::TypeSwitch<Operation *, Value>(op)
         .Case([&](math::ExpOp) { return emitter.exp(x); })
         .Case([&](math::Exp2Op) { return emitter.exp2(x); })
+        .Case([&](math::ExpM1Op) { return emitter.expM1(x); })
         .Case([&](math::LogOp) { return emitter.log(x); })
+        .Case([&](math::Log1pOp) { return emitter.log1p(x); })
         .Case([&](math::TanhOp) { return emitter.tanh(x); })
         .Case([&](math::ErfOp) { return emitter.erf(x); });
   }

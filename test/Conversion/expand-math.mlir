@@ -2,9 +2,9 @@
 
 // Vectors stay vectors, and no call is left.
 // CHECK-LABEL: func @vectors(
-// CHECK-NOT:     math.{{(exp|exp2|log|tanh|erf) }}
+// CHECK-NOT:     math.{{(exp|exp2|expm1|log|log1p|tanh|erf) }}
 // CHECK:         arith.mulf %{{.*}} : vector<8xf32>
-// CHECK-NOT:     math.{{(exp|exp2|log|tanh|erf) }}
+// CHECK-NOT:     math.{{(exp|exp2|expm1|log|log1p|tanh|erf) }}
 // CHECK:         return
 func.func @vectors(%x: vector<8xf32>) -> vector<8xf32> {
   %0 = math.exp %x : vector<8xf32>
@@ -12,7 +12,9 @@ func.func @vectors(%x: vector<8xf32>) -> vector<8xf32> {
   %2 = math.log %1 : vector<8xf32>
   %3 = math.tanh %2 : vector<8xf32>
   %4 = math.erf %3 : vector<8xf32>
-  return %4 : vector<8xf32>
+  %5 = math.expm1 %4 : vector<8xf32>
+  %6 = math.log1p %5 : vector<8xf32>
+  return %6 : vector<8xf32>
 }
 
 // A scalar takes the same steps.

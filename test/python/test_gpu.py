@@ -142,7 +142,17 @@ class Functions(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         sums = x.sum(-1), x.max(-1).values, x.sum(), x.softmax(-1)
         moved = x.T.contiguous(), torch.cat([x, x * 2], 0), x[1:3, ::2], x.reshape(-1)
-        math = x.exp(), (x.abs() + 1).log(), x.tanh(), x.erf(), x.abs().sqrt(), torch.rsqrt(x.abs() + 1), x.floor()
+        math = (
+            x.exp(),
+            x.expm1(),
+            (x.abs() + 1).log(),
+            x.abs().log1p(),
+            x.tanh(),
+            x.erf(),
+            x.abs().sqrt(),
+            torch.rsqrt(x.abs() + 1),
+            x.floor(),
+        )
         rounded = x.round(), x.half() + x.half(), x.double() * 2, (x > 0), x.to(torch.int64), x.to(torch.float8_e4m3fn)
         return *sums, *moved, *math, *rounded
 

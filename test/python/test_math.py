@@ -16,7 +16,9 @@ LARGEST_ERROR = 1.5  # in units in the last place of f32
 EXACT = {
     "exp": (torch.exp, np.exp),
     "exp2": (torch.exp2, np.exp2),
+    "expm1": (torch.expm1, np.expm1),
     "log": (torch.log, np.log),
+    "log1p": (torch.log1p, np.log1p),
     "tanh": (torch.tanh, np.tanh),
     "erf": (torch.erf, np.vectorize(math.erf)),
 }

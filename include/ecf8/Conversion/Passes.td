@@ -120,9 +120,10 @@ def SeparateEmptiesPass : Pass<"ecf8-separate-empties", "::mlir::func::FuncOp"> 
 }
 
 def ExpandMathPass : Pass<"ecf8-expand-math"> {
-  let summary = "Write out exp, log, tanh and erf, so that they work on vectors";
+  let summary = "Write out exp, expm1, log, log1p, tanh and erf, so that they work on vectors";
   let description = [{
-    In: `math.exp`, `math.exp2`, `math.log`, `math.tanh` and `math.erf` on f32, f16 and bf16, scalars and vectors.
+    In: `math.exp`, `math.exp2`, `math.expm1`, `math.log`, `math.log1p`, `math.tanh` and `math.erf` on f32, f16 and bf16, scalars
+    and vectors.
     Out: additions, multiplications, selections and bit patterns in f32, in an order that is the same for scalars and
     vectors of any width: all instruction sets give the same bytes. A result in f32 is at most 1.5 units in the last place
     from the exact one, subnormals included; infinities, zeros and their signs and NaN are as in C. f16 and bf16 are
