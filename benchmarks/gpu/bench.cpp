@@ -127,9 +127,13 @@ private:
   std::vector<void *> weightArguments(unsigned copy) {
     cuda::Address payload = payloads[copy % payloads.size()];
     plane = payload + part.planeOffset, codes = payload + part.codesOffset, tileTable = payload + part.tileTableOffset;
-    return {&plane,          &codes,           &tileTable,   &table,           &part.rows,
-            &part.columns,   &part.rowTiles,   &part.chunks, &part.stripTiles, &part.stripGroups,
-            &part.slotBytes, &part.codeOffset, &part.hasNaN};
+    return {&plane,           &codes,
+            &tileTable,       &table,
+            &part.rows,       &part.columns,
+            &part.rowTiles,   &part.chunks,
+            &part.stripTiles, &part.stripGroups,
+            &part.slotBytes,  &part.exponentOffset,
+            &part.hasNaN};
   }
   std::string moduleOf(const std::string &program) const { return encoded.name + "-" + program; }
   /// docs/guides/gpu.md: table and activations in shared memory.

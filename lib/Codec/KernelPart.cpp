@@ -23,8 +23,7 @@ KernelPart describePart(const Payload &payload, uint64_t row, uint64_t column, u
   part.stripTiles = uint32_t(grid.tilesPerStrip());
   part.stripGroups = uint32_t(grid.paddedColumns() / mmaBlockColumns);
   part.slotBytes = uint32_t(getLongestStreamBytes(payload));
-  if (header.group == 4)
-    part.codeOffset = 0 - getOffsetAddend(header.elementType, header.exponentOffset);
+  part.exponentOffset = header.exponentOffset;
   part.hasNaN = header.dataFlags & DataHasNaN;
   return part;
 }

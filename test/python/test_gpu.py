@@ -122,6 +122,33 @@ def test_fp8_activations(architecture, path, tmp_path):
     assert close(ecf8.load(tmp_path / "m.ecf8")(x), module(x), 1e-2)
 
 
+class CastWithBias(nn.Module):
+    """A weight cast to FP8 without a scale, and a bias: PyTorch's decomposition adds it to a product in f32."""
+
+    def __init__(self, rows: int, columns: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randint(-8, 9, (rows, columns)).to(torch.float8_e4m3fn), requires_grad=False)
+        self.bias = nn.Parameter(torch.randint(-8, 9, (rows,)).to(dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, self.weight.to(x.dtype), self.bias)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90a"])
+def test_layer_with_a_bias_is_fused(architecture, dtype, tmp_path):
+    x = torch.randint(-4, 5, (2, 3, 300)).to(dtype)
+    module = CastWithBias(72, 300, dtype)
+    program, weights = ecf8.export_mlir(module, (x,), tmp_path)
+    command = [find_compiler(), program, f"--weights={weights}", *SMALL, "--target=simt", "--codec=quads", "--remarks"]
+    run = subprocess.run(
+        [*command, f"--gpu-arch={architecture}", "-o", tmp_path / "m.ecf8"], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Path=W8A16" in run.stderr
+    assert same_bytes(ecf8.load(tmp_path / "m.ecf8")(x), module(x).detach())
+
+
 def test_transformer_block():
     module = quantize_linears(Block().to(torch.bfloat16))
     x = torch.randn(2, 5, 64).bfloat16()

@@ -16,7 +16,7 @@ struct KernelPart {
   uint32_t rowTiles, chunks;        ///< tiles above and beside each other that the part has
   uint32_t stripTiles, stripGroups; ///< tiles and groups of 128 columns of the whole payload's columns
   uint32_t slotBytes;               ///< getLongestStreamBytes (Segments.h)
-  uint32_t codeOffset;              ///< what is added to decoded quads, modulo 2^32; 0 for other groups
+  int32_t exponentOffset;           ///< of the header
   uint32_t hasNaN;                  ///< not zero where an element may be NaN
 };
 

@@ -142,7 +142,6 @@ private:
     Value firstRowTile = b.divU(row, DeviceSpec::rowsPerTile), firstChunk = b.divU(column, spec.tileColumns);
     Value group = b.add(b.mul(firstRowTile, stripGroups), b.mul(firstChunk, spec.groupsPerTile()));
     SmallVector<Value> operands{address(b.add(size(field::restOffset), b.mul(group, spec.bytesPerGroup())))};
-    Value codeOffset = b.constant(b.getI32Type(), 0);
     slot = b.constant(b.getI64Type(), 0);
     if (spec.hasCodes()) {
       Value tile = b.add(b.mul(firstRowTile, stripTiles), firstChunk);
@@ -154,15 +153,12 @@ private:
     } else {
       operands.append(3, operands[0]); // nothing reads it
     }
-    if (spec.group == 4) {
-      Value offset = arith::ExtSIOp::create(b, b.getI32Type(), read(b.getI8Type(), field::exponentOffset));
-      codeOffset = b.mul(offset, -int64_t(spec.isE4M3 ? 0x08080808 : 0x04040404));
-    }
     Value rowTiles = b.ceilDivU(rows, DeviceSpec::rowsPerTile), chunks = b.ceilDivU(columns, spec.tileColumns);
     for (Value value : {rows, columns, rowTiles, chunks, stripTiles, stripGroups})
       operands.push_back(asI32(value));
     operands.push_back(b.truncate(slot, b.getI32Type()));
-    operands.push_back(codeOffset);
+    Value exponentOffset = read(b.getI8Type(), field::exponentOffset);
+    operands.push_back(arith::ExtSIOp::create(b, b.getI32Type(), exponentOffset));
     operands.push_back(b.andI(read(b.getI32Type(), field::dataFlags), ::ecf8::DataHasNaN));
     return operands;
   }

@@ -30,6 +30,9 @@ void TileFeed::enter(const WeightArguments &arguments, Value sharedArea, Value s
   lanePlane = b.at(weight.plane, b.mul(lane, 16));
   if (!spec.hasCodes())
     return;
+  // As a product and not as an argument of its own, which ptxas would add by another instruction, on the busiest pipe.
+  if (spec.group == 4)
+    offsetWord = b.mul(weight.exponentOffset, -int64_t(spec.isE4M3 ? 0x08080808 : 0x04040404));
   b.loop(b.mul(thread, 16), b.word(spec.tableBytes()), b.mul(threads, 16), {}, [&](Value at, ValueRange) {
     b.copyAsync16(b.at(area, at), b.at(weight.table, at));
     return SmallVector<Value>();
@@ -67,6 +70,9 @@ Value TileFeed::nextJob(Value job) {
 void TileFeed::loadBlockRange(Position &position, Value job) {
   if (!spec.hasCodes())
     return;
+  // As a product and not as an argument of its own, which ptxas would add by another instruction, on the busiest pipe.
+  if (spec.group == 4)
+    offsetWord = b.mul(weight.exponentOffset, -int64_t(spec.isE4M3 ? 0x08080808 : 0x04040404));
   // Of the last tile where there is no job: something that can be read.
   Value valid = b.minS(job, b.sub(lastJob, b.word(1)));
   Value entry = b.at(weight.tileTable, b.mul(b.wide(tileOf(valid)), 4));
@@ -78,6 +84,9 @@ void TileFeed::loadBlockRange(Position &position, Value job) {
 void TileFeed::issueCopies(const Position &position, Value stage, Value exists) {
   if (!spec.hasCodes())
     return;
+  // As a product and not as an argument of its own, which ptxas would add by another instruction, on the busiest pipe.
+  if (spec.group == 4)
+    offsetWord = b.mul(weight.exponentOffset, -int64_t(spec.isE4M3 ? 0x08080808 : 0x04040404));
   b.when(exists, [&] {
     Value bytes = b.mul(b.sub(position.blockEnd, position.blockBegin), 16);
     Value source = b.at(weight.codes, b.mul(b.wide(position.blockBegin), 16));
@@ -168,7 +177,7 @@ SmallVector<Value> TileFeed::forJobsBefore(Value end, ValueRange packed, llvm::f
 SmallVector<Value> TileFeed::decodeTile(Position &position, ArrayRef<Value> carried, UseGroup use) {
   Value groups = groupsOf(chunkOf(position.job));
   Value next = nextJob(position.job), hasNext = b.isLess(next, lastJob);
-  SegmentLanes lanes(b, spec, area, weight.codeOffset);
+  SegmentLanes lanes(b, spec, area, offsetWord);
   SmallVector<Value> state;
   if (spec.hasCodes()) {
     Value slot = b.add(streams, b.mul(b.add(b.mul(warp, 2), position.stage), weight.slotBytes));

@@ -18,7 +18,7 @@ struct WeightArguments {
   Value rowTiles, chunks;        ///< tiles above and beside each other that it has
   Value stripTiles, stripGroups; ///< tiles and groups of 128 columns of the whole payload's columns
   Value slotBytes;               ///< shared memory for the codes of one tile
-  Value codeOffset;              ///< what is added to decoded words of quads
+  Value exponentOffset;          ///< of the payload
   Value hasNaN;                  ///< not zero where some element may be NaN
 
   static constexpr unsigned count = 13;
@@ -94,6 +94,7 @@ private:
   Value firstWarp, place; ///< the first of the warps in step, and this one's place among them
   WeightArguments weight;
   Value area, streams;
+  Value offsetWord; ///< what is added to decoded quads
   Value lanePlane; ///< address of the plane from the lane's part of slots on
   Value lastJob;
 };

@@ -111,9 +111,9 @@ struct Kernels::Weight {
     tileTable = payload->data() + part.tileTableOffset;
   }
   std::vector<void *> arguments() {
-    return {&plane,          &codes,           &tileTable,   &table->pointer,  &part.rows,
-            &part.columns,   &part.rowTiles,   &part.chunks, &part.stripTiles, &part.stripGroups,
-            &part.slotBytes, &part.codeOffset, &part.hasNaN};
+    return {&plane,         &codes,       &tileTable,       &table->pointer,   &part.rows,      &part.columns,
+            &part.rowTiles, &part.chunks, &part.stripTiles, &part.stripGroups, &part.slotBytes, &part.exponentOffset,
+            &part.hasNaN};
   }
   std::unique_ptr<DeviceMemory> payload, table;
   KernelPart part;
