@@ -362,6 +362,18 @@ def test_wrong_devices(gpu_bundle, bundle, device, message):
         ecf8.load(gpu_bundle / f"{bundle}.ecf8", device=device)
 
 
+@pytest.mark.parametrize(("device", "name"), [(torch.device("cuda", 1), "cuda:1"), (torch.device("cuda"), "cuda:0")])
+def test_devices_of_torch(gpu_bundle, device, name):
+    with pytest.raises(ecf8.ExecutionError, match=f"got '{name}'"):
+        ecf8.load(gpu_bundle / "simt.ecf8", device=device)
+
+
+@pytest.mark.parametrize("device", [0, b"simt"])
+def test_devices_of_other_types(gpu_bundle, device):
+    with pytest.raises(TypeError, match=r"expected device as a string .* or as a torch\.device, got .*(int|bytes)"):
+        ecf8.load(gpu_bundle / "simt.ecf8", device=device)
+
+
 def test_cpu_bundle_on_a_gpu(bundle):
     with pytest.raises(ecf8.ExecutionError, match="expected device cpu for a bundle of target cpu"):
         ecf8.load(bundle, device="cuda:0")
