@@ -20,6 +20,7 @@ import torch
 from conftest import Block, compile_for_gpus, mlp, same_bytes
 from ecf8._tools import find_compiler
 from ecf8.quantize import quantize_linears
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 SMALL = ["--min-elements=1"]
@@ -226,6 +227,19 @@ def test_calls_from_several_threads():
         thread.join()
     assert len(results) == len(threads)
     assert all(same_bytes(result, expected) for result in results)
+
+
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_89", "sm_90", "sm_90a", "sm_100"])
+def test_checkpoints_for_a_gpu_hold_what_its_bundles_hold(architecture, tmp_path):
+    """`ecf8-pack --for` and `ecf8-compile --codec=auto` choose the same encoding: payloads are the same bytes."""
+    module = quantize_linears(mlp(512, 96).to(torch.bfloat16))
+    program, weights = ecf8.export_mlir(module, (torch.zeros(2, 512).bfloat16(),), tmp_path)
+    packed, bundle = tmp_path / "packed.safetensors", tmp_path / "m.ecf8"
+    ecf8.checkpoint.save(load_file(weights), packed, preset=architecture)
+    ecf8.compile_mlir(program, weights, target="simt", options=[*SMALL, f"--gpu-arch={architecture}"], output=bundle)
+    stored, compiled = load_file(packed)["0.weight"], load_file(bundle / "weights.safetensors")["0.weight"]
+    assert stored.dtype == torch.uint8
+    assert same_bytes(stored, compiled)
 
 
 # ---- Bundles that are damaged or for something else -----------------------------------------------------------------

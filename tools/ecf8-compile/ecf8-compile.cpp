@@ -1,4 +1,5 @@
 // ecf8-compile: reads flags, calls the compiler, writes its result.
+#include "ecf8/Checkpoint/CheckpointFile.h"
 #include "ecf8/Pipelines/Bundle.h"
 #include "ecf8/Pipelines/Compile.h"
 #include "ecf8/Support/File.h"
@@ -211,6 +212,13 @@ int writeResult(llvm::StringRef path, llvm::ArrayRef<char> content) {
   return 0;
 }
 
+/// What --codec=auto stands for on `gpu`: as `ecf8-pack --for` would choose.
+Codec getAutomaticCodec(const Architecture &gpu) {
+  std::optional<::ecf8::Preset> preset = ::ecf8::parsePreset({gpu.name.data(), gpu.name.size()});
+  assert(preset && "each architecture is a preset");
+  return getCodec(*preset) == ::ecf8::Preset::Quads ? Codec::Quads : Codec::Pairs;
+}
+
 } // namespace
 
 /// Lets Ctrl-C and its like end this process without a temporary folder beside the output. A thread waits for them:
@@ -332,7 +340,7 @@ int main(int argc, char **argv) {
   options.codec.minElements = flags.minElements;
   options.codec.isForGpu = isForGpu;
   if (isForGpu)
-    options.codec.automatic = architectures.front()->looksUpQuads ? Codec::Quads : Codec::Pairs;
+    options.codec.automatic = getAutomaticCodec(*architectures.front());
   if (flags.maxCodeLength.getNumOccurrences() != 0) {
     if (flags.codec != Codec::Huffman && !isGpuCodec)
       return fail("expected --codec=huffman, quads, pairs or classic with --max-code-length, got none of these");
