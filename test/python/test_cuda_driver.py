@@ -79,6 +79,7 @@ def test_no_driver(cuda_bundle, tmp_path):
     if run.returncode == 0:
         pytest.skip("this machine has a driver")
     assert "cuda:0: expected a CUDA driver (libcuda.so.1), got:" in run.stderr
+    assert "; install a driver for CUDA 12.4 or newer, or run where there is one" in run.stderr
 
 
 @pytest.mark.parametrize(
