@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,7 +100,8 @@ def test_no_driver(cuda_bundle, tmp_path):
             {"fail": "cuModuleLoadDataEx:1:218"},
             "cannot load the kernels for sm_90a on Fake GPU 0: cuModuleLoadDataEx failed",
         ),
-        ({"fail": "cuMemAlloc_v2:1:2"}, "weight '0.weight': cannot allocate"),
+        ({"memory": "1000"}, "weight '0.weight': cannot allocate"),
+        ({"fail": "cuMemcpyAsync:1:700"}, "bytes to cuda:0: cuMemcpyAsync failed with CUDA_ERROR_ILLEGAL_ADDRESS"),
         ({"fail": "cuStreamCreate:1:2"}, "cuda:0: cuStreamCreate failed with CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
         ({"fail": "cuLaunchKernel:1:701"}, "kernel main_loop_0: cuLaunchKernel failed with CUDA_ERROR_OTHER"),
         ({"fault": "1"}, "kernel main_loop_0"),
@@ -159,3 +161,45 @@ def test_memory_that_is_kept_is_given_back_for_more(cuda_bundle):
     weights = 4  # allocations of weights come first
     run = call(cuda_bundle, fail=f"cuMemAlloc_v2:{weights}:2")
     assert run.returncode == 0, run.stderr
+
+
+LOADED_TWICE = """
+import ctypes, os, sys, torch, ecf8
+driver = ctypes.CDLL("libcuda.so.1")
+def free_bytes():
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    driver.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(total))
+    return free.value
+def set_free_bytes(count):
+    total = int(os.environ["FAKE_CUDA_MEMORY"]) - free_bytes() + count
+    os.environ["FAKE_CUDA_MEMORY"] = str(total)
+def attempt(work):
+    try:
+        return work()
+    except ecf8.Error as error:
+        print(error.code + ":", error)
+x = torch.zeros(2, 1100).bfloat16()
+os.environ["FAKE_CUDA_MEMORY"] = str(1 << 30)
+before = free_bytes()
+model = ecf8.load(sys.argv[1])
+weights = before - free_bytes()
+model(x)
+kept = before - weights - free_bytes()
+set_free_bytes(weights - kept // 2)
+other = ecf8.load(sys.argv[1])  # in the room that the calls of the first have left
+attempt(lambda: model(x))
+attempt(lambda: ecf8.load(sys.argv[1]))
+del other
+model(x)
+"""
+
+
+def test_memory_that_other_models_keep_is_given_back_for_weights(cuda_bundle):
+    command = [sys.executable, "-c", LOADED_TWICE, str(cuda_bundle)]
+    run = subprocess.run(command, env=os.environ | {"LD_LIBRARY_PATH": str(FAKE)}, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    call, load = run.stdout.splitlines()
+    what = r"cannot allocate \d+ bytes on cuda:0: cuMemAlloc failed with CUDA_ERROR_OUT_OF_MEMORY: out of memory"
+    what += r", with \d+ of \d+ bytes free; free other models there, or"
+    assert re.fullmatch(rf"out of memory: main: input 0: {what} call with smaller inputs", call)
+    assert re.fullmatch(rf"out of memory: weight '0.weight': {what} take a GPU with more memory", load)

@@ -42,6 +42,7 @@ Result<const Driver *> loadOnce() {
       {"cuFuncSetAttribute", place(driver.funcSetAttribute)},
       {"cuFuncGetAttribute", place(driver.funcGetAttribute)},
       {"cuLaunchKernel", place(driver.launchKernel)},
+      {"cuMemGetInfo_v2", place(driver.memGetInfo)},
       {"cuMemAlloc_v2", place(driver.memAlloc)},
       {"cuMemAllocManaged", place(driver.memAllocManaged)},
       {"cuMemFree_v2", place(driver.memFree)},

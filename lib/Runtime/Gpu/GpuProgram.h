@@ -74,10 +74,12 @@ public:
 
 private:
   GpuProgram(const GpuLibrary &library, const Manifest &manifest, const GpuName &gpu)
-      : memory(library), library(library), manifest(manifest), gpu(gpu) {}
+      : memory(library, gpu.text(), [this] { makeRoom(); }), library(library), manifest(manifest), gpu(gpu) {}
   Status loadKernels(const std::string &folder, const EcfGpuDevice &description);
   Status loadWeights(std::span<const WeightView> hostWeights);
   Status checkDevice();
+  /// Gives back what calls have left on this GPU, those of all programs of the process that have no call now.
+  void makeRoom();
   /// What went wrong. A kernel that has failed is known at a later call only.
   Status lastStatus(Status status) const;
   Status lastStatus() const { return lastStatus(library.lastStatus()); }
