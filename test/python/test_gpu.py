@@ -394,6 +394,21 @@ def test_cpu_bundle_on_a_gpu(bundle):
     assert ecf8.load(bundle, device="cpu").device == "cpu"
 
 
+def test_bundles_for_another_machine(tmp_path, monkeypatch):
+    """Where the GPU is elsewhere, a bundle can be had all the same."""
+    module, x = quantize_linears(mlp(64, 48).to(torch.bfloat16)), torch.randn(2, 64).bfloat16()
+    kept, bundle = tmp_path / "kept.ecf8", tmp_path / "m.ecf8"
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("ECF8_DEVICE", "cuda:0")
+        with pytest.raises(ecf8.ExecutionError, match=r"got 'cuda:0'.*; ecf8\.compile_bundle writes a bundle"):
+            ecf8.compile(module, (x,), target="simt", options=SMALL)
+        with pytest.raises(ecf8.ExecutionError, match=r"kept\.ecf8' is written, but cannot be loaded here: .*'cuda:0'"):
+            ecf8.compile(module, (x,), target="simt", options=SMALL, output=kept)
+        assert ecf8.compile_bundle(module, (x,), bundle, target="simt", options=SMALL) == bundle
+    assert same_bytes(ecf8.load(kept)(x), ecf8.load(bundle)(x))
+    assert ecf8.load(bundle).stats()["fp8"]
+
+
 def test_device_of_the_environment(gpu_bundle, monkeypatch):
     monkeypatch.setenv("ECF8_DEVICE", "nothing")
     with pytest.raises(ecf8.ExecutionError, match="ECF8_DEVICE: expected a device"):
