@@ -17,13 +17,12 @@ struct PresetEntry {
 };
 } // namespace
 
-/// In the order of Preset. GPUs decode quads where their bandwidth leaves time for one look-up for four weights, not for
-/// two; `ecf8-compile --codec=auto` goes by this table, too.
+/// In the order of Preset. GPUs decode quads where their bandwidth leaves time for one look-up for four weights, not
+/// for two; `ecf8-compile --codec=auto` goes by this table, too.
 static constexpr PresetEntry presets[] = {
-    {"storage", Preset::Storage}, {"cpu", Preset::Planes},   {"sm_80", Preset::Pairs},
-    {"sm_89", Preset::Pairs},     {"sm_90", Preset::Quads},  {"sm_90a", Preset::Quads},
-    {"sm_100", Preset::Quads},    {"raw", Preset::Raw},      {"huffman", Preset::Huffman},
-    {"planes", Preset::Planes},   {"quads", Preset::Quads},  {"pairs", Preset::Pairs},
+    {"storage", Preset::Storage}, {"cpu", Preset::Planes},    {"sm_80", Preset::Pairs},  {"sm_89", Preset::Pairs},
+    {"sm_90", Preset::Quads},     {"sm_90a", Preset::Quads},  {"sm_100", Preset::Quads}, {"raw", Preset::Raw},
+    {"huffman", Preset::Huffman}, {"planes", Preset::Planes}, {"quads", Preset::Quads},  {"pairs", Preset::Pairs},
     {"classic", Preset::Classic},
 };
 static_assert(std::size(presets) == static_cast<size_t>(Preset::Classic) + 1);

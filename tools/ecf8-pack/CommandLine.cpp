@@ -188,8 +188,8 @@ void Parser::checkValues() {
     throw CLI::ValidationError("--codec", "expected --for or --codec, got both");
   std::optional<Preset> use = parsePreset(target), name = parsePreset(codec);
   if (!target.empty() && (!use || (*use != Preset::Storage && getCodec(*use) == *use)))
-    throw CLI::ValidationError("--for", "expected storage, cpu, sm_80, sm_89, sm_90, sm_90a or sm_100, got '" + target +
-                                            "'");
+    throw CLI::ValidationError("--for",
+                               "expected storage, cpu, sm_80, sm_89, sm_90, sm_90a or sm_100, got '" + target + "'");
   if (!codec.empty() && (!name || *name == Preset::Storage || getCodec(*name) != *name))
     throw CLI::ValidationError("--codec",
                                "expected raw, huffman, planes, quads, pairs or classic, got '" + codec + "'");

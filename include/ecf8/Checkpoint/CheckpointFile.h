@@ -11,21 +11,7 @@
 namespace ecf8 {
 
 /// What a user asks for; each stands for an encoding per tensor. [file_c5]
-enum class Preset {
-  Storage,
-  Cpu,
-  Sm80,
-  Sm89,
-  Sm90,
-  Sm90a,
-  Sm100,
-  Raw,
-  Huffman,
-  Planes,
-  Quads,
-  Pairs,
-  Classic
-};
+enum class Preset { Storage, Cpu, Sm80, Sm89, Sm90, Sm90a, Sm100, Raw, Huffman, Planes, Quads, Pairs, Classic };
 
 /// "storage", "cpu", "sm_80" and so on, "raw", "huffman", "planes", "quads", "pairs", "classic".
 std::string_view getName(Preset preset);
