@@ -242,6 +242,25 @@ def test_checkpoints_for_a_gpu_hold_what_its_bundles_hold(architecture, tmp_path
     assert same_bytes(stored, compiled)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SEED", "abc", "ECF8_SIMT_SEED: expected a number from 0 to 18446744073709551615, got 'abc'"),
+        ("WORKERS", "-1", "ECF8_SIMT_WORKERS: expected a number from 0 to 1024, got '-1'"),
+        ("WORKERS", "1025", "ECF8_SIMT_WORKERS: expected a number from 0 to 1024, got '1025'"),
+    ],
+)
+def test_wrong_settings_of_simt(gpu_bundle, monkeypatch, name, value, message):
+    model, x = ecf8.load(gpu_bundle / "simt.ecf8"), torch.randn(2, 128).bfloat16()
+    monkeypatch.setenv(f"ECF8_SIMT_{name}", value)
+    with pytest.raises(ecf8.ExecutionError, match=message):
+        model(x)
+    with pytest.raises(ecf8.ExecutionError, match=f"simt: {message}"):
+        ecf8.load(gpu_bundle / "simt.ecf8")
+    monkeypatch.setenv(f"ECF8_SIMT_{name}", "3")
+    model(x)
+
+
 # ---- Bundles that are damaged or for something else -----------------------------------------------------------------
 
 
