@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 DEFAULT_ENTRY = "main"
 PROGRAM = "model.mlir"
 WEIGHTS = "weights.safetensors"
+WRONG_OPTIONS = 2  # the exit code of ecf8-compile for a command line that cannot work, whatever the program
 
 
 def compile(
@@ -53,8 +54,8 @@ def compile(
     the model. `show_progress`: None = only on a terminal.
 
     Raises `ModelImportError` for what torch.export or torch-mlir cannot express, and `CompileError` for what
-    `ecf8-compile` refuses; both leave a reproducer file, named in the message. `ExecutionError`: the bundle cannot be
-    loaded on this machine; it stays in `output`.
+    `ecf8-compile` refuses; both leave a reproducer file, named in the message, unless options are wrong.
+    `ExecutionError`: the bundle cannot be loaded on this machine; it stays in `output`.
     """
     entries = _entry_points(module, example_args, dynamic_shapes, entry_points)
     job = _Job(codec, target, target_cpu, output, options)
@@ -268,7 +269,7 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 def _compile_error(result: subprocess.CompletedProcess[str], program: Path) -> CompileError:
     diagnostics = result.stderr.strip()
     reproducer = None
-    if program.is_file():
+    if program.is_file() and result.returncode != WRONG_OPTIONS:
         # The program's own folder may be a temporary one.
         reproducer = Path(tempfile.mkdtemp(prefix="ecf8-compile-failed-")) / PROGRAM
         shutil.copy(program, reproducer)

@@ -23,11 +23,11 @@ def cuda_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def call(
-    bundle: Path, driver: Path = FAKE, value: str = "2x1100xbf16=1", **settings: str
+    bundle: Path, *options: str, driver: Path = FAKE, value: str = "2x1100xbf16=1", **settings: str
 ) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {f"FAKE_CUDA_{name.upper()}": value for name, value in settings.items()}
     environment["LD_LIBRARY_PATH"] = str(driver)
-    command = [find_compiler().with_name("ecf8-run"), bundle, f"--input={value}"]
+    command = [find_compiler().with_name("ecf8-run"), bundle, f"--input={value}", *options]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
@@ -111,6 +111,13 @@ def test_errors(cuda_bundle, settings, message):
     run = call(cuda_bundle, **settings)
     assert run.returncode == 3, run.stdout
     assert message in run.stderr
+
+
+@pytest.mark.parametrize(("devices", "shown"), [("1", "cuda:0"), ("3", "cuda:0 to cuda:2")])
+def test_numbers_of_gpus(cuda_bundle, devices, shown):
+    run = call(cuda_bundle, "--device=cuda:7", devices=devices)
+    assert run.returncode == 3
+    assert f"cuda:7: expected a GPU that the driver shows ({shown}), got another" in run.stderr
 
 
 def test_newer_gpu_runs_the_forward_compatible_kernels(cuda_bundle):

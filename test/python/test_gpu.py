@@ -391,7 +391,7 @@ def test_faulting_kernel_is_named_and_the_process_goes_on(gpu_bundle, tmp_path):
     ],
 )
 def test_wrong_devices(gpu_bundle, bundle, device, message):
-    with pytest.raises(ecf8.ExecutionError, match=message):
+    with pytest.raises(ecf8.ExecutionError, match=f"^option device: .*{message}"):
         ecf8.load(gpu_bundle / f"{bundle}.ecf8", device=device)
 
 

@@ -155,9 +155,9 @@ EcfStatusCode ecf8_gpu_open(int32_t ordinal, EcfGpuDevice *device) {
     if (count == 0)
       return Status(StatusCode::Unsupported, "expected a GPU, got a CUDA driver that shows none");
     if (ordinal < 0 || ordinal >= count)
-      return Status(StatusCode::InvalidArgument, "expected one of the " + std::to_string(count) +
-                                                     " GPUs that the driver shows, cuda:0 to cuda:" +
-                                                     std::to_string(count - 1) + ", got " + std::to_string(ordinal));
+      return Status(StatusCode::InvalidArgument, "expected a GPU that the driver shows (cuda:0" +
+                                                     (count > 1 ? " to cuda:" + std::to_string(count - 1) : "") +
+                                                     "), got another");
     threadDevice = ordinal;
     if (Result<const Driver *> entered = enter(); !entered)
       return entered.status();

@@ -171,9 +171,6 @@ Status GpuProgram::loadWeights(std::span<const WeightView> hostWeights) {
 
 Result<std::unique_ptr<GpuProgram>> GpuProgram::load(const Manifest &manifest, const std::string &folder,
                                                      std::span<const WeightView> hostWeights, const GpuName &gpu) {
-  if (gpu.target != manifest.target)
-    return Status(StatusCode::InvalidArgument, "expected a device for a bundle of target " + manifest.target +
-                                                   ", got '" + gpu.text() + "'; compile with --target=" + gpu.target);
   Result<const GpuLibrary *> library = GpuLibrary::load(gpu.target);
   if (!library)
     return library.status();

@@ -33,7 +33,7 @@ struct GpuName {
 ///  * bundle_g4: a payload has the layout of the manifest, and where its codes need a table that is there
 class GpuProgram {
 public:
-  /// `hostWeights` have to stay where they are.
+  /// `hostWeights` have to stay where they are; `gpu` is of the manifest's target.
   static Result<std::unique_ptr<GpuProgram>> load(const Manifest &manifest, const std::string &folder,
                                                   std::span<const WeightView> hostWeights, const GpuName &gpu);
   ~GpuProgram();
