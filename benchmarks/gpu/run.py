@@ -28,18 +28,16 @@ SCRIPT = f"""#!/bin/bash
 # Checks the kernels of this folder and measures them; JSON on standard output.
 cd "$(dirname "$0")" || exit 1
 columns=TILE_COLUMNS
-echo '['
-./ecf8-bench-gpu . $columns check || exit 1
+report=$(./ecf8-bench-gpu . $columns check) || exit 1
 for shape in {" ".join(f"'{shape}'" for shape in SHAPES)}; do
-  echo ','
-  ./ecf8-bench-gpu . $columns $shape || exit 1
+  report+=,$(./ecf8-bench-gpu . $columns $shape) || exit 1
 done
-echo ']'
+echo "[$report]"
 """
 
 
 def pack(build: Path, architecture: str, tile_columns: int, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir()
     for codec in CODECS:
         for program in MEASURED:
             if compiled_for := architecture_of(program, architecture):
@@ -60,12 +58,21 @@ def main() -> None:
     parser.add_argument("--tile-columns", type=int, default=1024, help="columns of a tile (default: %(default)s)")
     parser.add_argument("--pack", type=Path, metavar="FOLDER", help="only make the folder")
     options = parser.parse_args()
-    if options.pack:
-        pack(options.build, options.gpu_arch, options.tile_columns, options.pack)
-        return
+    for tool in ("ecf8-compile", "ecf8-bench-gpu"):
+        if not (options.build / "bin" / tool).is_file():
+            sys.exit(f"error: expected bin/{tool} in the build folder '{options.build}'")
     with tempfile.TemporaryDirectory() as name:
-        pack(options.build, options.gpu_arch, options.tile_columns, Path(name))
-        sys.exit(subprocess.run([Path(name) / "run.sh"]).returncode)
+        folder = Path(name) / "pack"
+        try:
+            pack(options.build, options.gpu_arch, options.tile_columns, folder)
+            if options.pack:  # whole or not at all
+                shutil.copytree(folder, options.pack, dirs_exist_ok=True)
+                return
+        except subprocess.CalledProcessError:  # ecf8-compile has said why
+            sys.exit("error: expected kernels for these options, got none")
+        except OSError as error:
+            sys.exit(f"error: cannot make the folder '{options.pack or folder}': {error.strerror or error}")
+        sys.exit(subprocess.run([folder / "run.sh"]).returncode)
 
 
 if __name__ == "__main__":

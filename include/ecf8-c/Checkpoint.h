@@ -67,9 +67,9 @@ ECF8_API EcfStatusCode ecf8_checkpoint_read_part(const EcfCheckpoint *checkpoint
                                                  void *out, uint64_t size_bytes);
 
 /* Compresses the checkpoint at `input` to `output`, as `ecf8-pack compress` does. `preset`: "storage", "cpu",
- * "sm_89", "sm_90a", "huffman", "planes", "quads", "pairs", "classic" or "raw". Nonzero `force` overwrites what is in
- * the way. `*nothing`, unless `nothing` is NULL, becomes nonzero where the input has no FP8 tensor and nothing was
- * written. */
+ * "sm_80", "sm_89", "sm_90", "sm_90a", "sm_100", "huffman", "planes", "quads", "pairs", "classic" or "raw". Nonzero
+ * `force` overwrites what is in the way. `*nothing`, unless `nothing` is NULL, becomes nonzero where the input has no
+ * FP8 tensor and nothing was written. */
 ECF8_API EcfStatusCode ecf8_checkpoint_compress(const char *input, const char *output, const char *preset,
                                                 uint32_t threads, int32_t force, int32_t *nothing);
 

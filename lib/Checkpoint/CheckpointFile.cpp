@@ -10,30 +10,33 @@ using namespace ecf8;
 
 //===-- Presets -----------------------------------------------------------------------------------------------===//
 
-static constexpr std::string_view presetNames[] = {"storage", "cpu",    "sm_89", "sm_90a", "raw",
-                                                   "huffman", "planes", "quads", "pairs",  "classic"};
+namespace {
+struct PresetEntry {
+  std::string_view name;
+  Preset codec;
+};
+} // namespace
 
-std::string_view ecf8::getName(Preset preset) { return presetNames[static_cast<size_t>(preset)]; }
+/// In the order of Preset. GPUs decode quads where their bandwidth leaves time for one look-up for four weights, not
+/// for two; `ecf8-compile --codec=auto` goes by this table, too.
+static constexpr PresetEntry presets[] = {
+    {"storage", Preset::Storage}, {"cpu", Preset::Planes},    {"sm_80", Preset::Pairs},  {"sm_89", Preset::Pairs},
+    {"sm_90", Preset::Quads},     {"sm_90a", Preset::Quads},  {"sm_100", Preset::Quads}, {"raw", Preset::Raw},
+    {"huffman", Preset::Huffman}, {"planes", Preset::Planes}, {"quads", Preset::Quads},  {"pairs", Preset::Pairs},
+    {"classic", Preset::Classic},
+};
+static_assert(std::size(presets) == static_cast<size_t>(Preset::Classic) + 1);
+
+std::string_view ecf8::getName(Preset preset) { return presets[static_cast<size_t>(preset)].name; }
 
 std::optional<Preset> ecf8::parsePreset(std::string_view name) {
-  for (size_t i = 0; i < std::size(presetNames); ++i)
-    if (presetNames[i] == name)
+  for (size_t i = 0; i < std::size(presets); ++i)
+    if (presets[i].name == name)
       return static_cast<Preset>(i);
   return std::nullopt;
 }
 
-Preset ecf8::getCodec(Preset preset) {
-  switch (preset) {
-  case Preset::Cpu:
-    return Preset::Planes;
-  case Preset::Sm89:
-    return Preset::Pairs;
-  case Preset::Sm90a:
-    return Preset::Quads;
-  default:
-    return preset;
-  }
-}
+Preset ecf8::getCodec(Preset preset) { return presets[static_cast<size_t>(preset)].codec; }
 
 EncodeOptions ecf8::getEncodeOptions(Preset preset) {
   switch (getCodec(preset)) {
@@ -54,8 +57,8 @@ EncodeOptions ecf8::getEncodeOptions(Preset preset) {
 
 std::string ecf8::listPresets() {
   std::string list;
-  for (size_t i = 0; i < std::size(presetNames); ++i)
-    list.append(i == 0 ? "" : i + 1 == std::size(presetNames) ? " and " : ", ").append(presetNames[i]);
+  for (size_t i = 0; i < std::size(presets); ++i)
+    list.append(i == 0 ? "" : i + 1 == std::size(presets) ? " and " : ", ").append(presets[i].name);
   return list;
 }
 

@@ -112,27 +112,6 @@ static void detachContents(std::vector<ModuleWeight> &weights) {
   }
 }
 
-/// What the pass calls a codec.
-static StringRef getName(Codec codec) {
-  switch (codec) {
-  case Codec::Auto:
-    return "auto";
-  case Codec::Raw:
-    return "raw";
-  case Codec::Huffman:
-    return "huffman";
-  case Codec::Planes:
-    return "planes";
-  case Codec::Quads:
-    return "quads";
-  case Codec::Pairs:
-    return "pairs";
-  case Codec::Classic:
-    return "classic";
-  }
-  llvm_unreachable("unknown codec");
-}
-
 LogicalResult Compiler::bindAndEncode() {
   if (failed(timed("externalize weights", [&] {
         return runPasses(*module, [&](OpPassManager &passes) {

@@ -74,9 +74,10 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, moduleAnalyses);
 }
 
-/// The machine code that `ptxas` makes of `ptx`.
-static LogicalResult assemble(Location location, StringRef ptx, const Architecture &architecture,
+/// The machine code that `ptxas` makes of `ptx`. What goes wrong has no place in the program.
+static LogicalResult assemble(MLIRContext *context, StringRef ptx, const Architecture &architecture,
                               llvm::SmallVectorImpl<char> &output) {
+  Location location = UnknownLoc::get(context);
   auto program = llvm::sys::findProgramByName("ptxas");
   if (!program)
     return emitError(location) << "expected ptxas of the CUDA toolkit in PATH, got none; PTX needs no ptxas";
@@ -109,7 +110,8 @@ static LogicalResult assemble(Location location, StringRef ptx, const Architectu
       llvm::sys::ExecuteAndWait(*program, {*program, arch, input.str(), "-o", result.str()}, std::nullopt, redirects);
   if (status != 0) {
     auto text = llvm::MemoryBuffer::getFile(messages);
-    return emitError(location) << *program << " failed: " << (text ? (*text)->getBuffer().trim() : "no message");
+    return emitError(location) << *program << " failed (" << status
+                               << "): " << (text ? (*text)->getBuffer().trim() : "no message");
   }
   auto content = llvm::MemoryBuffer::getFile(result);
   if (!content)
@@ -165,7 +167,7 @@ LogicalResult mlir::ecf8::emitKernels(ModuleOp module, const Architecture &archi
     return emitError(source.getLoc(), "LLVM cannot emit PTX");
   passes.run(*translated);
   if (format == KernelFormat::Cubin)
-    return assemble(source.getLoc(), StringRef(ptx.data(), ptx.size()), architecture, output);
+    return assemble(source.getContext(), StringRef(ptx.data(), ptx.size()), architecture, output);
   stream << StringRef(ptx.data(), ptx.size());
   return success();
 }

@@ -14,6 +14,26 @@ using ::ecf8::StatusCode;
 
 namespace mlir::ecf8 {
 
+StringRef getName(Codec codec) {
+  switch (codec) {
+  case Codec::Auto:
+    return "auto";
+  case Codec::Raw:
+    return "raw";
+  case Codec::Huffman:
+    return "huffman";
+  case Codec::Planes:
+    return "planes";
+  case Codec::Quads:
+    return "quads";
+  case Codec::Pairs:
+    return "pairs";
+  case Codec::Classic:
+    return "classic";
+  }
+  llvm_unreachable("unknown codec");
+}
+
 /// For a weight of shape `dims`.
 static ::ecf8::EncodeOptions getEncodeOptions(const CodecOptions &options, ArrayRef<uint64_t> dims) {
   ::ecf8::EncodeOptions encode;

@@ -258,6 +258,10 @@ Status Model::loadOnDevice(std::string device) {
   Result<GpuName> name = GpuName::parse(device);
   if (!name)
     return name.status().in(source);
+  if (name->target != manifest.target)
+    return Status(StatusCode::InvalidArgument, source + ": expected a device for a bundle of target " +
+                                                   manifest.target + ", got '" + name->text() +
+                                                   "'; compile with --target=" + name->target);
   Result<std::unique_ptr<GpuProgram>> loaded = GpuProgram::load(manifest, folder, weights, *name);
   if (!loaded)
     return loaded.status();

@@ -4,6 +4,7 @@
 #include "ecf8/Simt/Simt.h"
 #include "ecf8/Support/FirstError.h"
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -29,9 +30,31 @@ bool isEnabled(const char *variable) {
   return value && *value && std::strcmp(value, "0") != 0;
 }
 
-uint64_t numberOf(const char *variable) {
-  const char *value = std::getenv(variable);
-  return value ? std::strtoull(value, nullptr, 10) : 0;
+/// The number in `variable`; 0 where it is not set or empty.
+Result<uint64_t> numberOf(const char *variable, uint64_t most) {
+  const char *text = std::getenv(variable);
+  if (!text || !*text)
+    return uint64_t(0);
+  uint64_t number = 0;
+  const char *last = text + std::strlen(text);
+  auto [end, error] = std::from_chars(text, last, number);
+  if (error != std::errc() || end != last || number > most)
+    return Status(StatusCode::InvalidArgument, std::string(variable) + ": expected a number from 0 to " +
+                                                   std::to_string(most) + ", got '" + text + "'");
+  return number;
+}
+
+Result<LaunchOptions> launchOptionsOfEnvironment() {
+  Result<uint64_t> seed = numberOf("ECF8_SIMT_SEED", UINT64_MAX);
+  if (!seed)
+    return seed.status();
+  Result<uint64_t> workers = numberOf("ECF8_SIMT_WORKERS", 1024);
+  if (!workers)
+    return workers.status();
+  LaunchOptions options;
+  options.seed = *seed;
+  options.numWorkers = static_cast<unsigned>(*workers);
+  return options;
 }
 
 } // namespace
@@ -52,6 +75,10 @@ EcfStatusCode ecf8_gpu_open(int32_t ordinal, EcfGpuDevice *device) {
   if (ordinal != 0) {
     note("ecf8_gpu_open",
          Status(StatusCode::InvalidArgument, "expected device 0 of simt, got " + std::to_string(ordinal)));
+    return ECF8_INVALID_ARGUMENT;
+  }
+  if (Result<LaunchOptions> options = launchOptionsOfEnvironment(); !options) { // better known before the first launch
+    note("ecf8_gpu_open", options.status());
     return ECF8_INVALID_ARGUMENT;
   }
   // Any number of processors gives the same results; of shared memory a block of sm_90 has the most.
@@ -94,13 +121,13 @@ void mgpuLaunchKernel(void *function, intptr_t gridX, intptr_t gridY, intptr_t g
                       intptr_t blockZ, int32_t sharedBytes, void *, void **parameters, void **, size_t numParameters) {
   if (!function)
     return note("mgpuLaunchKernel", Status(StatusCode::InvalidArgument, "expected a kernel, got none"));
-  LaunchOptions options;
-  options.seed = numberOf("ECF8_SIMT_SEED");
-  options.numWorkers = unsigned(numberOf("ECF8_SIMT_WORKERS"));
+  Result<LaunchOptions> options = launchOptionsOfEnvironment();
+  if (!options)
+    return note("mgpuLaunchKernel", options.status());
   auto bounded = [](intptr_t n) { return n < 0 || n > 0xffffffff ? 0 : uint32_t(n); }; // 0 is refused as a shape
   note("mgpuLaunchKernel", launch(*static_cast<Kernel *>(function), {bounded(gridX), bounded(gridY), bounded(gridZ)},
                                   {bounded(blockX), bounded(blockY), bounded(blockZ)}, uint32_t(sharedBytes),
-                                  parameters, numParameters, options));
+                                  parameters, numParameters, *options));
 }
 
 void mgpuLaunchClusterKernel(void *function, intptr_t clusterX, intptr_t clusterY, intptr_t clusterZ, intptr_t gridX,

@@ -13,7 +13,7 @@ from .errors import CheckpointError, CompileError, Error, ExecutionError, ModelI
 if TYPE_CHECKING:
     from . import checkpoint, quantize
     from ._capture import EntryPoint
-    from ._compile import compile, compile_mlir, export_mlir
+    from ._compile import compile, compile_bundle, compile_mlir, export_mlir
     from .model import CompiledModel, load, set_threads
 
 __version__ = "0.1.0"
@@ -29,6 +29,7 @@ __all__ = [
     "ToolNotFoundError",
     "checkpoint",
     "compile",
+    "compile_bundle",
     "compile_mlir",
     "export_mlir",
     "load",
@@ -40,6 +41,7 @@ _LAZY = {
     "CompiledModel": "model",
     "EntryPoint": "_capture",
     "compile": "_compile",
+    "compile_bundle": "_compile",
     "compile_mlir": "_compile",
     "export_mlir": "_compile",
     "load": "model",

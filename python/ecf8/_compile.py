@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._progress import Progress, progress
 from ._tools import find_compiler
-from .errors import CompileError, Error, ModelImportError
+from .errors import CompileError, Error, ExecutionError, ModelImportError
 from .model import STATS, CompiledModel
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 DEFAULT_ENTRY = "main"
 PROGRAM = "model.mlir"
 WEIGHTS = "weights.safetensors"
+WRONG_OPTIONS = 2  # the exit code of ecf8-compile for a command line that cannot work, whatever the program
 
 
 def compile(
@@ -48,12 +49,13 @@ def compile(
     Python. `codec` is "auto" (planes, or plain where that is not smaller), "raw" (nothing is compressed), "planes" or
     "huffman" (smaller by a tenth of a bit per weight, slower); `target_cpu` a list of instruction sets as in
     `ecf8-compile --target-cpu`. For `target` "cuda" and "simt" (docs/guides/gpu.md) codecs are others, and `--gpu-arch`
-    goes into `options`; a bundle for "cuda" can be loaded where there is such a GPU. `options` are
-    further flags for it. The bundle is written to `output`, or to a temporary folder that goes away with the model.
-    `show_progress`: None = only on a terminal.
+    goes into `options`; a model for "cuda" is loaded where there is such a GPU, elsewhere see `compile_bundle`.
+    `options` are further flags for it. The bundle is written to `output`, or to a temporary folder that goes away with
+    the model. `show_progress`: None = only on a terminal.
 
     Raises `ModelImportError` for what torch.export or torch-mlir cannot express, and `CompileError` for what
-    `ecf8-compile` refuses; both leave a reproducer file, named in the message.
+    `ecf8-compile` refuses; both leave a reproducer file, named in the message, unless options are wrong.
+    `ExecutionError`: the bundle cannot be loaded on this machine; it stays in `output`.
     """
     entries = _entry_points(module, example_args, dynamic_shapes, entry_points)
     job = _Job(codec, target, target_cpu, output, options)
@@ -61,10 +63,33 @@ def compile(
         progress("ecf8", stages=len(entries) + 4, enabled=show_progress) as bar,
         tempfile.TemporaryDirectory(prefix="ecf8-compile-") as folder,
     ):
-        work = Path(folder)
-        _import_model(entries, work, bar)
-        _return_free_memory()
-        return job.run(work / PROGRAM, work / WEIGHTS, bar)
+        return job.run(*_import_model(entries, Path(folder), bar), bar)
+
+
+def compile_bundle(
+    module: torch.nn.Module,
+    example_args: Sequence[Any] | None,
+    output: str | os.PathLike[str],
+    codec: str = "auto",
+    target: str = "cpu",
+    *,
+    dynamic_shapes: Any = None,
+    entry_points: Mapping[str, EntryPoint] | None = None,
+    target_cpu: str | None = None,
+    options: Sequence[str] = (),
+    show_progress: bool | None = None,
+) -> Path:
+    """As `compile`, but writes the bundle to `output`, which is returned, and does not load it.
+
+    For another machine, such as one with a GPU; there `ecf8.load` takes the bundle.
+    """
+    entries = _entry_points(module, example_args, dynamic_shapes, entry_points)
+    job = _Job(codec, target, target_cpu, output, options)
+    with (
+        progress("ecf8", stages=len(entries) + 3, enabled=show_progress) as bar,
+        tempfile.TemporaryDirectory(prefix="ecf8-compile-") as folder,
+    ):
+        return job.write(*_import_model(entries, Path(folder), bar), Path(output), bar)
 
 
 def compile_mlir(
@@ -101,8 +126,7 @@ def export_mlir(
     work = Path(folder)
     work.mkdir(parents=True, exist_ok=True)
     with progress("ecf8", stages=len(entries) + 2, enabled=show_progress) as bar:
-        _import_model(entries, work, bar)
-    return work / PROGRAM, work / WEIGHTS
+        return _import_model(entries, work, bar)
 
 
 def _entry_points(
@@ -131,7 +155,7 @@ def _entry_points(
     }
 
 
-def _import_model(entries: Mapping[str, EntryPoint], work: Path, bar: Progress) -> None:
+def _import_model(entries: Mapping[str, EntryPoint], work: Path, bar: Progress) -> tuple[Path, Path]:
     """Writes the program and its weights into `work`."""
     try:
         from ._capture import WeightTable, capture
@@ -150,6 +174,9 @@ def _import_model(entries: Mapping[str, EntryPoint], work: Path, bar: Progress) 
     bar.stage("writing weights")
     # Tensors that share memory without being the same (views) must be copied: the format has no sharing.
     save_file({name: _own_memory(tensor) for name, tensor in weights.tensors.items()}, work / WEIGHTS)
+    del programs, weights
+    _return_free_memory()
+    return work / PROGRAM, work / WEIGHTS
 
 
 def _return_free_memory() -> None:
@@ -187,20 +214,33 @@ class _Job:
         self._arguments += options
 
     def run(self, program: Path, weights: Path, bar: Progress) -> CompiledModel:
-        bar.stage("compiling")
+        """The bundle in `output` or a temporary folder, loaded."""
         if self._output is not None:
-            self._compile(program, weights, self._output)
+            self.write(program, weights, self._output, bar)
             bar.stage("loading")
-            return CompiledModel(self._output)
+            try:
+                return CompiledModel(self._output)
+            except ExecutionError as error:
+                where = f"the bundle '{self._output}' is written, but cannot be loaded here"
+                raise ExecutionError(f"{where}: {error}", code=error.code) from error
         folder = tempfile.TemporaryDirectory(prefix="ecf8-model-")
         try:
-            bundle = Path(folder.name) / "model.ecf8"
-            self._compile(program, weights, bundle)
+            bundle = self.write(program, weights, Path(folder.name) / "model.ecf8", bar)
             bar.stage("loading")
             return CompiledModel(bundle, folder=folder)
+        except ExecutionError as error:
+            folder.cleanup()
+            hint = "ecf8.compile_bundle writes a bundle for another machine, without loading it"
+            raise ExecutionError(f"{error}; {hint}", code=error.code) from error
         except BaseException:
             folder.cleanup()
             raise
+
+    def write(self, program: Path, weights: Path, bundle: Path, bar: Progress) -> Path:
+        """Writes the bundle to `bundle`, which is returned."""
+        bar.stage("compiling")
+        self._compile(program, weights, bundle)
+        return bundle
 
     def _compile(self, program: Path, weights: Path, bundle: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="ecf8-stats-") as folder:
@@ -229,7 +269,7 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 def _compile_error(result: subprocess.CompletedProcess[str], program: Path) -> CompileError:
     diagnostics = result.stderr.strip()
     reproducer = None
-    if program.is_file():
+    if program.is_file() and result.returncode != WRONG_OPTIONS:
         # The program's own folder may be a temporary one.
         reproducer = Path(tempfile.mkdtemp(prefix="ecf8-compile-failed-")) / PROGRAM
         shutil.copy(program, reproducer)

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint", "CheckpointError", "Slice", "TensorInfo", "disable", "enable", "is_compressed", "open", "save"]
 
 Framework = Literal["pt", "np"]
-Preset = Literal["storage", "cpu", "sm_89", "sm_90a", "huffman", "planes", "quads", "pairs", "classic", "raw"]
+Preset = Literal[
+    "storage", "cpu", "sm_80", "sm_89", "sm_90", "sm_90a", "sm_100",
+    "huffman", "planes", "quads", "pairs", "classic", "raw",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

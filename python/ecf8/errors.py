@@ -30,7 +30,8 @@ class ModelImportError(Error):
 
 
 class CompileError(Error):
-    """`ecf8-compile` failed. `diagnostics` is what it wrote to standard error, `reproducer` its input program."""
+    """`ecf8-compile` failed. `diagnostics` is what it wrote to standard error, `reproducer` its input program, None
+    where its options are wrong."""
 
     def __init__(self, message: str, *, diagnostics: str = "", reproducer: Path | None = None) -> None:
         super().__init__(message)

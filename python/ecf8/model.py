@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import shutil
+import sys
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ from ._tensors import Input, array_type, is_torch, wrap_output
 from .errors import Error, ExecutionError
 
 if TYPE_CHECKING:
+    import torch
+
     from ._tensors import Array
 
 MANIFEST = "manifest.json"
@@ -91,7 +94,7 @@ class CompiledModel:
         path: str | os.PathLike[str],
         *,
         cpu: str | None = None,
-        device: str | None = None,
+        device: str | torch.device | None = None,
         verify: bool = True,
         folder: tempfile.TemporaryDirectory[str] | None = None,
     ) -> None:
@@ -102,7 +105,7 @@ class CompiledModel:
         library.ecf8_load_options_init(ctypes.byref(options))
         options.skip_weight_checksums = 0 if verify else 1
         options.cpu = cpu.encode() if cpu is not None else None
-        options.device = device.encode() if device is not None else None
+        options.device = _device_name(device)
         handle = ctypes.c_void_p()
         _capi.check(library.ecf8_model_load(os.fsencode(self.path), ctypes.byref(options), ctypes.byref(handle)))
         self._handle = handle
@@ -194,13 +197,17 @@ class CompiledModel:
 
 
 def load(
-    path: str | os.PathLike[str], *, cpu: str | None = None, device: str | None = None, verify: bool = True
+    path: str | os.PathLike[str],
+    *,
+    cpu: str | None = None,
+    device: str | torch.device | None = None,
+    verify: bool = True,
 ) -> CompiledModel:
     """Loads a bundle written by `ecf8.compile`, `CompiledModel.save` or `ecf8-compile`.
 
     `cpu` forces an instruction set ("generic", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16"); `device` is
-    where a bundle for GPUs runs ("cuda:0", "simt"); inputs and outputs are on the CPU all the same. `verify=False`
-    skips the weights' checksums.
+    where a bundle for GPUs runs ("cuda:0", "simt", or a torch.device; "cuda" is "cuda:0"); inputs and outputs are on
+    the CPU all the same. `verify=False` skips the weights' checksums.
     """
     return CompiledModel(path, cpu=cpu, device=device, verify=verify)
 
@@ -208,6 +215,17 @@ def load(
 def set_threads(count: int) -> None:
     """How many threads a call may use; 0 restores the default (ECF8_NUM_THREADS, else the CPUs of this process)."""
     _capi.check(_capi.library().ecf8_set_threads(count))
+
+
+def _device_name(device: Any) -> bytes | None:
+    """What the C API calls a device. Whoever has a torch.device has imported torch."""
+    if device is None:
+        return None
+    torch = sys.modules.get("torch")
+    if not isinstance(device, str) and (torch is None or not isinstance(device, torch.device)):
+        kind = type(device).__name__
+        raise TypeError(f"expected device as a string such as 'cuda:0', or as a torch.device, got {device!r} ({kind})")
+    return str(device).encode()
 
 
 def _spec(query: Any, handle: ctypes.c_void_p, entry: int, index: int) -> TensorSpec:

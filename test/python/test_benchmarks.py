@@ -77,6 +77,7 @@ def test_recorded_run_can_be_drawn(modules: None, tmp_path: Path) -> None:
 
 
 MODEL = BENCHMARK.parent / "model"
+GPU = BENCHMARK.parent / "gpu"
 
 
 def test_model_benchmark_measures_and_prints(tmp_path: Path) -> None:
@@ -119,3 +120,37 @@ def test_samples_by_class(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found[1] == (20.0, "x86-64-v4-bf16-1.so", "main_parallel_3")
     assert samples.share(found) == {"contractions": 60.5, "other loops": 20.0, "kernel": 10.2, "rest": 5.0}
     del sys.modules["samples"]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--gpu-arch=sm_70", "expected --gpu-arch=sm_80, sm_89, sm_90, sm_90a or sm_100, got 'sm_70'"),
+        ("--tile-columns=100", "at most 1024, for order mma, got 100"),
+        ("--build=/nowhere", "expected bin/ecf8-compile in the build folder '/nowhere'"),
+    ],
+)
+def test_gpu_benchmark_refuses(option: str, message: str, tmp_path: Path) -> None:
+    build = Path(find_compiler()).parent.parent
+    command = [sys.executable, GPU / "run.py", f"--build={build}", option, "--pack", tmp_path / "pack"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1 and message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "pack").exists()
+
+
+@pytest.mark.parametrize("failing", ["check", "28672", "nothing"])
+def test_gpu_benchmark_prints_a_whole_report_or_nothing(
+    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(GPU))
+    import run
+
+    (tmp_path / "run.sh").write_text(run.SCRIPT.replace("TILE_COLUMNS", "512"))
+    stand_in = tmp_path / "ecf8-bench-gpu"
+    stand_in.write_text(f"""#!/bin/bash\n[ "$3" != {failing} ] && echo "[$2]"\n""")
+    stand_in.chmod(0o755)
+    result = subprocess.run(["bash", tmp_path / "run.sh"], capture_output=True, text=True)
+    assert result.returncode == (0 if failing == "nothing" else 1)
+    assert json.loads(result.stdout or "null") == ([[512]] * 4 if failing == "nothing" else None)
+    del sys.modules["run"], sys.modules["kernels"]

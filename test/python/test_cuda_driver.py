@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,11 +23,11 @@ def cuda_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def call(
-    bundle: Path, driver: Path = FAKE, value: str = "2x1100xbf16=1", **settings: str
+    bundle: Path, *options: str, driver: Path = FAKE, value: str = "2x1100xbf16=1", **settings: str
 ) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {f"FAKE_CUDA_{name.upper()}": value for name, value in settings.items()}
     environment["LD_LIBRARY_PATH"] = str(driver)
-    command = [find_compiler().with_name("ecf8-run"), bundle, f"--input={value}"]
+    command = [find_compiler().with_name("ecf8-run"), bundle, f"--input={value}", *options]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
@@ -79,6 +80,7 @@ def test_no_driver(cuda_bundle, tmp_path):
     if run.returncode == 0:
         pytest.skip("this machine has a driver")
     assert "cuda:0: expected a CUDA driver (libcuda.so.1), got:" in run.stderr
+    assert "; install a driver for CUDA 12.4 or newer, or run where there is one" in run.stderr
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,8 @@ def test_no_driver(cuda_bundle, tmp_path):
             {"fail": "cuModuleLoadDataEx:1:218"},
             "cannot load the kernels for sm_90a on Fake GPU 0: cuModuleLoadDataEx failed",
         ),
-        ({"fail": "cuMemAlloc_v2:1:2"}, "weight '0.weight': cannot allocate"),
+        ({"memory": "1000"}, "weight '0.weight': cannot allocate"),
+        ({"fail": "cuMemcpyAsync:1:700"}, "bytes to cuda:0: cuMemcpyAsync failed with CUDA_ERROR_ILLEGAL_ADDRESS"),
         ({"fail": "cuStreamCreate:1:2"}, "cuda:0: cuStreamCreate failed with CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
         ({"fail": "cuLaunchKernel:1:701"}, "kernel main_loop_0: cuLaunchKernel failed with CUDA_ERROR_OTHER"),
         ({"fault": "1"}, "kernel main_loop_0"),
@@ -108,6 +111,13 @@ def test_errors(cuda_bundle, settings, message):
     run = call(cuda_bundle, **settings)
     assert run.returncode == 3, run.stdout
     assert message in run.stderr
+
+
+@pytest.mark.parametrize(("devices", "shown"), [("1", "cuda:0"), ("3", "cuda:0 to cuda:2")])
+def test_numbers_of_gpus(cuda_bundle, devices, shown):
+    run = call(cuda_bundle, "--device=cuda:7", devices=devices)
+    assert run.returncode == 3
+    assert f"cuda:7: expected a GPU that the driver shows ({shown}), got another" in run.stderr
 
 
 def test_newer_gpu_runs_the_forward_compatible_kernels(cuda_bundle):
@@ -158,3 +168,45 @@ def test_memory_that_is_kept_is_given_back_for_more(cuda_bundle):
     weights = 4  # allocations of weights come first
     run = call(cuda_bundle, fail=f"cuMemAlloc_v2:{weights}:2")
     assert run.returncode == 0, run.stderr
+
+
+LOADED_TWICE = """
+import ctypes, os, sys, torch, ecf8
+driver = ctypes.CDLL("libcuda.so.1")
+def free_bytes():
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    driver.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(total))
+    return free.value
+def set_free_bytes(count):
+    total = int(os.environ["FAKE_CUDA_MEMORY"]) - free_bytes() + count
+    os.environ["FAKE_CUDA_MEMORY"] = str(total)
+def attempt(work):
+    try:
+        return work()
+    except ecf8.Error as error:
+        print(error.code + ":", error)
+x = torch.zeros(2, 1100).bfloat16()
+os.environ["FAKE_CUDA_MEMORY"] = str(1 << 30)
+before = free_bytes()
+model = ecf8.load(sys.argv[1])
+weights = before - free_bytes()
+model(x)
+kept = before - weights - free_bytes()
+set_free_bytes(weights - kept // 2)
+other = ecf8.load(sys.argv[1])  # in the room that the calls of the first have left
+attempt(lambda: model(x))
+attempt(lambda: ecf8.load(sys.argv[1]))
+del other
+model(x)
+"""
+
+
+def test_memory_that_other_models_keep_is_given_back_for_weights(cuda_bundle):
+    command = [sys.executable, "-c", LOADED_TWICE, str(cuda_bundle)]
+    run = subprocess.run(command, env=os.environ | {"LD_LIBRARY_PATH": str(FAKE)}, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    call, load = run.stdout.splitlines()
+    what = r"cannot allocate \d+ bytes on cuda:0: cuMemAlloc failed with CUDA_ERROR_OUT_OF_MEMORY: out of memory"
+    what += r", with \d+ of \d+ bytes free; free other models there, or"
+    assert re.fullmatch(rf"out of memory: main: input 0: {what} call with smaller inputs", call)
+    assert re.fullmatch(rf"out of memory: weight '0.weight': {what} take a GPU with more memory", load)

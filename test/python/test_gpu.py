@@ -20,6 +20,7 @@ import torch
 from conftest import Block, compile_for_gpus, mlp, same_bytes
 from ecf8._tools import find_compiler
 from ecf8.quantize import quantize_linears
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 SMALL = ["--min-elements=1"]
@@ -255,6 +256,38 @@ def test_calls_from_several_threads():
     assert all(same_bytes(result, expected) for result in results)
 
 
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_89", "sm_90", "sm_90a", "sm_100"])
+def test_checkpoints_for_a_gpu_hold_what_its_bundles_hold(architecture, tmp_path):
+    """`ecf8-pack --for` and `ecf8-compile --codec=auto` choose the same encoding: payloads are the same bytes."""
+    module = quantize_linears(mlp(512, 96).to(torch.bfloat16))
+    program, weights = ecf8.export_mlir(module, (torch.zeros(2, 512).bfloat16(),), tmp_path)
+    packed, bundle = tmp_path / "packed.safetensors", tmp_path / "m.ecf8"
+    ecf8.checkpoint.save(load_file(weights), packed, preset=architecture)
+    ecf8.compile_mlir(program, weights, target="simt", options=[*SMALL, f"--gpu-arch={architecture}"], output=bundle)
+    stored, compiled = load_file(packed)["0.weight"], load_file(bundle / "weights.safetensors")["0.weight"]
+    assert stored.dtype == torch.uint8
+    assert same_bytes(stored, compiled)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SEED", "abc", "ECF8_SIMT_SEED: expected a number from 0 to 18446744073709551615, got 'abc'"),
+        ("WORKERS", "-1", "ECF8_SIMT_WORKERS: expected a number from 0 to 1024, got '-1'"),
+        ("WORKERS", "1025", "ECF8_SIMT_WORKERS: expected a number from 0 to 1024, got '1025'"),
+    ],
+)
+def test_wrong_settings_of_simt(gpu_bundle, monkeypatch, name, value, message):
+    model, x = ecf8.load(gpu_bundle / "simt.ecf8"), torch.randn(2, 128).bfloat16()
+    monkeypatch.setenv(f"ECF8_SIMT_{name}", value)
+    with pytest.raises(ecf8.ExecutionError, match=message):
+        model(x)
+    with pytest.raises(ecf8.ExecutionError, match=f"simt: {message}"):
+        ecf8.load(gpu_bundle / "simt.ecf8")
+    monkeypatch.setenv(f"ECF8_SIMT_{name}", "3")
+    model(x)
+
+
 # ---- Bundles that are damaged or for something else -----------------------------------------------------------------
 
 
@@ -385,14 +418,41 @@ def test_faulting_kernel_is_named_and_the_process_goes_on(gpu_bundle, tmp_path):
     ],
 )
 def test_wrong_devices(gpu_bundle, bundle, device, message):
-    with pytest.raises(ecf8.ExecutionError, match=message):
+    with pytest.raises(ecf8.ExecutionError, match=f"^option device: .*{message}"):
         ecf8.load(gpu_bundle / f"{bundle}.ecf8", device=device)
+
+
+@pytest.mark.parametrize(("device", "name"), [(torch.device("cuda", 1), "cuda:1"), (torch.device("cuda"), "cuda:0")])
+def test_devices_of_torch(gpu_bundle, device, name):
+    with pytest.raises(ecf8.ExecutionError, match=f"got '{name}'"):
+        ecf8.load(gpu_bundle / "simt.ecf8", device=device)
+
+
+@pytest.mark.parametrize("device", [0, b"simt"])
+def test_devices_of_other_types(gpu_bundle, device):
+    with pytest.raises(TypeError, match=r"expected device as a string .* or as a torch\.device, got .*(int|bytes)"):
+        ecf8.load(gpu_bundle / "simt.ecf8", device=device)
 
 
 def test_cpu_bundle_on_a_gpu(bundle):
     with pytest.raises(ecf8.ExecutionError, match="expected device cpu for a bundle of target cpu"):
         ecf8.load(bundle, device="cuda:0")
     assert ecf8.load(bundle, device="cpu").device == "cpu"
+
+
+def test_bundles_for_another_machine(tmp_path, monkeypatch):
+    """Where the GPU is elsewhere, a bundle can be had all the same."""
+    module, x = quantize_linears(mlp(64, 48).to(torch.bfloat16)), torch.randn(2, 64).bfloat16()
+    kept, bundle = tmp_path / "kept.ecf8", tmp_path / "m.ecf8"
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("ECF8_DEVICE", "cuda:0")
+        with pytest.raises(ecf8.ExecutionError, match=r"got 'cuda:0'.*; ecf8\.compile_bundle writes a bundle"):
+            ecf8.compile(module, (x,), target="simt", options=SMALL)
+        with pytest.raises(ecf8.ExecutionError, match=r"kept\.ecf8' is written, but cannot be loaded here: .*'cuda:0'"):
+            ecf8.compile(module, (x,), target="simt", options=SMALL, output=kept)
+        assert ecf8.compile_bundle(module, (x,), bundle, target="simt", options=SMALL) == bundle
+    assert same_bytes(ecf8.load(kept)(x), ecf8.load(bundle)(x))
+    assert ecf8.load(bundle).stats()["fp8"]
 
 
 def test_device_of_the_environment(gpu_bundle, monkeypatch):

@@ -60,7 +60,15 @@ def test_same_bytes_for_any_jobs_and_parts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("use", "codec"), [("--for=sm_90a", "quads"), ("--for=sm_89", "pairs"), ("--codec=classic", "classic")]
+    ("use", "codec"),
+    [
+        ("--for=sm_80", "pairs"),
+        ("--for=sm_89", "pairs"),
+        ("--for=sm_90", "quads"),
+        ("--for=sm_90a", "quads"),
+        ("--for=sm_100", "quads"),
+        ("--codec=classic", "classic"),
+    ],
 )
 def test_encodings_for_gpus(use: str, codec: str, tmp_path: Path) -> None:
     source, packed = tmp_path / "source", tmp_path / "packed"

@@ -364,8 +364,14 @@ def test_command_lines(tmp_path: Path) -> None:
     for arguments, message in (
         ([], "A subcommand is required"),
         (["compress", "x"], "OUT is required"),
-        (["compress", "x", "y", "--for=gpu"], "expected storage, cpu, sm_89 or sm_90a, got 'gpu'"),
-        (["compress", "x", "y", "--for=quads"], "expected storage, cpu, sm_89 or sm_90a, got 'quads'"),
+        (
+            ["compress", "x", "y", "--for=gpu"],
+            "expected storage, cpu, sm_80, sm_89, sm_90, sm_90a or sm_100, got 'gpu'",
+        ),
+        (
+            ["compress", "x", "y", "--for=quads"],
+            "expected storage, cpu, sm_80, sm_89, sm_90, sm_90a or sm_100, got 'quads'",
+        ),
         (["convert", "x", "y", "--codec=sm_89"], "expected raw, huffman, planes, quads, pairs or classic, got 'sm_89'"),
         (["compress", "x", "y", "--codec=zip"], "expected raw, huffman, planes, quads, pairs or classic, got 'zip'"),
         (["compress", "x", "y", "--codec=raw", "--for=cpu"], "expected --for or --codec, got both"),

@@ -1,4 +1,5 @@
 // ecf8-compile: reads flags, calls the compiler, writes its result.
+#include "ecf8/Checkpoint/CheckpointFile.h"
 #include "ecf8/Pipelines/Bundle.h"
 #include "ecf8/Pipelines/Compile.h"
 #include "ecf8/Support/File.h"
@@ -166,11 +167,21 @@ EXAMPLES:
 
 The options of MLIR's pass managers work as in mlir-opt, for example --mlir-print-ir-after-all and --mlir-timing
 (with --threads=1 for output in order). --help-hidden lists them.
+
+Exit codes: 0 success, 2 a command line that cannot work, 1 any other error.
 )";
 
 int fail(const llvm::Twine &message) {
   llvm::WithColor::error(llvm::errs(), "ecf8-compile") << message << "\n";
   return 1;
+}
+
+constexpr int badUsage = 2;
+
+/// For command lines that cannot work.
+int refuse(const llvm::Twine &message) {
+  fail(message);
+  return badUsage;
 }
 
 void printVersion(llvm::raw_ostream &stream) {
@@ -209,6 +220,13 @@ int writeResult(llvm::StringRef path, llvm::ArrayRef<char> content) {
       !status.isOk())
     return fail(status.message());
   return 0;
+}
+
+/// What --codec=auto stands for on `gpu`: as `ecf8-pack --for` would choose.
+Codec getAutomaticCodec(const Architecture &gpu) {
+  std::optional<::ecf8::Preset> preset = ::ecf8::parsePreset({gpu.name.data(), gpu.name.size()});
+  assert(preset && "each architecture is a preset");
+  return getCodec(*preset) == ::ecf8::Preset::Quads ? Codec::Quads : Codec::Pairs;
 }
 
 } // namespace
@@ -279,45 +297,48 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
   cl::SetVersionPrinter(printVersion);
   cl::extrahelp help(examples);
-  cl::ParseCommandLineOptions(argc, argv, overview);
+  if (!cl::ParseCommandLineOptions(argc, argv, overview, &llvm::errs()))
+    return badUsage;
 
   if (flags.target != "cpu" && flags.target != "cuda" && flags.target != "simt")
-    return fail("expected --target=cpu, cuda or simt, got '" + flags.target + "'");
+    return refuse("expected --target=cpu, cuda or simt, got '" + flags.target + "'");
   const bool isForGpu = flags.target != "cpu";
   const bool isKernelStage = flags.stage >= Stage::KernelDialect && flags.stage <= Stage::Cubin;
   if (isForGpu && flags.stage > Stage::Lowered && flags.stage != Stage::Bundle && !isKernelStage)
-    return fail("expected --emit=parsed, compressed, bufferized, lowered, nvvm, kernel-ir, ptx, cubin or bundle with "
-                "--target=" +
-                flags.target);
+    return refuse("expected --emit=parsed, compressed, bufferized, lowered, nvvm, kernel-ir, ptx, cubin or bundle with "
+                  "--target=" +
+                  flags.target);
   if (!isForGpu && isKernelStage)
-    return fail("expected --target=cuda or simt with --emit=nvvm, kernel-ir, ptx and cubin, got cpu");
+    return refuse("expected --target=cuda or simt with --emit=nvvm, kernel-ir, ptx and cubin, got cpu");
   llvm::SmallVector<const Architecture *> architectures;
   std::vector<std::string> wantedArchitectures = flags.gpuArch;
   if (!isForGpu && !wantedArchitectures.empty())
-    return fail("expected --target=cuda or simt with --gpu-arch, got cpu");
+    return refuse("expected --target=cuda or simt with --gpu-arch, got cpu");
   if (isForGpu && wantedArchitectures.empty())
     wantedArchitectures.push_back("sm_90");
   for (const std::string &name : wantedArchitectures) {
     const Architecture *architecture = findArchitecture(name);
     if (!architecture)
-      return fail("expected --gpu-arch=sm_80, sm_89, sm_90, sm_90a or sm_100, got '" + name + "'");
+      return refuse("expected --gpu-arch=sm_80, sm_89, sm_90, sm_90a or sm_100, got '" + name + "'");
     if (!llvm::is_contained(architectures, architecture))
       architectures.push_back(architecture);
   }
   if (flags.target == "simt" && architectures.size() != 1)
-    return fail("expected one architecture in --gpu-arch with --target=simt, got several");
+    return refuse("expected one architecture in --gpu-arch with --target=simt, got several");
   if (isKernelStage && architectures.size() != 1)
-    return fail("expected one architecture in --gpu-arch with this --emit, got several");
+    return refuse("expected one architecture in --gpu-arch with this --emit, got several");
   const bool isGpuCodec = flags.codec == Codec::Quads || flags.codec == Codec::Pairs || flags.codec == Codec::Classic;
   if (isGpuCodec != isForGpu && flags.codec != Codec::Auto && flags.codec != Codec::Raw)
-    return fail(isForGpu ? "expected --codec=auto, raw, quads, pairs or classic for a GPU, got huffman or planes"
-                         : "expected --target=cuda with the codecs quads, pairs and classic, got cpu");
+    return refuse(isForGpu
+                      ? "expected --codec=auto, raw, quads, pairs or classic for a GPU, got " + getName(flags.codec)
+                      : "expected --target=cuda or simt with --codec=" + getName(flags.codec) + ", got cpu");
   if (flags.arithmetic != "as-written" && flags.arithmetic != "epilogue")
-    return fail("expected --arithmetic=as-written or epilogue, got '" + llvm::Twine(flags.arithmetic.getValue()) + "'");
+    return refuse("expected --arithmetic=as-written or epilogue, got '" + llvm::Twine(flags.arithmetic.getValue()) +
+                  "'");
   if (flags.arithmetic == "epilogue" && !flags.fuseDecode)
-    return fail("expected --arithmetic=epilogue with fused contractions, got --fuse-decode=false");
+    return refuse("expected --arithmetic=epilogue with fused contractions, got --fuse-decode=false");
   if (flags.optimizationLevel > 3)
-    return fail("expected an optimization level from 0 to 3, got " + llvm::Twine(flags.optimizationLevel));
+    return refuse("expected an optimization level from 0 to 3, got " + llvm::Twine(flags.optimizationLevel));
   CompileOptions options;
   options.fuseDecode = flags.fuseDecode;
   options.arithmetic = flags.arithmetic;
@@ -332,23 +353,27 @@ int main(int argc, char **argv) {
   options.codec.minElements = flags.minElements;
   options.codec.isForGpu = isForGpu;
   if (isForGpu)
-    options.codec.automatic = architectures.front()->looksUpQuads ? Codec::Quads : Codec::Pairs;
+    options.codec.automatic = getAutomaticCodec(*architectures.front());
   if (flags.maxCodeLength.getNumOccurrences() != 0) {
     if (flags.codec != Codec::Huffman && !isGpuCodec)
-      return fail("expected --codec=huffman, quads, pairs or classic with --max-code-length, got none of these");
+      return refuse("expected --codec=huffman, quads, pairs or classic with --max-code-length, got " +
+                    getName(flags.codec));
     options.codec.maxCodeLength = flags.maxCodeLength;
+    if (::ecf8::Status status = checkCodecOptions(options.codec); !status.isOk())
+      return refuse("--max-code-length: " + status.message());
   }
-  if (flags.tileColumns.getNumOccurrences() != 0)
+  if (flags.tileColumns.getNumOccurrences() != 0) {
     options.codec.tileColumns = flags.tileColumns;
-  if (::ecf8::Status status = checkCodecOptions(options.codec); !status.isOk())
-    return fail("--codec: " + status.message());
+    if (::ecf8::Status status = checkCodecOptions(options.codec); !status.isOk())
+      return refuse("--tile-columns: " + status.message());
+  }
   // The host's part of a program for GPUs is little.
   std::vector<std::string> levelNames = flags.targetCpu;
   if (isForGpu && levelNames.empty())
     levelNames.push_back("generic");
   ::ecf8::Result<llvm::SmallVector<const CpuLevel *>> levels = parseCpuLevels(levelNames);
   if (!levels)
-    return fail(levels.status().message());
+    return refuse(levels.status().message());
   options.levels = levels.take();
   options.weightPaths = flags.weights;
   options.strictWeights = flags.strictWeights;
@@ -360,9 +385,9 @@ int main(int argc, char **argv) {
   if (options.stage == Stage::Bundle) {
     options.bundlePath = !flags.output.empty() ? flags.output : getDefaultBundlePath(flags.input);
     if (flags.output.empty() && flags.input == "-")
-      return fail("expected -o <bundle> for a program from standard input, got none");
+      return refuse("expected -o <bundle> for a program from standard input, got none");
     if (options.bundlePath == "-")
-      return fail("expected a path in -o for --emit=bundle, got '-'");
+      return refuse("expected a path in -o for --emit=bundle, got '-'");
   }
   options.configurePassManager = [](PassManager &passes) {
     applyDefaultTimingPassManagerCLOptions(passes);

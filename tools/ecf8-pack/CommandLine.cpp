@@ -38,8 +38,10 @@ IN is never changed. A run that was interrupted goes on where it was when it is 
 Encodings (--for):
   storage   the smallest (default)
   cpu       what CPUs decode fastest; a little larger
-  sm_90a    for GPUs of compute capability 9.0: quads, in the order of their matrix units
-  sm_89     for those of 8.9: pairs, the same
+  sm_90, sm_90a, sm_100
+            for GPUs of compute capability 9.0 and newer: quads, in the order of their matrix units
+  sm_80, sm_89
+            for older ones: pairs, in the same order
 --codec=raw|huffman|planes|quads|pairs|classic chooses one by name. 'ecf8-pack convert' changes it later.
 
 Examples:
@@ -83,8 +85,8 @@ Reads a sample of each FP8 tensor and estimates what compressing would save; not
   storage       --for=storage: the smaller of two codes, chosen for each tensor
   huffman       --codec=huffman: a code of single exponents
   planes        --codec=planes, and --for=cpu
-  quads         --codec=quads, and --for=sm_90a
-  pairs         --codec=pairs, and --for=sm_89
+  quads         --codec=quads, and --for=sm_90, sm_90a and sm_100
+  pairs         --codec=pairs, and --for=sm_80 and sm_89
 
 --budget says what the saving buys on a device with so much memory: tokens of the cache and requests of --context
 tokens for language models, the largest square image for image models. It reads config.json; the formulas are in
@@ -149,7 +151,9 @@ void Parser::addOutput(CLI::App *command) {
 }
 
 void Parser::addEncoding(CLI::App *command) {
-  command->add_option("--for", target, "What the result is for: storage (default), cpu, sm_89, sm_90a")
+  command
+      ->add_option("--for", target,
+                   "What the result is for: storage (default), cpu, sm_80, sm_89, sm_90, sm_90a, sm_100")
       ->type_name("USE");
   command->add_option("--codec", codec, "Encoding by name instead: raw, huffman, planes, quads, pairs, classic")
       ->type_name("NAME");
@@ -184,7 +188,8 @@ void Parser::checkValues() {
     throw CLI::ValidationError("--codec", "expected --for or --codec, got both");
   std::optional<Preset> use = parsePreset(target), name = parsePreset(codec);
   if (!target.empty() && (!use || (*use != Preset::Storage && getCodec(*use) == *use)))
-    throw CLI::ValidationError("--for", "expected storage, cpu, sm_89 or sm_90a, got '" + target + "'");
+    throw CLI::ValidationError("--for",
+                               "expected storage, cpu, sm_80, sm_89, sm_90, sm_90a or sm_100, got '" + target + "'");
   if (!codec.empty() && (!name || *name == Preset::Storage || getCodec(*name) != *name))
     throw CLI::ValidationError("--codec",
                                "expected raw, huffman, planes, quads, pairs or classic, got '" + codec + "'");

@@ -11,9 +11,9 @@
 namespace ecf8 {
 
 /// What a user asks for; each stands for an encoding per tensor. [file_c5]
-enum class Preset { Storage, Cpu, Sm89, Sm90a, Raw, Huffman, Planes, Quads, Pairs, Classic };
+enum class Preset { Storage, Cpu, Sm80, Sm89, Sm90, Sm90a, Sm100, Raw, Huffman, Planes, Quads, Pairs, Classic };
 
-/// "storage", "cpu", "sm_89", "sm_90a", "raw", "huffman", "planes", "quads", "pairs", "classic".
+/// "storage", "cpu", "sm_80" and so on, "raw", "huffman", "planes", "quads", "pairs", "classic".
 std::string_view getName(Preset preset);
 std::optional<Preset> parsePreset(std::string_view name);
 /// The encoding that is tried first; where it gains nothing, `EncodeOptions::raw()` takes its place. Not for Storage,

@@ -15,7 +15,6 @@ struct Architecture {
   bool multipliesFP8;         ///< mma.sync of e4m3 and e5m2
   bool hasWarpgroups;         ///< wgmma
   int64_t sharedBytes;        ///< the most shared memory that a block can have
-  bool looksUpQuads;          ///< bandwidth leaves time for one look-up for four weights, not for two: codec auto
   bool isForwardCompatible;   ///< newer GPUs run its PTX, too
 };
 

@@ -10,6 +10,9 @@ namespace mlir::ecf8 {
 
 enum class Codec { Auto, Raw, Huffman, Planes, Quads, Pairs, Classic };
 
+/// As in `--codec` and the options of passes: "auto", "raw" and so on.
+StringRef getName(Codec codec);
+
 /// Which FP8 weights are compressed, and how. `Auto` is a fixed table by target: on the CPU `Planes`, which
 /// is decoded fastest, and no compression where the payload would not be smaller than the plain bytes: raw tiles for
 /// what contractions read (`ModuleWeight::isContracted`), and plain tensors for the rest. On GPUs it is `Quads` from

@@ -5,11 +5,11 @@
 using namespace mlir::ecf8;
 
 static constexpr Architecture kArchitectures[] = {
-    {"sm_80", "+ptx80", false, false, false, 163 * 1024, false, true},
-    {"sm_89", "+ptx84", true, true, false, 99 * 1024, false, true},
-    {"sm_90", "+ptx84", true, true, false, 227 * 1024, true, true},
-    {"sm_90a", "+ptx84", true, true, true, 227 * 1024, true, false},
-    {"sm_100", "+ptx86", true, true, false, 227 * 1024, true, true},
+    {"sm_80", "+ptx80", false, false, false, 163 * 1024, true},
+    {"sm_89", "+ptx84", true, true, false, 99 * 1024, true},
+    {"sm_90", "+ptx84", true, true, false, 227 * 1024, true},
+    {"sm_90a", "+ptx84", true, true, true, 227 * 1024, false},
+    {"sm_100", "+ptx86", true, true, false, 227 * 1024, true},
 };
 
 llvm::ArrayRef<Architecture> mlir::ecf8::getArchitectures() { return kArchitectures; }

@@ -18,7 +18,8 @@ Result<const Driver *> loadOnce() {
   static Driver driver;
   void *library = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
   if (!library)
-    return Status(StatusCode::Unsupported, std::string("expected a CUDA driver (") + kLibrary + "), got: " + dlerror());
+    return Status(StatusCode::Unsupported, std::string("expected a CUDA driver (") + kLibrary + "), got: " + dlerror() +
+                                               "; install a driver for CUDA 12.4 or newer, or run where there is one");
   auto place = [](auto &function) { return reinterpret_cast<void **>(&function); };
   const Entry entries[] = {
       {"cuInit", place(driver.init)},
@@ -41,6 +42,7 @@ Result<const Driver *> loadOnce() {
       {"cuFuncSetAttribute", place(driver.funcSetAttribute)},
       {"cuFuncGetAttribute", place(driver.funcGetAttribute)},
       {"cuLaunchKernel", place(driver.launchKernel)},
+      {"cuMemGetInfo_v2", place(driver.memGetInfo)},
       {"cuMemAlloc_v2", place(driver.memAlloc)},
       {"cuMemAllocManaged", place(driver.memAllocManaged)},
       {"cuMemFree_v2", place(driver.memFree)},

@@ -51,6 +51,7 @@ struct Driver {
   int (*launchKernel)(Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
                       unsigned blockY, unsigned blockZ, unsigned sharedBytes, Stream stream, void **parameters,
                       void **extra);
+  int (*memGetInfo)(size_t *freeBytes, size_t *totalBytes);
   int (*memAlloc)(Address *address, size_t bytes);
   int (*memAllocManaged)(Address *address, size_t bytes, unsigned flags);
   int (*memFree)(Address address);

@@ -155,9 +155,9 @@ EcfStatusCode ecf8_gpu_open(int32_t ordinal, EcfGpuDevice *device) {
     if (count == 0)
       return Status(StatusCode::Unsupported, "expected a GPU, got a CUDA driver that shows none");
     if (ordinal < 0 || ordinal >= count)
-      return Status(StatusCode::InvalidArgument, "expected one of the " + std::to_string(count) +
-                                                     " GPUs that the driver shows, cuda:0 to cuda:" +
-                                                     std::to_string(count - 1) + ", got " + std::to_string(ordinal));
+      return Status(StatusCode::InvalidArgument, "expected a GPU that the driver shows (cuda:0" +
+                                                     (count > 1 ? " to cuda:" + std::to_string(count - 1) : "") +
+                                                     "), got another");
     threadDevice = ordinal;
     if (Result<const Driver *> entered = enter(); !entered)
       return entered.status();
@@ -259,10 +259,19 @@ void *mgpuMemAlloc(uint64_t bytes, void *, bool isHostShared) {
   if (bytes == 0)
     return nullptr;
   Address address = 0;
-  bool isDone = inContext("mgpuMemAlloc", "cuMemAlloc", [&](const Driver &driver) {
-    return isHostShared ? driver.memAllocManaged(&address, bytes, attachGlobal) : driver.memAlloc(&address, bytes);
-  });
-  return isDone ? reinterpret_cast<void *>(address) : nullptr;
+  Result<const Driver *> driver = enter();
+  if (!driver) {
+    note("mgpuMemAlloc", driver.status());
+    return nullptr;
+  }
+  int error =
+      isHostShared ? (*driver)->memAllocManaged(&address, bytes, attachGlobal) : (*driver)->memAlloc(&address, bytes);
+  Status status = (*driver)->check(error, "cuMemAlloc");
+  size_t freeBytes = 0, totalBytes = 0;
+  if (status.code() == StatusCode::OutOfMemory && (*driver)->memGetInfo(&freeBytes, &totalBytes) == 0)
+    status = Status(status.code(), status.message() + ", with " + std::to_string(freeBytes) + " of " +
+                                       std::to_string(totalBytes) + " bytes free");
+  return note("mgpuMemAlloc", status) ? reinterpret_cast<void *>(address) : nullptr;
 }
 void mgpuMemFree(void *pointer, void *) {
   if (pointer)

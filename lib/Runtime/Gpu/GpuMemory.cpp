@@ -1,5 +1,7 @@
 #include "GpuMemory.h"
 
+#include <algorithm>
+
 using namespace ecf8;
 
 GpuMemory::~GpuMemory() {
@@ -7,11 +9,30 @@ GpuMemory::~GpuMemory() {
   trim();
 }
 
+static constexpr uint64_t mostBytes = uint64_t(1) << 56; // up to that no sum here overflows
+
+Result<void *> GpuMemory::allocateNew(uint64_t bytes) {
+  Status status(StatusCode::OutOfMemory, "no GPU has as much");
+  for (bool isAgain : {false, true}) {
+    if (bytes > mostBytes || status.code() != StatusCode::OutOfMemory)
+      break;
+    if (isAgain) {
+      makeRoom();
+      (void)library.lastStatus();
+    }
+    if (void *pointer = library.memAlloc(bytes, nullptr, false))
+      return pointer;
+    if (Status last = library.lastStatus(); !last.isOk())
+      status = last;
+  }
+  return status.in("cannot allocate " + std::to_string(bytes) + " bytes on " + place);
+}
+
 Result<void *> GpuMemory::allocate(uint64_t bytes) {
+  if (bytes > mostBytes)
+    return allocateNew(bytes); // which says so
   constexpr uint64_t granularity = 256;
-  if (bytes >> 56) // more than any GPU has; below that nothing here overflows
-    return Status(StatusCode::OutOfMemory, "cannot allocate " + std::to_string(bytes) + " bytes on the GPU");
-  uint64_t size = bytes == 0 ? granularity : (bytes + granularity - 1) / granularity * granularity;
+  uint64_t size = std::max<uint64_t>((bytes + granularity - 1) / granularity, 1) * granularity;
   std::vector<void *> &sameSize = kept[size];
   if (!sameSize.empty()) {
     void *pointer = sameSize.back();
@@ -19,19 +40,9 @@ Result<void *> GpuMemory::allocate(uint64_t bytes) {
     used[pointer] = size;
     return pointer;
   }
-  void *pointer = library.memAlloc(size, nullptr, false);
-  if (!pointer) {
-    Status first = library.lastStatus();
-    trim();
-    pointer = library.memAlloc(size, nullptr, false);
-    Status second = library.lastStatus();
-    if (!pointer) {
-      Status &status = second.isOk() ? first : second;
-      return status.isOk() ? Status(StatusCode::OutOfMemory, "cannot allocate " + std::to_string(size) + " bytes")
-                           : status.in("cannot allocate " + std::to_string(size) + " bytes on the GPU");
-    }
-  }
-  used[pointer] = size;
+  Result<void *> pointer = allocateNew(size);
+  if (pointer)
+    used[*pointer] = size;
   return pointer;
 }
 

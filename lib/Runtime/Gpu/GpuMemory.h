@@ -4,6 +4,7 @@
 
 #include "GpuLibrary.h"
 
+#include <functional>
 #include <map>
 #include <unordered_map>
 #include <vector>
@@ -15,12 +16,16 @@ namespace ecf8 {
 /// another use as soon as it is released.
 class GpuMemory {
 public:
-  explicit GpuMemory(const GpuLibrary &library) : library(library) {}
+  /// `place` is the GPU, for messages. `makeRoom` gives back what is kept, here and elsewhere.
+  GpuMemory(const GpuLibrary &library, std::string place, std::function<void()> makeRoom)
+      : library(library), place(std::move(place)), makeRoom(std::move(makeRoom)) {}
   ~GpuMemory();
   GpuMemory(const GpuMemory &) = delete;
 
   /// Bytes aligned to 256; no block has 0. Where there is not that much memory, what is kept is given back first.
   Result<void *> allocate(uint64_t bytes);
+  /// The same, but a block that is the caller's, to free by the library. `bytes` is not 0.
+  Result<void *> allocateNew(uint64_t bytes);
   /// False if `pointer` is no block that was handed out.
   bool release(void *pointer);
   /// Releases what a call has left, but for the blocks that `isKept` names.
@@ -39,6 +44,8 @@ public:
 
 private:
   const GpuLibrary &library;
+  std::string place;
+  std::function<void()> makeRoom;
   std::unordered_map<void *, uint64_t> used;
   std::map<uint64_t, std::vector<void *>> kept; ///< by size
 };

@@ -9,6 +9,24 @@
 
 using namespace ecf8;
 
+namespace {
+/// All programs that are loaded: where one runs out of memory, others may keep some.
+struct Programs {
+  std::mutex mutex;
+  std::vector<GpuProgram *> loaded;
+};
+
+Programs &programs() {
+  static auto *all = new Programs;
+  return *all;
+}
+} // namespace
+
+/// An error of memory with what helps against it.
+static Status advised(const Status &status, const char *advice) {
+  return status.code() == StatusCode::OutOfMemory ? Status(status.code(), status.message() + "; " + advice) : status;
+}
+
 /// An image's table lies at a multiple of this behind the payload's begin.
 static constexpr uint64_t tableAlignment = 256;
 
@@ -132,26 +150,27 @@ Status GpuProgram::loadWeights(std::span<const WeightView> hostWeights) {
     auto payloadBytes = static_cast<uint64_t>(payload.sizeBytes), tableBytes = static_cast<uint64_t>(table.sizeBytes);
     uint64_t tableOffset = (payloadBytes + tableAlignment - 1) / tableAlignment * tableAlignment;
     uint64_t bytes = std::max<uint64_t>(tableOffset + tableBytes, tableAlignment);
-    void *image = library.memAlloc(bytes, stream, false);
-    if (!image)
-      return library.lastStatus().in("weight '" + info.name + "': cannot allocate " + std::to_string(bytes) +
-                                     " bytes on " + gpu.text());
+    Result<void *> place = memory.allocateNew(bytes);
+    if (!place)
+      return advised(place.status(), "free other models there, or take a GPU with more memory")
+          .in("weight '" + info.name + "'");
+    void *image = *place;
     owned.push_back({image, bytes});
     library.memcpy(image, const_cast<void *>(payload.data), payloadBytes, stream);
     library.memcpy(static_cast<char *>(image) + tableOffset, const_cast<void *>(table.data), tableBytes, stream);
+    if (Status status = library.lastStatus(); !status.isOk())
+      return status.in("weight '" + info.name + "': cannot copy " + std::to_string(payloadBytes + tableBytes) +
+                       " bytes to " + gpu.text());
     images.push_back({image, payload.sizeBytes});
     if (info.isCompressed)
       compressed[image] = {static_cast<int64_t>(info.gpu.slotBytes), payload.data};
   }
   library.streamSynchronize(stream);
-  return library.lastStatus();
+  return library.lastStatus().in("weights: cannot copy them to " + gpu.text());
 }
 
 Result<std::unique_ptr<GpuProgram>> GpuProgram::load(const Manifest &manifest, const std::string &folder,
                                                      std::span<const WeightView> hostWeights, const GpuName &gpu) {
-  if (gpu.target != manifest.target)
-    return Status(StatusCode::InvalidArgument, "expected a device for a bundle of target " + manifest.target +
-                                                   ", got '" + gpu.text() + "'; compile with --target=" + gpu.target);
   Result<const GpuLibrary *> library = GpuLibrary::load(gpu.target);
   if (!library)
     return library.status();
@@ -170,10 +189,18 @@ Result<std::unique_ptr<GpuProgram>> GpuProgram::load(const Manifest &manifest, c
     return status;
   if (Status status = program->loadWeights(hostWeights); !status.isOk())
     return status;
+  Programs &all = programs();
+  std::lock_guard<std::mutex> lock(all.mutex);
+  all.loaded.push_back(program.get());
   return program;
 }
 
 GpuProgram::~GpuProgram() {
+  {
+    Programs &all = programs();
+    std::lock_guard<std::mutex> lock(all.mutex);
+    std::erase(all.loaded, this);
+  }
   library.setDefaultDevice(gpu.ordinal);
   if (checkDevice().isOk()) {
     for (Buffer &buffer : owned)
@@ -200,6 +227,20 @@ Status GpuProgram::checkDevice() {
                 gpu.text() + ": a kernel has made the GPU lose what was on it; load the model again");
 }
 
+void GpuProgram::makeRoom() {
+  memory.trim();
+  Programs &all = programs();
+  std::lock_guard<std::mutex> lock(all.mutex);
+  for (GpuProgram *other : all.loaded) {
+    if (other == this || &other->library != &library || other->gpu.ordinal != gpu.ordinal)
+      continue;
+    std::unique_lock<std::mutex> own(other->mutex, std::try_to_lock);
+    // What was there before a reset is nobody's any more.
+    if (own && !other->isLost && other->resets == library.resets(gpu.ordinal))
+      other->memory.trim();
+  }
+}
+
 //===-- Calls
 //-------------------------------------------------------------------------------------------------------===//
 
@@ -220,7 +261,7 @@ Status GpuProgram::lastStatus(Status status) const {
 Result<void *> GpuProgram::allocate(uint64_t bytes) {
   Result<void *> place = memory.allocate(bytes);
   if (!place)
-    return lastStatus(place.status());
+    return lastStatus(advised(place.status(), "free other models there, or call with smaller inputs"));
   return place;
 }
 
@@ -318,13 +359,13 @@ Result<const void *> GpuProgram::constant(const void *host, int64_t bytes) {
   if (place)
     return place;
   uint64_t size = std::max<uint64_t>(static_cast<uint64_t>(bytes), 1);
-  void *data = library.memAlloc(size, stream, false);
+  Result<void *> data = memory.allocateNew(size);
   if (!data)
-    return library.lastStatus().in("constant of the program");
-  owned.push_back({data, size});
-  if (Status status = write(data, host, bytes); !status.isOk())
+    return lastStatus(advised(data.status(), "free other models there")).in("constant of the program");
+  owned.push_back({*data, size});
+  if (Status status = write(*data, host, bytes); !status.isOk())
     return status;
-  return place = data;
+  return place = *data;
 }
 
 Result<void *> GpuProgram::workspace(int64_t which, int64_t bytes) {

@@ -33,7 +33,7 @@ struct GpuName {
 ///  * bundle_g4: a payload has the layout of the manifest, and where its codes need a table that is there
 class GpuProgram {
 public:
-  /// `hostWeights` have to stay where they are.
+  /// `hostWeights` have to stay where they are; `gpu` is of the manifest's target.
   static Result<std::unique_ptr<GpuProgram>> load(const Manifest &manifest, const std::string &folder,
                                                   std::span<const WeightView> hostWeights, const GpuName &gpu);
   ~GpuProgram();
@@ -74,10 +74,12 @@ public:
 
 private:
   GpuProgram(const GpuLibrary &library, const Manifest &manifest, const GpuName &gpu)
-      : memory(library), library(library), manifest(manifest), gpu(gpu) {}
+      : memory(library, gpu.text(), [this] { makeRoom(); }), library(library), manifest(manifest), gpu(gpu) {}
   Status loadKernels(const std::string &folder, const EcfGpuDevice &description);
   Status loadWeights(std::span<const WeightView> hostWeights);
   Status checkDevice();
+  /// Gives back what calls have left on this GPU, those of all programs of the process that have no call now.
+  void makeRoom();
   /// What went wrong. A kernel that has failed is known at a later call only.
   Status lastStatus(Status status) const;
   Status lastStatus() const { return lastStatus(library.lastStatus()); }

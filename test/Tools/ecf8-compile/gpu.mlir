@@ -15,6 +15,10 @@
 // RUN: ecf8-compile %s --target=cuda --gpu-arch=sm_100 --weights %t.safetensors --emit=ptx | FileCheck %s --check-prefix=SM100
 // RUN: not env PATH=%ecf8_bin ecf8-compile %s --target=cuda --weights %t.safetensors --emit=cubin 2>&1 | FileCheck %s --check-prefix=NOPTXAS
 
+// RUN: mkdir -p %t.bin
+// RUN: %python -c "import os, sys; open(sys.argv[1], 'w').write('#!/bin/sh\necho no such arch; exit 3\n'); os.chmod(sys.argv[1], 0o755)" %t.bin/ptxas
+// RUN: not env PATH=%t.bin:%ecf8_bin ecf8-compile %s --target=cuda --weights %t.safetensors --emit=cubin 2>&1 | FileCheck %s --check-prefix=BADPTXAS
+
 // QUADS: #ecf8.huffman<group = 4, raw_exponent_bits = 2, max_code_length = 11, stream = segments, order = mma>
 // PAIRS: #ecf8.huffman<group = 2, max_code_length = 12, stream = segments, order = mma>
 // RAW: #ecf8.raw<order = mma, tile_columns = 1024>
@@ -39,7 +43,8 @@
 // SM80: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
 // SM90A: .target sm_90a
 // SM100: .target sm_100
-// NOPTXAS: error: expected ptxas of the CUDA toolkit in PATH, got none; PTX needs no ptxas
+// NOPTXAS: {{^}}ecf8-compile: error: expected ptxas of the CUDA toolkit in PATH, got none; PTX needs no ptxas
+// BADPTXAS: {{^}}ecf8-compile: error: {{.*}}ptxas failed (3): no such arch
 
 func.func @main(%x: tensor<?x1280xf16>, %w: tensor<64x1280xf8E4M3FN> {ecf8.weight = "w"}) -> tensor<?x64xf32> {
   %c0 = arith.constant 0 : index

@@ -5,6 +5,7 @@
  *   FAKE_CUDA_DEVICES     number of GPUs (default 1)
  *   FAKE_CUDA_CAPABILITY  compute capability times 10 (default 90)
  *   FAKE_CUDA_SHARED      shared memory of a block in bytes (default 232448)
+ *   FAKE_CUDA_MEMORY      bytes that all allocations may take together (default 2^30)
  *   FAKE_CUDA_FAIL        NAME:N:CODE: call number N (from 1) of NAME gives CODE
  *   FAKE_CUDA_FAULT       N: launch number N makes the context unusable, as an illegal address does, until it is reset
  *   FAKE_CUDA_LOG         a file that gets a line for each launch: kernel, grid, block, shared memory
@@ -68,9 +69,11 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
                              : setting("FAKE_CUDA_SHARED", 232448);
   return (void)device, SUCCESS;
 }
-int cuDeviceTotalMem_v2(size_t *bytes, int device) { return *bytes = 1u << 30, (void)device, SUCCESS; }
+static size_t totalBytes(void) { return (size_t)setting("FAKE_CUDA_MEMORY", 1 << 30); }
+int cuDeviceTotalMem_v2(size_t *bytes, int device) { return *bytes = totalBytes(), (void)device, SUCCESS; }
 CALL(cuDevicePrimaryCtxRetain, (void **context, int device), *context = &isFaulty; (void)device)
-int cuDevicePrimaryCtxReset_v2(int device) { return isFaulty = 0, (void)device, SUCCESS; }
+static size_t usedBytes;
+int cuDevicePrimaryCtxReset_v2(int device) { return isFaulty = 0, usedBytes = 0, (void)device, SUCCESS; }
 int cuCtxSetCurrent(void *context) { return (void)context, SUCCESS; }
 CALL(cuCtxSynchronize, (void), )
 CALL(cuModuleLoadData, (void **module, const void *image), *module = (void *)image)
@@ -100,11 +103,29 @@ CALL(cuLaunchKernel,
        isFaulty = calls == setting("FAKE_CUDA_FAULT", 0);
        (void)stream, (void)parameters, (void)extra;
      })
-CALL(cuMemAlloc_v2, (unsigned long long *address, size_t bytes), *address = (unsigned long long)calloc(bytes, 1))
-CALL(cuMemAllocManaged, (unsigned long long *address, size_t bytes, unsigned flags),
-     *address = (unsigned long long)calloc(bytes, 1);
+/* In front of each block stands its size. */
+enum { OUT_OF_MEMORY = 2, HEADER = 256 };
+static int allocate(unsigned long long *address, size_t bytes) {
+  if (__atomic_add_fetch(&usedBytes, bytes, __ATOMIC_SEQ_CST) > totalBytes()) {
+    __atomic_sub_fetch(&usedBytes, bytes, __ATOMIC_SEQ_CST);
+    return OUT_OF_MEMORY;
+  }
+  size_t *block = calloc(HEADER + bytes, 1);
+  *block = bytes;
+  return *address = (unsigned long long)block + HEADER, SUCCESS;
+}
+static void release(unsigned long long address) {
+  size_t *block = (size_t *)(address - HEADER);
+  __atomic_sub_fetch(&usedBytes, *block, __ATOMIC_SEQ_CST);
+  free(block);
+}
+int cuMemGetInfo_v2(size_t *freeBytes, size_t *bytes) {
+  return *bytes = totalBytes(), *freeBytes = *bytes > usedBytes ? *bytes - usedBytes : 0, SUCCESS;
+}
+CALL(cuMemAlloc_v2, (unsigned long long *address, size_t bytes), code = allocate(address, bytes))
+CALL(cuMemAllocManaged, (unsigned long long *address, size_t bytes, unsigned flags), code = allocate(address, bytes);
      (void)flags)
-CALL(cuMemFree_v2, (unsigned long long address), free((void *)address))
+CALL(cuMemFree_v2, (unsigned long long address), release(address))
 CALL(cuMemcpyHtoD_v2, (unsigned long long to, const void *from, size_t bytes), memcpy((void *)to, from, bytes))
 CALL(cuMemcpyDtoH_v2, (void *to, unsigned long long from, size_t bytes), memcpy(to, (void *)from, bytes))
 CALL(cuMemcpyDtoD_v2, (unsigned long long to, unsigned long long from, size_t bytes),
