@@ -103,11 +103,11 @@ public:
                 cuda::Address scales, cuda::Address partials, cuda::Address counters) {
     unsigned blocks = blocksFor(path, count);
     uint64_t xStride = columns, outStride = rows, scaleStride = (columns + kScaleBlock - 1) / kScaleBlock;
-    uint32_t block = kScaleBlock;
+    uint32_t block = kScaleBlock, reciprocal = getGroupReciprocal(block);
     std::vector<void *> arguments = weightArguments(copy);
     arguments.insert(arguments.end(), {&x, &xStride, &count, &out, &outStride});
     if (path.isScaled)
-      arguments.insert(arguments.end(), {&scales, &scaleStride, &block, &block});
+      arguments.insert(arguments.end(), {&scales, &scaleStride, &block, &reciprocal});
     arguments.insert(arguments.end(), {&partials, &counters});
     launch(path.program,
            "ecf8_contract_" + encoded.mangledName() + "_" + path.kernelSuffix() + "_n" + std::to_string(8 * blocks),

@@ -28,6 +28,11 @@ KernelPart describePart(const Payload &payload, uint64_t row, uint64_t column, u
   return part;
 }
 
+uint32_t getGroupReciprocal(uint32_t blockColumns) {
+  uint32_t groups = ceilDiv(blockColumns, mmaBlockColumns);
+  return ((uint32_t(1) << 31) - 1) / groups + 1;
+}
+
 KernelPart describeWhole(const Payload &payload) {
   return describePart(payload, 0, 0, payload.header.shape.rows, payload.header.shape.columns);
 }

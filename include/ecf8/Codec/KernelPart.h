@@ -24,6 +24,10 @@ struct KernelPart {
 /// of 16 and of the payload's tile columns.
 KernelPart describePart(const Payload &payload, uint64_t row, uint64_t column, uint64_t rows, uint64_t columns);
 
+/// What a contraction with scales of blocks of so many columns, a multiple of 128, is called with:
+/// ceil(2^31 / groups of 128 columns), by which it divides numbers of groups.
+uint32_t getGroupReciprocal(uint32_t blockColumns);
+
 /// All of it.
 KernelPart describeWhole(const Payload &payload);
 

@@ -24,7 +24,7 @@ public:
     activations = take(), activationStride = take(), activationRows = take();
     out = take(), outStride = take();
     if (contraction.scaleKind != ScaleKind::None)
-      scales = take(), scaleStride = take(), blockRows = take(), blockColumns = take();
+      scales = take(), scaleStride = take(), blockRows = take(), reciprocal = take();
     for (size_t i = 0; i < contraction.extra.size(); ++i) {
       Value extra = take();
       extras.emplace_back(extra, take());
@@ -48,12 +48,6 @@ public:
   void emit() {
     feed.enter(weight, area, b.word(layout.endIn(spec, columnBlocks)));
     firstActivation = b.mul(b.blockRow(), 8 * columnBlocks);
-    if (hasBlockScales()) {
-      // A number of groups divided by those of a block is the upper half of twice the number times ceil(2^31 /
-      // divisor): exact where the number times the divisor is below 2^31.
-      Value groups = b.ceilDivU(blockColumns, DeviceSpec::columnsPerGroup);
-      reciprocal = b.add(b.divU(b.word((int64_t(1) << 31) - 1), groups), 1);
-    }
     std::tie(firstJob, lastJob) = feed.jobsOfBlock();
     b.when(b.isLess(firstJob, lastJob), [&] {
       if (!GroupProducts::isFasterWithoutNaN(spec, contraction.activations))
@@ -171,6 +165,7 @@ private:
   SmallVector<Value> loadScales(ArrayRef<Value> scaleRows, Value chunk, Value group) {
     SmallVector<Value> result;
     if (hasBlockScales() && !scaleRows.empty()) {
+      // A number of groups divided by those of a block is the upper half of twice the number times the reciprocal.
       Value at = b.add(b.mul(chunk, spec.groupsPerTile()), group);
       Value block = b.truncate(b.shrU(b.mul(b.wide(b.mul(at, 2)), b.wide(reciprocal)), 32), b.i32());
       return SmallVector<Value>(2, loadScale(b.at(scaleRows[0], b.mul(block, scaleBytes()))));
@@ -336,10 +331,9 @@ private:
   Value area;
   Value activations, activationStride, activationRows;
   Value out, outStride;
-  Value scales, scaleStride, blockRows, blockColumns;
+  Value scales, scaleStride, blockRows, reciprocal;
   SmallVector<std::pair<Value, Value>> extras; ///< matrices and their row strides
   Value partials, counters;
-  Value reciprocal;
   Value firstActivation, firstJob, lastJob;
 };
 } // namespace

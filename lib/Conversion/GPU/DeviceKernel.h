@@ -34,11 +34,11 @@ inline constexpr int64_t kDecodeStagingBytes = DeviceSpec::rowsPerTile * kDecode
 
 /// The kernel that adds activations [M, columns] times the transposed part of the weight to a matrix [M, rows] of f32,
 /// or makes such a matrix of the sums by an epilogue. Arguments: WeightArguments; activations, their row stride in
-/// elements (i64), M (i32); output and its row stride; where scaled: scales, their row stride, rows and columns of a
-/// block (i32); each extra operand of the epilogue and its row stride; sums of single chunks and counters of finished
-/// ones for each tile of rows, which are zero before and after (both unused for a single chunk). Shared memory: the
-/// table, the activations of a chunk (LaunchLayout), two slots for each warp. A block row (ctaid.y) has 8 *
-/// `columnBlocks` rows of activations.
+/// elements (i64), M (i32); output and its row stride; where scaled: scales, their row stride, the rows of a
+/// block and ceil(2^31 / groups of its columns) (i32); each extra operand of the epilogue and its row stride; sums of
+/// single chunks and counters of finished ones for each tile of rows, which are zero before and after (both unused for
+/// a single chunk). Shared memory: the table, the activations of a chunk (LaunchLayout), two slots for each warp. A
+/// block row (ctaid.y) has 8 * `columnBlocks` rows of activations.
 gpu::GPUFuncOp createContractionKernel(gpu::GPUModuleOp module, StringRef name, const DeviceSpec &spec,
                                        const ContractionSpec &contraction, int64_t columnBlocks);
 

@@ -60,7 +60,7 @@ public:
         Value scale = function.getArgument(3);
         auto s = memref::ExtractStridedMetadataOp::create(b, scale);
         operands.append({addressOf(scale, contraction.scale.getIntOrFloatBitWidth() / 8), asI64(s.getStrides()[0]),
-                         asI32(function.getArgument(4)), asI32(function.getArgument(5))});
+                         asI32(function.getArgument(4)), asI32(groupReciprocal(function.getArgument(5)))});
       }
       for (auto [extra, type] :
            llvm::zip(function.getArguments().drop_front(contraction.getFirstExtra()), contraction.extra)) {
@@ -161,6 +161,14 @@ private:
     operands.push_back(arith::ExtSIOp::create(b, b.getI32Type(), exponentOffset));
     operands.push_back(b.andI(read(b.getI32Type(), field::dataFlags), ::ecf8::DataHasNaN));
     return operands;
+  }
+
+  /// What divides by the groups of a block's columns in a kernel, where the product of quotient and divisor is below
+  /// 2^31.
+  Value groupReciprocal(Value blockColumns) {
+    Value groups = b.ceilDivU(blockColumns, DeviceSpec::columnsPerGroup);
+    Value below = arith::DivUIOp::create(b, b.index((int64_t(1) << 31) - 1), groups);
+    return b.add(below, 1);
   }
 
   void ifNotEmpty(ValueRange sizes, llvm::function_ref<void()> then) {

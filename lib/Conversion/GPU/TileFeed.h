@@ -95,7 +95,7 @@ private:
   WeightArguments weight;
   Value area, streams;
   Value offsetWord; ///< what is added to decoded quads
-  Value lanePlane; ///< address of the plane from the lane's part of slots on
+  Value lanePlane;  ///< address of the plane from the lane's part of slots on
   Value lastJob;
 };
 

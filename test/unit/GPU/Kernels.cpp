@@ -172,8 +172,9 @@ std::vector<float> Kernels::contract(Matrix shape, const std::vector<uint8_t> &e
   uint64_t scaleStride = (shape.columns + scaling.blockColumns - 1) / scaling.blockColumns;
   std::vector<void *> arguments = weight.arguments();
   arguments.insert(arguments.end(), {&x.pointer, &xStride, &count, &out.pointer, &outStride});
+  uint32_t reciprocal = getGroupReciprocal(scaling.blockColumns);
   if (!scaling.kind.empty())
-    arguments.insert(arguments.end(), {&scale.pointer, &scaleStride, &scaling.blockRows, &scaling.blockColumns});
+    arguments.insert(arguments.end(), {&scale.pointer, &scaleStride, &scaling.blockRows, &reciprocal});
   const std::vector<float> *matrices[] = {&extras.ofActivations, &extras.ofWeights, &extras.ofBoth, &extras.ofAll};
   uint64_t strides[] = {1, shape.rows, shape.rows, 1};
   std::vector<std::unique_ptr<DeviceMemory>> extraMemory;
