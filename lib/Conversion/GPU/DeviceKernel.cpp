@@ -27,9 +27,10 @@ FailureOr<const Architecture *> mlir::ecf8::getArchitecture(Operation *diagnosed
 }
 
 gpu::GPUModuleOp mlir::ecf8::getOrCreateKernelModule(ModuleOp module, const Architecture &architecture) {
-  constexpr StringLiteral name = "ecf8_kernels";
-  if (auto existing = module.lookupSymbol<gpu::GPUModuleOp>(name))
-    return existing;
+  std::string name = "ecf8_kernels";
+  for (Operation *taken; (taken = module.lookupSymbol(name)); name += "_")
+    if (auto existing = dyn_cast<gpu::GPUModuleOp>(taken))
+      return existing;
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), builder.getUnitAttr());
   auto kernels = gpu::GPUModuleOp::create(builder, module.getLoc(), name);

@@ -9,6 +9,8 @@
 // CHECK-DAG: .visible .entry x_y_loop_{{[0-9]+}}(
 // CHECK-DAG: .visible .entry p____loop_{{[0-9]+}}(
 
+// CHECK-DAG: .visible .entry ecf8_kernels_loop_{{[0-9]+}}(
+
 // RESULT: 4xf32=2,3,4,5
 
 func.func @"a.b"(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -30,5 +32,9 @@ func.func @"x y"(%x: tensor<4xf32>) -> tensor<4xf32> {
 }
 func.func @"p%é"(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = arith.negf %x : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @ecf8_kernels(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = math.absf %x : tensor<4xf32>
   return %y : tensor<4xf32>
 }
