@@ -194,16 +194,44 @@ private:
   Type type, integerType;
 };
 
+/// expm1 of f64, which MLIR would convert to exp(x) - 1: what is lost there is made good for by log(exp(x)), which has
+/// lost as much (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, section 1.14.1).
+Value expM1OfF64(ImplicitLocOpBuilder &builder, Value x) {
+  auto real = [&](double value) -> Value {
+    TypedAttr attribute = builder.getF64FloatAttr(value);
+    if (auto shaped = dyn_cast<ShapedType>(x.getType()))
+      attribute = DenseElementsAttr::get(shaped, Attribute(attribute));
+    return arith::ConstantOp::create(builder, attribute);
+  };
+  auto equals = [&](Value a, Value b) -> Value {
+    return arith::CmpFOp::create(builder, arith::CmpFPredicate::OEQ, a, b);
+  };
+  Value power = math::ExpOp::create(builder, x), less = arith::SubFOp::create(builder, power, real(1));
+  Value ratio = arith::DivFOp::create(builder, x, math::LogOp::create(builder, power));
+  Value result = arith::MulFOp::create(builder, less, ratio);
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  Value isEnd = arith::OrIOp::create(builder, equals(less, real(-1)), equals(power, real(infinity)));
+  result = arith::SelectOp::create(builder, isEnd, less, result);
+  return arith::SelectOp::create(builder, equals(power, real(1)), x, result);
+}
+
 class ExpandMathPass : public mlir::ecf8::impl::ExpandMathPassBase<ExpandMathPass> {
 public:
   using ExpandMathPassBase::ExpandMathPassBase;
 
   void runOnOperation() override {
-    SmallVector<Operation *> ops;
+    SmallVector<Operation *> ops, ofF64;
     getOperation()->walk([&](Operation *op) {
       if (isExpandedMath(op))
         ops.push_back(op);
+      else if (isa<math::ExpM1Op>(op) && isF64(op->getResult(0).getType()))
+        ofF64.push_back(op);
     });
+    for (Operation *op : ofF64) {
+      ImplicitLocOpBuilder builder(op->getLoc(), op);
+      op->getResult(0).replaceAllUsesWith(expM1OfF64(builder, op->getOperand(0)));
+      op->erase();
+    }
     for (Operation *op : ops) {
       ImplicitLocOpBuilder builder(op->getLoc(), op);
       Type type = op->getResult(0).getType(), wide = builder.getF32Type();
@@ -221,6 +249,11 @@ public:
   }
 
 private:
+  static bool isF64(Type type) {
+    auto vector = dyn_cast<VectorType>(type);
+    return getElementTypeOrSelf(type).isF64() && (vector ? !vector.isScalable() : type.isF64());
+  }
+
   static Value expand(FunctionEmitter emitter, Operation *op, Value x) {
     return llvm::TypeSwitch<Operation *, Value>(op)
         .Case([&](math::ExpOp) { return emitter.exp(x); })

@@ -108,7 +108,9 @@ void buildLLVMPipeline(OpPassManager &manager, const CPUPipelineOptions &options
   manager.addPass(arith::createArithExpandOpsPass());
   addCleanup(manager);
 
-  manager.addPass(createConvertMathToLLVMPass());
+  ConvertMathToLLVMPassOptions math;
+  math.approximateLog1p = false; // log(1 + x), without the digits of small x
+  manager.addPass(createConvertMathToLLVMPass(math));
   manager.addPass(createConvertMathToLibmPass());
   manager.addPass(createConvertVectorToLLVMPass());
   manager.addPass(createConvertIndexToLLVMPass());

@@ -66,6 +66,26 @@ def test_f32(tmp_path: Path, name: str) -> None:
     assert errors(result[finite].astype(np.float64), exact[finite]).max() <= LARGEST_ERROR
 
 
+@pytest.mark.parametrize("name", ["expm1", "log1p"])
+def test_f64_keeps_small_results(tmp_path: Path, name: str) -> None:
+    function, reference = EXACT[name]
+    x = torch.cat(
+        [inputs_of_f64(), torch.tensor([0.0, -0.0, torch.inf, -torch.inf, torch.nan, -1.0, 709.0, 710.0, -40.0])]
+    )
+    result = run_on_all(tmp_path / "model", x, function).numpy()
+    with np.errstate(all="ignore"):
+        exact = reference(x.numpy())
+    np.testing.assert_array_max_ulp(result[np.isfinite(exact)], exact[np.isfinite(exact)], maxulp=4)
+    assert np.array_equal(result[~np.isfinite(exact)], exact[~np.isfinite(exact)], equal_nan=True)
+    assert np.array_equal(np.signbit(result[exact == 0]), np.signbit(exact[exact == 0]))
+
+
+def inputs_of_f64() -> torch.Tensor:
+    """Of all sizes: multiples of powers of 10 up to 300, and of 1."""
+    sizes = 10.0 ** torch.arange(-300, 3, 1, dtype=torch.float64)
+    return torch.cat([sizes, -sizes * 0.7, torch.linspace(-0.99, 3, 4001, dtype=torch.float64)])
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 def test_narrow_types_round_once(tmp_path: Path, dtype: torch.dtype) -> None:
     x = torch.linspace(-8, 8, 4001).to(dtype)
