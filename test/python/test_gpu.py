@@ -109,9 +109,10 @@ class DynamicFP8(nn.Module):
 
 
 @pytest.mark.parametrize(("architecture", "path"), [("sm_90a", "W8A8"), ("sm_89", "W8A8"), ("sm_80", "W8A16")])
-def test_fp8_activations(architecture, path, tmp_path):
+@pytest.mark.parametrize("shape", [(5, 256), (2, 3, 256)], ids=str)
+def test_fp8_activations(architecture, path, shape, tmp_path):
     """GPUs that multiply FP8 take activations as they are, others extend them; the remarks say so."""
-    x = torch.randn(5, 256).bfloat16()
+    x = torch.randn(shape).bfloat16()
     module = DynamicFP8(96, 256)
     program, weights = ecf8.export_mlir(module, (x,), tmp_path)
     command = [find_compiler(), program, f"--weights={weights}", *SMALL, "--target=simt", "--codec=quads", "--remarks"]

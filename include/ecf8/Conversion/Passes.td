@@ -129,7 +129,7 @@ def ExpandMathPass : Pass<"ecf8-expand-math"> {
     from the exact one, subnormals included; infinities, zeros and their signs and NaN are as in C. f16 and bf16 are
     computed in f32 and rounded.
     `math.expm1` on f64 becomes `exp` and `log` such that small results keep their digits.
-    Left alone: other functions on f64, tensors, and all other functions, which are calls of libm.
+    Left alone: tensors, f64 otherwise, and all other functions, which are calls of libm.
     Place in the pipeline: after `ecf8-lower-linalg`, which plans with them as single ops, before `ecf8-expand-fp8`.
 
     Example: `test/Conversion/expand-math.mlir`.

@@ -188,7 +188,7 @@ private:
       SmallVector<Value> totals(carried), zeros(totals.size(), b.zeroFloat());
       SmallVector<Value> groupSums = products->multiply(group, quads, ofWeights, zeros);
       if (scalesGroups())
-        applyFactor(scaleValues);
+        applyFactor(groupSums);
       for (auto [i, total] : llvm::enumerate(totals)) {
         if (scalesGroups())
           total = LLVM::FMAOp::create(b, groupSums[i], scaleValues[i % 4 / 2], total);
@@ -205,13 +205,13 @@ private:
       b.when(feed.hasOwnTile(job), [&] { finish(job, rowTile, sums); });
   }
 
-  /// Of sums, or of what they are multiplied by: the factor is a power of 2.
-  void applyFactor(MutableArrayRef<Value> values) {
+  /// Of sums and not of their scales, which may be any f32.
+  void applyFactor(MutableArrayRef<Value> sums) {
     double factor = scalesWeights() ? 1 : products->sumFactor();
     if (factor == 1)
       return;
-    for (Value &value : values)
-      value = arith::MulFOp::create(b, value, arith::ConstantOp::create(b, b.getF32FloatAttr(float(factor))));
+    for (Value &sum : sums)
+      sum = arith::MulFOp::create(b, sum, arith::ConstantOp::create(b, b.getF32FloatAttr(float(factor))));
   }
 
   void finish(Value job, Value rowTile, ArrayRef<Value> sums) {

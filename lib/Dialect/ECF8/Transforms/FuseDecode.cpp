@@ -54,8 +54,11 @@ private:
     readers.reason = declineAll(decode);
     if (readers.reason.empty())
       readers = WeightReaders::of(decode.getResult(), WeightChain::of(decode.getSourceType()));
-    if (readers.reason.empty() && forGpu)
+    if (readers.reason.empty() && forGpu) {
+      for (WeightContraction &contraction : readers.contractions)
+        extendBehindReshapes(contraction.activations->get());
       readers.reason = declineForGpu(readers.contractions);
+    }
     if (int64_t count = readers.ends.size(); count > 1) {
       auto several = remark::analysis(decode.getLoc(), remarkOptions("SeveralReaders", decode));
       addName(several, decode);
@@ -88,6 +91,30 @@ private:
     for (Operation *link : llvm::reverse(readers.links))
       link->erase();
     decode.erase();
+  }
+
+  /// A reshape of what is extended becomes an extension of what is reshaped: frontends make activations a matrix behind
+  /// their extension.
+  static void extendBehindReshapes(Value value) {
+    if (Value source = getExtended(value))
+      return extendBehindReshapes(source);
+    Operation *op = value.getDefiningOp();
+    if (!isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+      return;
+    extendBehindReshapes(op->getOperand(0));
+    auto from = cast<RankedTensorType>(op->getOperand(0).getType()),
+         to = cast<RankedTensorType>(op->getResult(0).getType());
+    Value source = getExtended(op->getOperand(0));
+    if (!source || cast<RankedTensorType>(source.getType()).getShape() != from.getShape())
+      return;
+    OpBuilder builder(op);
+    Operation *reshape = builder.clone(*op);
+    reshape->setOperand(0, source);
+    reshape->getResult(0).setType(to.clone(getElementTypeOrSelf(source.getType())));
+    op->getResult(0).replaceAllUsesWith(
+        arith::ExtFOp::create(builder, op->getLoc(), to, reshape->getResult(0)).getResult());
+    op->erase();
+    extendBehindReshapes(reshape->getResult(0));
   }
 
   static remark::RemarkOpts remarkOptions(StringRef name, DecodeOp decode) {

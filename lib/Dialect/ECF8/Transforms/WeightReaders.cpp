@@ -107,8 +107,7 @@ static LogicalResult matchLayout(WeightContraction &candidate, OpOperand &use, O
 // Types
 //===----------------------------------------------------------------------===//
 
-/// What `value` is an elementwise extension of; null where it is none.
-static Value getExtended(Value value) {
+Value mlir::ecf8::getExtended(Value value) {
   Operation *op = value.getDefiningOp();
   if (auto extension = dyn_cast_or_null<arith::ExtFOp>(op))
     return extension.getIn();

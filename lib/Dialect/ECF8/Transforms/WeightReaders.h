@@ -31,6 +31,9 @@ struct WeightReaders {
 /// Why no contraction can read a weight of this shape; empty where one can.
 std::string declineShape(ArrayRef<int64_t> shape);
 
+/// What `value` is an elementwise extension of; null where it is none.
+Value getExtended(Value value);
+
 /// The tensor of `type` that `value` is an extension of; null where it is none.
 Value getBeforeExtension(Value value, Type type);
 

@@ -88,3 +88,33 @@ func.func @only_f32(%x: tensor<?x128xf32>, %c: !weight, %acc: tensor<?x64xf32>) 
       ins(%x, %b : tensor<?x128xf32>, tensor<64x128xf32>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
   return %y : tensor<?x64xf32>
 }
+
+// A matrix made of activations behind their extensions: the reshape comes first.
+// CHECK-LABEL: func @reshaped(
+// CHECK-SAME:    %[[X:.*]]: tensor<?x4x128xbf16>
+// CHECK:         %[[M:.*]] = tensor.collapse_shape %[[X]] {{.*}} : tensor<?x4x128xbf16> into tensor<?x128xbf16>
+// CHECK:         ecf8.contract ins(%[[M]], %{{.*}} : tensor<?x128xbf16>,
+func.func @reshaped(%x: tensor<?x4x128xbf16>, %c: !weight, %acc: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %w = ecf8.decode %c : !weight
+  %a = arith.extf %x : tensor<?x4x128xbf16> to tensor<?x4x128xf32>
+  %m = tensor.collapse_shape %a [[0, 1], [2]] : tensor<?x4x128xf32> into tensor<?x128xf32>
+  %b = arith.extf %w : tensor<64x128xf8E4M3FN> to tensor<64x128xf32>
+  %y = linalg.matmul indexing_maps = [#x, #w, #y]
+      ins(%m, %b : tensor<?x128xf32>, tensor<64x128xf32>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// FP8-LABEL: func @reshaped_between(
+// FP8-SAME:    %[[X:.*]]: tensor<?x4x128xf8E5M2>
+// FP8:         %[[M:.*]] = tensor.collapse_shape %[[X]] {{.*}} : tensor<?x4x128xf8E5M2> into tensor<?x128xf8E5M2>
+// FP8:         ecf8.contract ins(%[[M]], %{{.*}} : tensor<?x128xf8E5M2>,
+func.func @reshaped_between(%x: tensor<?x4x128xf8E5M2>, %c: !weight, %acc: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %w = ecf8.decode %c : !weight
+  %a = arith.extf %x : tensor<?x4x128xf8E5M2> to tensor<?x4x128xf16>
+  %m = tensor.collapse_shape %a [[0, 1], [2]] : tensor<?x4x128xf16> into tensor<?x128xf16>
+  %d = arith.extf %m : tensor<?x128xf16> to tensor<?x128xf32>
+  %b = arith.extf %w : tensor<64x128xf8E4M3FN> to tensor<64x128xf32>
+  %y = linalg.matmul indexing_maps = [#x, #w, #y]
+      ins(%d, %b : tensor<?x128xf32>, tensor<64x128xf32>) outs(%acc : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
