@@ -14,8 +14,10 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
 
     torch-mlir lowers `cumsum` to an op outside upstream MLIR (`tm_tensor.scan`). Where the input of `linear` is not
     contiguous, PyTorch repeats the weight for each matrix of a batch. It makes elementwise products and a sum of `mv`,
-    in which nobody sees a contraction, and torch-mlir does not know `addmv`.
+    in which nobody sees a contraction, and torch-mlir does not know `addmv`. Of `elu` it makes `exp(x) - 1`, without
+    the digits of small results; PyTorch's decomposition has `expm1`.
     """
+    from torch._decomp import get_decompositions
     from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
     own = {
@@ -24,7 +26,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         torch.ops.aten.mv.default: _mv,
         torch.ops.aten.addmv.default: _addmv,
     }
-    return {**get_decomposition_table(), **own}
+    return {**get_decomposition_table(), **get_decompositions([torch.ops.aten.elu.default]), **own}
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -115,13 +115,15 @@ def test_functions(tmp_path, dtype, error):
 class Activations(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         functional = nn.functional
-        return functional.softplus(x), functional.mish(x), functional.celu(x), functional.logsigmoid(x)
+        units = functional.elu(x, 0.7), functional.selu(x), functional.celu(x)
+        return *units, functional.softplus(x), functional.mish(x), functional.logsigmoid(x)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_activations(tmp_path, dtype):
     """Close to the CPU and to what is right, also where results are small."""
-    x, epsilon = torch.linspace(-30, 30, 4001).to(dtype), torch.finfo(dtype).eps
+    sizes = torch.logspace(-8, 1, 400)
+    x, epsilon = torch.cat([torch.linspace(-30, 30, 4001), sizes, -sizes]).to(dtype), torch.finfo(dtype).eps
     program = ecf8.export_mlir(Activations(), (x,), tmp_path)
     cpu, gpu = ecf8.compile_mlir(*program, target_cpu="native"), ecf8.compile_mlir(*program, target="simt")
     for result, of_cpu, right in zip(gpu(x), cpu(x), Activations()(x.double()), strict=True):
