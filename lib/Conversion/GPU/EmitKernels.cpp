@@ -38,8 +38,8 @@ public:
       SmallVector<Value> operands =
           weightOperands(payload, function.getArgument(2), function.getArgument(3), rows, columns);
       operands.append({addressOf(out, 1), asI64(metadata.getStrides()[0])});
-      launch(kernel, operands, rows, columns, spec.tableBytes(), kDecodeStagingBytes, b.index(1),
-             warpsBeside(spec.tableBytes(), kDecodeStagingBytes));
+      launch(kernel, operands, spec.tableBytes(), kDecodeStagingBytes, b.index(1),
+             warpsBeside(getSharedBytes(), spec.tableBytes(), kDecodeStagingBytes));
     });
     func::ReturnOp::create(b);
   }
@@ -67,7 +67,7 @@ public:
         auto strides = memref::ExtractStridedMetadataOp::create(b, extra).getStrides();
         operands.append({addressOf(extra, type.getElementTypeBitWidth() / 8), asI64(strides[0])});
       }
-      emitForSizes(contraction.activations, count, operands, rows, columns, kernelFor);
+      emitForSizes(contraction.activations, count, operands, kernelFor);
     });
     func::ReturnOp::create(b);
   }
@@ -77,12 +77,13 @@ private:
 
   /// Launches one of the kernels for 8, 16, 32 and 64 rows of activations: that with the fewest passes over the weight
   /// for the warps of a block, which have to share its shared memory with the activations.
-  void emitForSizes(Type activations, Value count, ArrayRef<Value> operands, Value rows, Value columns,
+  void emitForSizes(Type activations, Value count, ArrayRef<Value> operands,
                     llvm::function_ref<gpu::GPUFuncOp(int64_t)> kernelFor) {
-    Value best, bestPasses, bestWarps;
+    Value sharedBytes = getSharedBytes(), best, bestPasses, bestWarps;
     for (auto [index, blocks] : llvm::enumerate(kColumnBlocks)) {
       LaunchLayout layout = LaunchLayout::of(spec, activations, blocks);
-      Value passes = b.ceilDivU(count, 8 * blocks), warps = warpsBeside(layout.sharedBytes, 0, layout.warps);
+      Value passes = b.ceilDivU(count, 8 * blocks),
+            warps = warpsBeside(sharedBytes, layout.sharedBytes, 0, layout.warps);
       if (!best) {
         best = b.index(0), bestPasses = passes, bestWarps = warps;
         continue;
@@ -96,17 +97,15 @@ private:
       auto branch = scf::IfOp::create(b, b.compare(arith::CmpIPredicate::eq, best, int64_t(index)), false);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(branch.thenBlock());
-      Value tiles = b.ceilDivU(rows, DeviceSpec::rowsPerTile), chunks = b.ceilDivU(columns, spec.tileColumns);
-      Value partialBytes = b.mul(b.mul(b.mul(bestPasses, tiles), chunks), 512 * blocks);
-      Value counterBytes = b.mul(b.mul(bestPasses, tiles), 4);
+      Value partialBytes = b.mul(b.mul(b.mul(bestPasses, rowTiles), chunks), 512 * blocks);
+      Value counterBytes = b.mul(b.mul(bestPasses, rowTiles), 4);
       SmallVector<Value> all(operands);
       for (auto [which, bytes] :
            {std::pair<int64_t, Value>(0, partialBytes), std::pair<int64_t, Value>(1, counterBytes)}) {
         Value address = callRuntime(kRuntimeGpuWorkspace, {b.constant(b.getI64Type(), which), asI64(bytes)});
         all.push_back(LLVM::IntToPtrOp::create(b, globalPointer(), address));
       }
-      launch(kernelFor(blocks), all, rows, columns, LaunchLayout::of(spec, activations, blocks).sharedBytes, 0,
-             bestPasses, bestWarps);
+      launch(kernelFor(blocks), all, LaunchLayout::of(spec, activations, blocks).sharedBytes, 0, bestPasses, bestWarps);
     }
   }
 
@@ -153,7 +152,8 @@ private:
     } else {
       operands.append(3, operands[0]); // nothing reads it
     }
-    Value rowTiles = b.ceilDivU(rows, DeviceSpec::rowsPerTile), chunks = b.ceilDivU(columns, spec.tileColumns);
+    rowTiles = b.ceilDivU(rows, DeviceSpec::rowsPerTile);
+    chunks = b.ceilDivU(columns, spec.tileColumns);
     for (Value value : {rows, columns, rowTiles, chunks, stripTiles, stripGroups})
       operands.push_back(asI32(value));
     operands.push_back(b.truncate(slot, b.getI32Type()));
@@ -184,10 +184,13 @@ private:
   /// Shared memory of a warp: two slots of codes, and `own`.
   Value bytesPerWarp(int64_t own) { return b.add(b.mul(b.toIndex(slot), 2), own); }
 
-  /// How many warps of a block have room beside `fixedBytes` of shared memory: a multiple of `multiple`, and perhaps 0.
-  Value warpsBeside(int64_t fixedBytes, int64_t own, int64_t multiple = 1) {
-    Value all = b.toIndex(callRuntime(kRuntimeGpuSharedBytes, {}));
-    Value room = b.sub(b.maxU(all, b.index(fixedBytes)), b.index(fixedBytes));
+  /// The most shared memory of a block.
+  Value getSharedBytes() { return b.toIndex(callRuntime(kRuntimeGpuSharedBytes, {})); }
+
+  /// How many warps of a block with `sharedBytes` have room beside `fixedBytes`: a multiple of `multiple`, and perhaps
+  /// 0.
+  Value warpsBeside(Value sharedBytes, int64_t fixedBytes, int64_t own, int64_t multiple = 1) {
+    Value room = b.sub(b.maxU(sharedBytes, b.index(fixedBytes)), b.index(fixedBytes));
     // Without codes no warp needs any, but the block still has to fit.
     Value fits = arith::DivUIOp::create(b, room, b.maxU(bytesPerWarp(own), b.index(1)));
     Value warps = b.minU(fits, b.index(kMaxBlockThreads / DeviceSpec::warpSize));
@@ -195,12 +198,12 @@ private:
   }
 
   /// Launches `kernel` on as many blocks as the device runs at once, `blockRows` times.
-  void launch(gpu::GPUFuncOp kernel, ArrayRef<Value> operands, Value rows, Value columns, int64_t fixedBytes,
-              int64_t own, Value blockRows, Value warps) {
+  void launch(gpu::GPUFuncOp kernel, ArrayRef<Value> operands, int64_t fixedBytes, int64_t own, Value blockRows,
+              Value warps) {
     cf::AssertOp::create(b, b.compare(arith::CmpIPredicate::ne, warps, 0),
                          b.getStringAttr("expected a weight whose codes fit the shared memory of the GPU"));
     Value shared = b.add(b.mul(warps, bytesPerWarp(own)), fixedBytes);
-    Value jobs = b.mul(b.ceilDivU(rows, DeviceSpec::rowsPerTile), b.ceilDivU(columns, spec.tileColumns));
+    Value jobs = b.mul(rowTiles, chunks);
     Value processors = b.toIndex(callRuntime(kRuntimeGpuProcessors, {}));
     Value one = b.index(1);
     auto symbol = SymbolRefAttr::get(b.getContext(), kernels.getName(), {FlatSymbolRefAttr::get(kernel)});
@@ -213,7 +216,8 @@ private:
   const DeviceSpec &spec;
   gpu::GPUModuleOp kernels;
   LaneBuilder b;
-  Value slot;
+  // Of the part of the weight, set by weightOperands.
+  Value slot, rowTiles, chunks;
 };
 
 struct EmitGpuKernelsPass : public ::mlir::ecf8::impl::EmitGpuKernelsPassBase<EmitGpuKernelsPass> {
